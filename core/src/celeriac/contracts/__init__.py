@@ -1,0 +1,46 @@
+"""What a driver must be: one small contract per kind, and the records that cross between the parts."""
+
+from __future__ import annotations
+
+from celeriac.contracts.backend import Backend, ResultWatcher, StoredResult
+from celeriac.contracts.broker import (
+    BROKER_API,
+    ConsumerLane,
+    Delivery,
+    LaneCapabilities,
+    OutgoingMessage,
+    ProducerLane,
+    Settlements,
+)
+from celeriac.contracts.fixup import Fixup
+from celeriac.contracts.loader import Loader
+from celeriac.contracts.loop import EventLoop
+from celeriac.contracts.middleware import Middleware
+from celeriac.contracts.outcome import Outcome, OutcomeKind
+from celeriac.contracts.pool import Executor, Job, Pool, PoolContext, Report
+from celeriac.contracts.serializer import Serializer
+
+__all__ = [
+    "BROKER_API",
+    "Backend",
+    "ConsumerLane",
+    "Delivery",
+    "EventLoop",
+    "Executor",
+    "Fixup",
+    "Job",
+    "LaneCapabilities",
+    "Loader",
+    "Middleware",
+    "OutgoingMessage",
+    "Outcome",
+    "OutcomeKind",
+    "Pool",
+    "PoolContext",
+    "ProducerLane",
+    "Report",
+    "ResultWatcher",
+    "Serializer",
+    "Settlements",
+    "StoredResult",
+]

@@ -1,0 +1,94 @@
+"""What a result store must be: three operations on encoded results, and a way to wait for many."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+from celeriac.contracts.urls import mask_password
+
+
+class StoredResult(NamedTuple):
+    """One result on its way to the store.
+
+    `meta` is the map of the wire page (``protocol.results.build_meta``), `expires` the seconds it is kept
+    (None: the store's default, ``result_expires``), `reply_to` that of the task's message.
+    """
+
+    task_id: str
+    state: str
+    meta: dict[str, Any]
+    expires: float | None = None
+    reply_to: str | None = None
+
+
+class ResultWatcher(ABC):
+    """One subscription to any number of results; used by one thread."""
+
+    @abstractmethod
+    def add(self, task_ids: Iterable[str]) -> None:
+        """Also watch these.  Results that are there already will be reported by the next `wait`."""
+
+    @abstractmethod
+    def wait(self, timeout: float | None) -> list[dict[str, Any]]:
+        """The metas of watched tasks that have changed since the last call; blocks up to `timeout` seconds
+        (None: for ever) until there is one, and returns an empty list if there is none."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the subscription; tolerates being called twice."""
+
+
+class Backend(ABC):
+    """A result store.
+
+    Made once per process and thread-safe; after a fork `after_fork` is called in the child before anything else.
+    A driver's class is called with the app and the URL from ``result_backend``.
+    """
+
+    #: The version of this contract.
+    api_version: ClassVar[int] = 1
+    #: Nothing is ever stored or found (the store ``disabled``).
+    disabled: ClassVar[bool] = False
+    #: Results outlive the client that asked for them and can be read by any process.
+    persistent: ClassVar[bool] = True
+
+    def __init__(self, app: Any, url: str) -> None:
+        self.app = app
+        self.url = url
+
+    @abstractmethod
+    def store(self, results: Sequence[StoredResult]) -> None:
+        """Store all, in order, in one round trip where possible, and wake whoever waits for them.
+
+        A SUCCESS that is there already is never replaced by a later state.  Raises `StoreUnavailable` when the
+        store cannot be reached; the caller tries again.
+        """
+
+    @abstractmethod
+    def fetch(self, task_ids: Sequence[str]) -> Mapping[str, dict[str, Any]]:
+        """The metas of those of the tasks that have one.  Raises `StoreUnavailable`."""
+
+    @abstractmethod
+    def delete(self, task_ids: Sequence[str]) -> None:
+        """Forget the results.  Raises `StoreUnavailable`."""
+
+    @abstractmethod
+    def watch(self) -> ResultWatcher:
+        """A new subscription."""
+
+    def cleanup(self) -> None:
+        """Remove what has expired, where the store does not do that by itself."""
+
+    def after_fork(self) -> None:
+        """Drop connections inherited from the parent without closing them for it."""
+
+    def close(self) -> None:
+        """Release all connections; the backend may be used again and then reconnects."""
+
+    def as_uri(self, include_password: bool = False) -> str:
+        """The URL, with the password masked unless asked for."""
+        if include_password:
+            return self.url
+        return mask_password(self.url)

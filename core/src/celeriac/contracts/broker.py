@@ -1,0 +1,183 @@
+"""What a broker may offer beyond Kombu: lanes that publish, claim and settle many messages at once.
+
+A broker driver is a ``kombu.transport.base.Transport`` class.  One that also defines the class methods
+``producer_lane(connection)`` and ``consumer_lane(connection)`` gets its batches natively; any other is served by
+the kernel's adapter through the plain Kombu API.  Nothing above the lane knows the difference.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Flag, auto
+from typing import Any, Final, NamedTuple
+
+from celeriac.contracts.loop import EventLoop
+
+#: The version of this contract.  A transport may state ``api_version``; the kernel serves 1.
+BROKER_API: Final = 1
+
+
+class LaneCapabilities(Flag):
+    """What a consumer lane does natively; what is absent is done above it or declared not to be had."""
+
+    NONE = 0
+    #: ``claim`` takes many messages in one round trip.
+    CLAIM_MANY = auto()
+    #: ``settle`` settles many messages in one round trip.
+    SETTLE_MANY = auto()
+    #: A message with an ETA stays with the broker until it is due.
+    NATIVE_DELAY = auto()
+    #: Claims are leases that ``renew`` extends; an abandoned claim comes back.
+    LEASES = auto()
+    #: ``Delivery.delivery_count`` is true.
+    DELIVERY_COUNT = auto()
+    #: ``Settlements.begin`` leaves a trace, so that a begun task whose worker died is found (``lost``).
+    BEGIN_TRACE = auto()
+    #: ``requeue`` gives a message back without counting it as a delivery.
+    GIVE_BACK = auto()
+    #: ``depth`` is known.
+    QUEUE_DEPTH = auto()
+    #: Priorities are kept.
+    PRIORITY = auto()
+
+
+@dataclass(slots=True)
+class OutgoingMessage:
+    """One message on its way to the broker.
+
+    `eta` is in seconds since the epoch (wall clock) where the message is to be held back; a lane without
+    NATIVE_DELAY ignores it, and the worker waits instead.  `queue` is the Kombu ``Queue`` to declare first, if any.
+    `priority` and `expiration` (string of milliseconds) are found in `properties`, as on the wire.
+    """
+
+    body: bytes
+    content_type: str
+    content_encoding: str
+    headers: dict[str, Any]
+    properties: dict[str, Any]
+    exchange: str
+    routing_key: str
+    queue: Any = None
+    eta: float | None = None
+
+
+class Delivery(NamedTuple):
+    """One claimed message.
+
+    `tag` is the lane's own name for the claim: hashable, unique among this lane's open claims.  `delivery_count`
+    is 1 for the first delivery and 0 where the lane cannot tell.
+    """
+
+    tag: Any
+    queue: str
+    headers: dict[str, Any]
+    properties: dict[str, Any]
+    body: bytes
+    content_type: str
+    content_encoding: str
+    exchange: str
+    routing_key: str
+    redelivered: bool
+    delivery_count: int
+
+
+@dataclass(slots=True)
+class Settlements:
+    """What is to be told to the broker in one go, as lists of tags.
+
+    ``begin``: the task is about to run and must never be delivered again, whatever happens (early ack); the tag
+    stays valid and is acked when the task has ended.  ``ack``: done, forget it.  ``requeue``: back to the queue
+    at its old place, not counted as delivered where the lane can do that.  ``redeliver``: back to the queue,
+    counted as a delivery (the worker died of it, or the task asked for it).  ``reject``: drop it, or dead-letter it
+    where the queue is set up so.
+    """
+
+    ack: list[Any] = field(default_factory=list)
+    begin: list[Any] = field(default_factory=list)
+    requeue: list[Any] = field(default_factory=list)
+    redeliver: list[Any] = field(default_factory=list)
+    reject: list[Any] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.ack or self.begin or self.requeue or self.redeliver or self.reject)
+
+
+class ProducerLane(ABC):
+    """The way in.  Used by one thread at a time, closed and never used again after a fork."""
+
+    @abstractmethod
+    def publish(self, messages: Sequence[OutgoingMessage]) -> None:
+        """Put all messages on the broker, in order; when this returns, the broker answers for them.
+
+        All or nothing where the broker has transactions.  Blocks for as long as the broker takes.
+
+        Raises `kombu.exceptions.OperationalError` when the broker cannot be reached or refuses.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release the connection; tolerates being called twice."""
+
+
+class ConsumerLane(ABC):
+    """The way out.  All calls come from the thread of the worker's loop and must not block beyond a round trip."""
+
+    capabilities: LaneCapabilities = LaneCapabilities.NONE
+
+    @abstractmethod
+    def open(self, queues: Sequence[Any], loop: EventLoop, on_ready: Callable[[], None]) -> None:
+        """Declare the Kombu `queues` and begin watching them.
+
+        From now on `on_ready` is called from the loop whenever a claim may find something: a message has arrived,
+        became due, or was given back.  Spurious calls are allowed, a missed one is not.  Messages that are there
+        already count as arrived.
+
+        Raises `kombu.exceptions.OperationalError` when the broker cannot be reached.
+        """
+
+    @abstractmethod
+    def claim(self, limit: int) -> list[Delivery]:
+        """Take up to `limit` messages, best priority first, then oldest; empty when there is none.  Atomic: a
+        message is at each moment either in the queue or claimed."""
+
+    @abstractmethod
+    def settle(self, batch: Settlements) -> None:
+        """Tell the broker what became of claimed messages.  An unknown tag is ignored (its lease ran out)."""
+
+    def turn(self, batch: Settlements, limit: int) -> list[Delivery]:
+        """`settle`, then `claim`: override where both fit into one round trip."""
+        if batch:
+            self.settle(batch)
+        return self.claim(limit)
+
+    def prefetch(self, limit: int) -> None:
+        """How many unsettled messages this lane may hold; for brokers that push."""
+
+    def lost(self) -> list[Delivery]:
+        """Begun messages whose worker has died, each handed out once and now claimed by this lane; the caller
+        reports them as lost and acks them.  Only with BEGIN_TRACE.  Called at start and every few seconds."""
+        return []
+
+    def renew(self) -> None:
+        """Extend the leases of all open claims; called every `renew_interval` seconds."""
+
+    #: Seconds between two calls of `renew`; 0 means never.
+    renew_interval: float = 0.0
+
+    def depth(self, queue: str) -> int | None:
+        """Messages ready in the queue, or None where that is not known."""
+        return None
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop watching, give back every claim that was not begun and not settled, release the connection.
+
+        Tolerates never opened and twice.
+        """
+
+
+def lanes_of(transport_cls: type[Any]) -> tuple[Callable[[Any], ProducerLane] | None, Callable[[Any], ConsumerLane] | None]:
+    """The native lanes of a transport class, None where it has none."""
+    return getattr(transport_cls, "producer_lane", None), getattr(transport_cls, "consumer_lane", None)

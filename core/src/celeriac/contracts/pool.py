@@ -1,0 +1,129 @@
+"""What a pool must be: something that runs jobs and reports how each ended."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+from celeriac.contracts.backend import StoredResult
+from celeriac.contracts.loop import EventLoop
+from celeriac.contracts.outcome import OutcomeKind
+
+
+class Job(NamedTuple):
+    """One task on its way to a child.  ``tuple(job)`` consists of plain types only, so `marshal` can carry it.
+
+    `number` is the worker's own name for the job, unique in the life of the worker.  `delivery_info` has exchange,
+    routing_key, priority and redelivered.
+    """
+
+    number: int
+    headers: dict[str, Any]
+    body: bytes
+    content_type: str
+    content_encoding: str
+    delivery_info: dict[str, Any]
+    properties: dict[str, Any]
+
+
+class Report(NamedTuple):
+    """How one job ended, on its way back.
+
+    `runtime` is in seconds; `detail` is the repr of the return value or of the error; `requeue` only matters for
+    REJECTED; `stored` is a result that is yet to be stored and never leaves the child (see `Executor.flush`).
+    """
+
+    number: int
+    kind: OutcomeKind
+    runtime: float | None = None
+    detail: str | None = None
+    requeue: bool = False
+    stored: StoredResult | None = None
+
+
+class Executor(Protocol):
+    """What a pool calls where the tasks run: made by `PoolContext.executor` once per child (or once per thread)."""
+
+    def run(self, job: Job) -> Report:
+        """Decode the body and run the task.  Does not raise for anything that the task does, except
+        `SystemExit` and `KeyboardInterrupt`, which end the child."""
+
+    def flush(self, reports: list[Report]) -> list[Report]:
+        """Store the results of these jobs in one batch; what comes back may be sent to the worker (``stored`` is
+        None in all, and a job whose result could not be stored is reported as STORE_FAILED).  Blocks while the
+        store is out of reach, up to the retry policy.  May be called from another thread than `run`, by one
+        thread at a time.  Must be called before the pool reports a job."""
+
+    def close(self) -> None:
+        """The child ends; release what was opened."""
+
+
+@dataclass(slots=True)
+class PoolContext:
+    """What the worker tells a pool."""
+
+    #: The app, for its settings (``app.conf.<name>``).
+    app: Any
+    #: How many jobs run at once.
+    concurrency: int
+    #: Called in each new child (after the fork), or in the worker's process for pools that have no children.
+    executor: Callable[[], Executor]
+    #: The node name of the worker, e.g. ``celery@host``.
+    hostname: str = ""
+    #: Options of the command line that the pool knows (max_tasks_per_child, ...).
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+class Pool(ABC):
+    """Runs jobs.  All calls come from the thread of the worker's loop, none may block unless it says so."""
+
+    api_version: ClassVar[int] = 1
+    #: How ``-P`` and ``inspect stats`` call it.
+    name: ClassVar[str]
+    #: True where the tasks run in the worker's own process and thread, so the loop stands still meanwhile.
+    blocking: ClassVar[bool] = False
+
+    def __init__(self, context: PoolContext) -> None:
+        self.context = context
+
+    @abstractmethod
+    def start(self, loop: EventLoop, on_reports: Callable[[list[Report]], None]) -> None:
+        """Start children.  `on_reports` is called from the loop with the reports that have arrived, in batches,
+        exactly one for each submitted job that was not taken back: a job whose child died is reported as
+        WORKER_LOST by the pool itself, if the child may have started it; those that it provably had not started
+        are run by another child."""
+
+    @abstractmethod
+    def room(self) -> int:
+        """How many more jobs `submit` would take now, running ones and those handed ahead counted."""
+
+    @abstractmethod
+    def submit(self, jobs: Sequence[Job]) -> None:
+        """Run these; at most `room()` of them.  An idle child gets its job before a busy one gets a second."""
+
+    def take_back(self) -> list[int]:
+        """The numbers of all jobs that were handed ahead and are now provably never started by the pool."""
+        return []
+
+    @abstractmethod
+    def running(self) -> int:
+        """Jobs submitted and not yet reported or taken back."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End the children; called when nothing runs any more (``running() == 0``) or nobody cares.  May block for
+        a moment; what still runs after it is killed.  Tolerates never started and twice."""
+
+    @abstractmethod
+    def terminate(self) -> None:
+        """End the children at once, whatever they do.  Jobs that ran are not reported.  Tolerates twice."""
+
+    def pids(self) -> list[int]:
+        """The process ids of the children, empty for pools without."""
+        return []
+
+    def info(self) -> dict[str, Any]:
+        """Facts for ``inspect stats``."""
+        return {"max-concurrency": self.context.concurrency, "processes": self.pids()}
