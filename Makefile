@@ -1,0 +1,91 @@
+# One command per task; `make help` lists them. Nothing needs preparing but Python >= 3.11 and make:
+# each target makes the virtual environment first, and again whenever a pyproject.toml has changed.
+
+PYTHON ?= python3
+VENV ?= .venv
+# Processes of a test run: `make test TEST_WORKERS=4`; 0 runs everything in one.
+TEST_WORKERS ?= auto
+# Passed to pytest as typed: `make test ARGS="-k lease -x"`.
+ARGS ?=
+
+DISTRIBUTIONS := core $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+STAMP := $(VENV)/.celeriac-setup
+BENCH_STAMP := $(VENV)/.celeriac-setup-bench
+TOO_OLD := Celeriac needs Python 3.11 or newer and '$(PYTHON)' is not; install one and name it, as in: make PYTHON=python3.12 setup
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup test test-fast coverage lint format types architecture docs-check demo demo-crash bench dist clean clean-all
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(STAMP)  ## Make the virtual environment: core and every plugin from this clone, and the development tools
+
+# -e for each distribution in one command, so that they satisfy each other's requirements.
+$(STAMP): pyproject.toml $(DISTRIBUTIONS:=/pyproject.toml)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(TOO_OLD)" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --group dev
+	$(BIN)/python -m pip install --quiet --no-build-isolation $(DISTRIBUTIONS:%=-e %)
+	@touch $@
+
+$(BENCH_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --group bench
+	@touch $@
+
+test: $(STAMP)  ## Run the whole test suite, faults included
+	$(PYTEST) -n $(TEST_WORKERS) --dist worksteal $(ARGS)
+
+test-fast: $(STAMP)  ## Run the tests that answer at once: no faults, no end-to-end, nothing marked slow
+	$(PYTEST) -n $(TEST_WORKERS) --dist worksteal -m "not slow" --ignore tests/faults --ignore tests/e2e $(ARGS)
+
+coverage: $(STAMP)  ## Run the whole test suite and report which lines and branches it never reached
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n $(TEST_WORKERS) --dist worksteal $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+lint: $(STAMP)  ## Check style and formatting with ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(STAMP)  ## Mend what ruff can mend by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(STAMP)  ## Check types of all source with mypy --strict
+	$(BIN)/mypy $(wildcard $(DISTRIBUTIONS:=/src))
+
+architecture: $(STAMP)  ## Check the import rules and the shape of the house
+	$(PYTEST) tests/architecture $(ARGS)
+
+docs-check: $(STAMP)  ## Check that the links between the documents lead somewhere
+	$(PYTEST) tests/docs $(ARGS)
+
+demo: $(STAMP)  ## Census of the standard library on the embedded queue: a worker, a task per file, a table
+	$(BIN)/python examples/stdlib_census/demo.py
+
+demo-crash: $(STAMP)  ## The same, with the worker killed by SIGKILL half way and nothing lost
+	$(BIN)/python examples/stdlib_census/demo.py --crash
+
+bench: $(BENCH_STAMP)  ## Measure against other task queues (flushes the servers it is pointed at)
+	PATH="$(abspath $(BIN)):$$PATH" bash benchmarks/run.sh $(ARGS)
+
+dist: $(STAMP)  ## Build the wheels of core, every plugin and the suite into dist/
+	@for distribution in . $(DISTRIBUTIONS); do \
+		$(BIN)/python -m build --wheel --no-isolation --outdir dist $$distribution >/dev/null || exit 1; \
+	done
+	@ls dist
+
+clean:  ## Remove what building and testing left behind; the virtual environment stays
+	rm -rf dist build core/build plugins/*/build htmlcov .coverage .coverage.*
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find core plugins tests examples benchmarks -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+clean-all: clean  ## Remove that and the virtual environment
+	rm -rf $(VENV)
+	find core plugins -type d -name '*.egg-info' -prune -exec rm -rf {} + 2>/dev/null || true

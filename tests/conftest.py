@@ -1,0 +1,258 @@
+"""What every test may use: a home of its own, deadlines in place of sleeps, processes that end with it, servers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import hypothesis
+import pytest
+
+# Two workers of a test run share a core with whatever the machine does besides; hypothesis' own 200 ms
+# per example would measure the machine. The limit that counts is pytest's, per test.
+hypothesis.settings.register_profile("celeriac", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("celeriac")
+
+REQUIRE_SERVICES = "CELERIAC_REQUIRE_SERVICES"
+
+_POLL_SECONDS = 0.005
+
+
+# --- isolation --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def celeriac_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the test, and every process that it starts, a home that no other test and no person shares."""
+    for name in list(os.environ):
+        if name.startswith(("CELERIAC_", "CELERY_")) and name != REQUIRE_SERVICES:
+            monkeypatch.delenv(name)
+    home = tmp_path / "celeriac-home"
+    monkeypatch.setenv("CELERIAC_HOME", str(home))
+    return home
+
+
+# --- waiting ----------------------------------------------------------------------------------------------------------
+
+
+def _wait_until(condition: Callable[[], Any], timeout: float = 10.0, message: str = "") -> Any:
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() >= deadline:
+            pytest.fail(f"not within {timeout:g} s: {message or getattr(condition, '__qualname__', repr(condition))}")
+        time.sleep(_POLL_SECONDS)
+
+
+@pytest.fixture(scope="session")
+def wait_until() -> Callable[..., Any]:
+    """Return ``wait_until(condition, timeout=10.0, message="")``.
+
+    It calls `condition` until that returns something true, and returns it; after `timeout` seconds the test fails
+    with `message`, which says what was waited for.
+    """
+    return _wait_until
+
+
+# --- processes --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class Spawned:
+    """A process started by a test, leader of a session of its own; what it prints goes to a file."""
+
+    argv: Sequence[str]
+    process: subprocess.Popen[bytes]
+    output_path: Path
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def output(self) -> str:
+        """Everything it and its children printed so far, both streams."""
+        return self.output_path.read_text(errors="replace")
+
+    def poll(self) -> int | None:
+        """The exit code, negative for a signal, or None while it runs."""
+        return self.process.poll()
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process alone, not to its children; nothing happens if it has ended."""
+        self.process.send_signal(number)
+
+    def wait(self, timeout: float = 20.0) -> int:
+        """Wait for its end and return the exit code; the test fails if it still runs after `timeout` seconds."""
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"{self.argv!r} still runs after {timeout:g} s; it printed:\n{self.output()}")
+
+    def wait_for_output(self, text: str, timeout: float = 20.0) -> str:
+        """Wait until it printed `text` and return its output; the test fails at once if it ends without."""
+
+        def printed_or_ended() -> bool:
+            return text in self.output() or self.poll() is not None
+
+        _wait_until(printed_or_ended, timeout, f"{self.argv!r} prints {text!r}; it printed:\n{self.output()}")
+        output = self.output()
+        if text not in output:
+            pytest.fail(f"{self.argv!r} ended with {self.poll()} and never printed {text!r}; it printed:\n{output}")
+        return output
+
+    def session_pids(self) -> list[int]:
+        """Return the processes of its session that are alive, itself included: what a clean stop leaves empty."""
+        alive = []
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                stat = (entry / "stat").read_text()
+            except (FileNotFoundError, ProcessLookupError):  # it ended while we looked
+                continue
+            # The name, in brackets, may hold anything; after it: state, parent, group, session.
+            state, _, _, session = stat.rpartition(")")[2].split()[:4]
+            if int(session) == self.pid and state not in "ZX":
+                alive.append(int(entry.name))
+        return sorted(alive)
+
+    def kill(self) -> None:
+        """SIGKILL to all that is left of its session, then wait for it; harmless when repeated."""
+        while pids := self.session_pids():
+            for pid in pids:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:  # it ended by itself in the meantime
+                    continue
+            if self.pid in pids:
+                self.process.wait()
+        self.process.wait()
+
+
+@dataclass
+class _Spawner:
+    directory: Path
+    started: list[Spawned] = field(default_factory=list)
+
+    def __call__(
+        self, *argv: str | os.PathLike[str], env: Mapping[str, str] | None = None, cwd: str | Path | None = None
+    ) -> Spawned:
+        arguments = [os.fspath(argument) for argument in argv]
+        output_path = self.directory / f"spawned-{len(self.started)}.out"
+        with output_path.open("wb") as output:
+            process = subprocess.Popen(
+                arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=cwd or self.directory,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
+                start_new_session=True,
+            )
+        spawned = Spawned(arguments, process, output_path)
+        self.started.append(spawned)
+        return spawned
+
+
+_SPAWNER = pytest.StashKey[_Spawner]()
+
+
+@pytest.fixture
+def spawn(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[_Spawner]:
+    """Return ``spawn(*argv, env=None, cwd=None) -> Spawned``.
+
+    `env` is added to the environment of the test; `cwd` is the test's tmp_path unless given. Whatever still runs when
+    the test ends is killed with its children; when the test failed, the report shows what each process printed.
+    """
+    spawner = _Spawner(tmp_path)
+    request.node.stash[_SPAWNER] = spawner
+    yield spawner
+    for spawned in spawner.started:
+        spawned.kill()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report = yield
+    if report.failed and (spawner := item.stash.get(_SPAWNER, None)):
+        for spawned in spawner.started:
+            title = f"{' '.join(spawned.argv)} (pid {spawned.pid}, exit code {spawned.poll()})"
+            report.sections.append((title, spawned.output()))
+    return report
+
+
+# --- servers ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Service:
+    """A server that some tests need: where it is, and how to have one."""
+
+    variable: str
+    default_url: str
+    remedy: str
+
+    def url(self) -> str:
+        return os.environ.get(self.variable, self.default_url)
+
+    def why_unreachable(self) -> str | None:
+        parts = urlsplit(self.url())
+        default = urlsplit(self.default_url)
+        address = (parts.hostname or default.hostname, parts.port or default.port)
+        try:
+            socket.create_connection(address, timeout=2.0).close()
+        except OSError as error:
+            return f"{address[0]}:{address[1]}: {error}"
+        return None
+
+
+_SERVICES = {
+    "redis": _Service("REDIS_URL", "redis://127.0.0.1:6379/0", "docker run --rm -p 127.0.0.1:6379:6379 redis:7"),
+    "rabbitmq": _Service(
+        "AMQP_URL", "amqp://guest:guest@127.0.0.1:5672//", "docker run --rm -p 127.0.0.1:5672:5672 rabbitmq:3"
+    ),
+}
+
+
+@pytest.fixture(scope="session")
+def service() -> Callable[[str], str]:
+    """Return ``service(name)``, which gives the URL of the server `name`: redis or rabbitmq.
+
+    A server that is not there skips the test; with CELERIAC_REQUIRE_SERVICES=1 it fails it.
+    """
+    found: dict[str, str | None] = {}
+
+    def url_of(name: str) -> str:
+        wanted = _SERVICES[name]
+        if name not in found:
+            found[name] = wanted.why_unreachable()
+        if (reason := found[name]) is not None:
+            message = (
+                f"needs {name}, which is not there ({reason}); start it ({wanted.remedy}) or set {wanted.variable}"
+            )
+            if os.environ.get(REQUIRE_SERVICES) == "1":
+                pytest.fail(f"{message}; {REQUIRE_SERVICES}=1 makes this a failure")
+            pytest.skip(message)
+        return wanted.url()
+
+    return url_of
+
+
+@pytest.fixture
+def redis_url(service: Callable[[str], str]) -> str:
+    return service("redis")
+
+
+@pytest.fixture
+def rabbitmq_url(service: Callable[[str], str]) -> str:
+    return service("rabbitmq")
