@@ -1,0 +1,199 @@
+"""Exceptions in results: ``{"exc_type", "exc_message", "exc_module"}``.
+
+Written so that Celery reads them, and read so that a hostile result store can at worst choose among the
+exception classes that are loaded already.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import ModuleType
+from typing import Any, Final
+
+from celeriac import exceptions
+from celeriac.exceptions import SecurityError
+from celeriac.protocol import json
+from celeriac.protocol.reprs import safe_repr
+from celeriac.protocol.shapes import MAX_NAME, described, is_text, wrong
+
+__all__ = ["decode_exception", "encode_exception"]
+
+#: How many ``__cause__`` of causes are kept.
+MAX_CAUSES: Final = 5
+#: How many notes of an exception are kept, and how long each may be in characters.
+MAX_NOTES: Final = 20
+MAX_NOTE: Final = 4000
+_MAX_ARGS: Final = 100
+
+#: Our classes are written under this name: a Celery client looks there, and has no module celeriac.exceptions.
+_WRITTEN: Final = "celery.exceptions"
+_OURS: Final = exceptions.__name__
+#: Modules whose exception classes are ours under the same name.
+_ALIASES: Final = frozenset({_WRITTEN, "billiard.exceptions", _OURS})
+_BUILTINS: Final = frozenset({"builtins", "exceptions", "__builtin__"})
+
+
+def encode_exception(exc: BaseException, encode: Callable[[Any], object] = json.dumps) -> dict[str, Any]:
+    """The map that stands for `exc` in a result.
+
+    Arguments that `encode` (the serializer of the result store) refuses are replaced by their repr.
+    Beyond Celery's three keys there are ``exc_notes`` (the notes) and ``exc_cause`` (the map of its
+    ``__cause__``, up to 5 deep), each only where there are any; readers of Celery ignore both.
+    """
+    return _encode(exc, encode, MAX_CAUSES, {id(exc)})
+
+
+def _encode(exc: BaseException, encode: Callable[[Any], object], causes: int, seen: set[int]) -> dict[str, Any]:
+    kind = type(exc)
+    found: dict[str, Any] = {
+        "exc_type": kind.__qualname__,
+        "exc_message": [_plain(arg, encode) for arg in exc.args],
+        "exc_module": _WRITTEN if kind.__module__ == _OURS else kind.__module__,
+    }
+    notes = getattr(exc, "__notes__", None)
+    if isinstance(notes, (list, tuple)) and notes:
+        found["exc_notes"] = [str(note)[:MAX_NOTE] for note in notes[:MAX_NOTES] if isinstance(note, str)]
+    cause = exc.__cause__
+    if cause is not None and causes > 0 and id(cause) not in seen:
+        seen.add(id(cause))
+        found["exc_cause"] = _encode(cause, encode, causes - 1, seen)
+    return found
+
+
+def _plain(value: Any, encode: Callable[[Any], object]) -> Any:
+    if value is None or type(value) in (str, bool, float):
+        return value
+    try:
+        encode(value)
+    except Exception:  # noqa: BLE001  # each serializer has errors of its own
+        return safe_repr(value)
+    return value
+
+
+def decode_exception(value: object) -> BaseException:
+    """The exception that `value`, a map of `encode_exception` or of Celery, stands for.
+
+    The class is looked up in modules that are loaded already, nothing is imported, and only definitions
+    of modules and classes are followed. An unknown class becomes one made up for the occasion, of the same name.
+    Where the arguments do not fit the class's constructor, the exception is built without calling it.
+
+    Raises SecurityError when the name leads to something that is no exception class, ProtocolError
+    when `value` is not such a map.
+    """
+    if isinstance(value, BaseException):  # serializers that carry objects
+        return value
+    return _decode(value, MAX_CAUSES)
+
+
+def _decode(value: object, causes: int) -> BaseException:
+    if not isinstance(value, Mapping):
+        raise wrong("exception", "a map with 'exc_type', 'exc_message' and 'exc_module'", value)
+    name = value.get("exc_type")
+    module = value.get("exc_module")
+    if not isinstance(name, str) or not name or not _is_name(name):
+        raise wrong("exception, 'exc_type'", "the name of a class", name)
+    if module is not None and (not isinstance(module, str) or not _is_name(module)):
+        raise wrong("exception, 'exc_module'", "the name of a module or null", module)
+    exc = _build(name, module, _arguments(value.get("exc_message")))
+    for note in _notes(value.get("exc_notes")):
+        exc.add_note(note)
+    cause = value.get("exc_cause")
+    if cause is not None and causes > 0:
+        exc.__cause__ = _decode(cause, causes - 1)
+    return exc
+
+
+def _is_name(text: str) -> bool:
+    return len(text) <= MAX_NAME and "\0" not in text and is_text(text)  # what a class can be called
+
+
+def _arguments(message: Any) -> list[Any]:
+    if message is None:
+        return []
+    return list(message[:_MAX_ARGS]) if isinstance(message, (list, tuple)) else [message]
+
+
+def _notes(notes: Any) -> list[str]:
+    if notes is None:
+        return []
+    if not isinstance(notes, (list, tuple)) or not all(isinstance(note, str) for note in notes):
+        raise wrong("exception, 'exc_notes'", "a list of texts", notes)
+    return [note[:MAX_NOTE] for note in notes[:MAX_NOTES]]
+
+
+def _build(name: str, module: str | None, args: list[Any]) -> BaseException:
+    kind = _find(name, module)
+    if kind is None:
+        return _made_up(name, module or _WRITTEN)(*args)
+    try:
+        exc: object = kind(*args)
+    except Exception:  # noqa: BLE001  # a constructor with other parameters, or one that checks them
+        exc = None
+    if isinstance(exc, BaseException):
+        return exc
+    return _without_constructor(kind, args) or _made_up(name, module or _WRITTEN)(*args)
+
+
+def _without_constructor(kind: type[BaseException], args: list[Any]) -> BaseException | None:
+    """An instance of `kind` with `args`, its ``__init__`` not called, so that ``except`` clauses still catch it."""
+    try:
+        exc = BaseException.__new__(kind, *args)
+        str(exc)  # a __str__ that needs what __init__ sets would fail in whoever logs it
+    except Exception:  # noqa: BLE001  # __str__ is foreign code; and some built-in classes refuse this way
+        return None
+    exc.add_note(f"{kind.__qualname__} was rebuilt from its args alone: its constructor does not take them")
+    return exc
+
+
+def _find(name: str, module: str | None) -> type[BaseException] | None:
+    """The loaded exception class of that name; None when there is none."""
+    parts = name.split(".")
+    for part in parts:
+        if part.startswith("__"):
+            raise SecurityError(f"a result names {described(name)} as its exception, which is no class name")
+    if module is None:
+        return None
+    for place in _places(module):
+        found = _walk(place, parts)
+        if found is None:
+            continue
+        if isinstance(found, type) and issubclass(found, BaseException):
+            return found
+        raise SecurityError(
+            f"a result names {described(f'{module}:{name}')} as its exception, which is no exception class; "
+            "somebody may be writing to the result store"
+        )
+    return None
+
+
+def _places(module: str) -> list[ModuleType]:
+    names = [module]
+    if module in _ALIASES:
+        names.insert(0, _OURS)
+    elif module in _BUILTINS:
+        names = ["builtins"]
+    found = (sys.modules.get(name) for name in names)
+    return [place for place in found if isinstance(place, ModuleType)]
+
+
+def _walk(place: ModuleType, parts: list[str]) -> object:
+    """What `parts` lead to, None when absent.
+
+    Only dictionaries are read: no attribute access, hence no module ``__getattr__`` and no descriptor is run.
+    """
+    found: object = vars(place).get(parts[0])
+    for part in parts[1:]:
+        if found is None:
+            return None
+        if not isinstance(found, type):
+            return found  # a function, a module, ...: the caller refuses it
+        found = vars(found).get(part)
+    return found
+
+
+@lru_cache(maxsize=256)
+def _made_up(name: str, module: str) -> type[Exception]:
+    """A class of that name for an exception whose own class is not loaded here."""
+    return type(name.rpartition(".")[2] or name, (Exception,), {"__module__": module, "__qualname__": name})
