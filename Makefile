@@ -82,7 +82,7 @@ dist: $(STAMP)  ## Build the wheels of core, every plugin and the suite into dis
 	@ls dist
 
 clean:  ## Remove what building and testing left behind; the virtual environment stays
-	rm -rf dist build core/build plugins/*/build htmlcov .coverage .coverage.*
+	rm -rf dist build core/build plugins/*/build celeriac_suite.egg-info htmlcov .coverage .coverage.*
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find core plugins tests examples benchmarks -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
