@@ -189,7 +189,7 @@ def _walk(place: ModuleType, parts: list[str]) -> object:
             return None
         if not isinstance(found, type):
             return found  # a function, a module, ...: the caller refuses it
-        found = vars(found).get(part)
+        found = next((vars(base)[part] for base in found.__mro__ if part in vars(base)), None)
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Final
 
 from celeriac.exceptions import ProtocolError
@@ -54,7 +53,7 @@ def expiration(seconds: Any) -> str | None:
     None for what brokers cannot count; the worker still goes by the header ``expires``.
     Raises ProtocolError for NaN and for what is no number.
     """
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or math.isnan(seconds):
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds != seconds:  # noqa: PLR0124  # NaN
         raise ProtocolError(f"expiration: expected a number of seconds, found {described(seconds)}")
     if seconds <= 0:
         return "0"
