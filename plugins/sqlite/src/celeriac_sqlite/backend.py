@@ -1,0 +1,102 @@
+"""The result store driver."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from kombu.exceptions import OperationalError
+
+from celeriac.contracts import Backend, ResultWatcher, StoredResult
+from celeriac.exceptions import StoreUnavailable
+from celeriac_sqlite import results
+from celeriac_sqlite.database import Database, FileOptions
+from celeriac_sqlite.payload import decoded, encoded
+from celeriac_sqlite.place import path_of
+from celeriac_sqlite.wake import Bell
+from celeriac_sqlite.watcher import SqliteResultWatcher
+
+T = TypeVar("T")
+
+
+class SqliteBackend(Backend):
+    """Results in one SQLite file, which may be the broker's.
+
+    Threads share one connection and take turns; each watcher has its own.
+    """
+
+    def __init__(self, app: Any, url: str) -> None:
+        super().__init__(app, url)
+        self.path: Path = path_of(url, getattr(app, "main", None))
+        self.options = FileOptions.of(
+            {name: getattr(app.conf, f"sqlite_{name}", None) for name in ("busy_timeout", "durability", "lease")}
+        )
+        self._lock = threading.RLock()
+        self._database: Database | None = None
+        self._bell: Bell | None = None
+
+    def store(self, results_: Sequence[StoredResult]) -> None:
+        if not results_:
+            return
+        now = time.time()
+        new = [
+            results.NewResult(
+                one.state,
+                self._expiry(one.expires, now),
+                encoded(self.app, one.task_id, one.meta),
+            )
+            for one in results_
+        ]
+        self._use(lambda database: results.store(database, new))
+        if self._bell is not None:
+            self._bell.ring()
+
+    def fetch(self, task_ids: Sequence[str]) -> Mapping[str, dict[str, Any]]:
+        found = self._use(lambda database: results.fetch(database, task_ids))
+        return {payload.task_id: decoded(self.app, payload) for payload in found}
+
+    def delete(self, task_ids: Sequence[str]) -> None:
+        self._use(lambda database: results.delete(database, task_ids))
+
+    def watch(self) -> ResultWatcher:
+        try:
+            return SqliteResultWatcher(self.app, self.path, self.options)
+        except OperationalError as error:
+            raise StoreUnavailable(str(error)) from error
+
+    def cleanup(self) -> None:
+        self._use(results.delete_expired)
+
+    def after_fork(self) -> None:
+        # The connection was disowned in the fork; the lock may have been held by a thread that is not here.
+        self._lock = threading.RLock()
+        self._database = self._bell = None
+
+    def close(self) -> None:
+        with self._lock:
+            if self._database is not None:
+                self._database.close()
+            if self._bell is not None:
+                self._bell.close()
+            self._database = self._bell = None
+
+    def _use(self, operation: Callable[[Database], T]) -> T:
+        with self._lock:
+            try:
+                if self._database is None:
+                    self._database = Database(self.path, self.options)
+                    self._bell = Bell(self.path, "r")
+                return operation(self._database)
+            except OperationalError as error:
+                raise StoreUnavailable(str(error)) from error
+
+    def _expiry(self, seconds: float | None, now: float) -> float | None:
+        """When a result disappears; None for never, as for a `result_expires` of None or 0."""
+        kept: Any = self.app.conf.result_expires if seconds is None else seconds
+        if isinstance(kept, timedelta):
+            kept = kept.total_seconds()
+        return now + kept if kept else None

@@ -1,0 +1,80 @@
+"""Waiting for results."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from kombu.exceptions import OperationalError
+
+from celeriac.contracts import ResultWatcher
+from celeriac.exceptions import StoreUnavailable
+from celeriac_sqlite import results
+from celeriac_sqlite.database import Database, FileOptions
+from celeriac_sqlite.payload import decoded
+from celeriac_sqlite.wake import SAFETY_NET, Listener
+
+#: Up to so many tasks are looked up by their ids; more by reading what has changed.
+_FEW: Final = 50
+
+
+class SqliteResultWatcher(ResultWatcher):
+    """Woken by whoever stores results; reads what has changed in one query, however many tasks are watched."""
+
+    def __init__(self, app: Any, path: Path, options: FileOptions) -> None:
+        self._app = app
+        self._watched: set[str] = set()
+        self._unread: set[str] = set()
+        self._listener = Listener(path, "r")  # before the first look, or a change between them would be missed
+        try:
+            self._database = Database(path, options)
+            self._version = self._database.version()
+            self._seen = results.last_change(self._database)
+        except BaseException:
+            self._listener.close()
+            raise
+
+    def add(self, task_ids: Iterable[str]) -> None:
+        new = set(task_ids) - self._watched
+        self._watched |= new
+        self._unread |= new
+
+    def wait(self, timeout: float | None) -> list[dict[str, Any]]:
+        monotonic_deadline = None if timeout is None else time.monotonic() + timeout
+        try:
+            while True:
+                found = self._news()
+                if found:
+                    return [decoded(self._app, payload) for payload in found]
+                left = None if monotonic_deadline is None else monotonic_deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    return []
+                self._listener.wait(SAFETY_NET if left is None else min(left, SAFETY_NET))
+        except OperationalError as error:
+            raise StoreUnavailable(str(error)) from error
+
+    def _news(self) -> list[results.Payload]:
+        version = self._database.version()
+        if version != self._version:
+            self._unread |= self._changed()
+            self._version = version
+        if not self._unread:
+            return []
+        found = results.fetch(self._database, self._unread)
+        self._unread = set()  # not before: had that failed, the next call reads them
+        return found
+
+    def _changed(self) -> set[str]:
+        last = results.last_change(self._database)
+        if last == self._seen:
+            return set()
+        before, self._seen = self._seen, last
+        if len(self._watched) > _FEW:
+            return self._watched.intersection(results.changed_since(self._database, before))
+        return set(results.changed_among(self._database, before, self._watched))
+
+    def close(self) -> None:
+        self._listener.close()
+        self._database.close()
