@@ -1,0 +1,139 @@
+"""The results of one in-memory store: what all backends of an address in this process share."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from typing import Final
+
+from celeriac.states import SUCCESS
+from celeriac_memory.ownership import Owned
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One encoded result; `expires` is on the monotonic clock, None for never."""
+
+    task_id: str
+    state: str
+    content_type: str
+    data: bytes
+    expires: float | None
+
+
+class ResultStore(Owned):
+    """Records by task id, and who waits for which.  Thread-safe."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"the in-memory result store memory://{address}")
+        self._lock = threading.RLock()
+        self._records: dict[str, Record] = {}
+        self._expiries: list[tuple[float, str]] = []
+        self._watches: dict[str, list[Watch]] = {}
+
+    def put(self, records: Sequence[Record]) -> None:
+        """Keep all, in order, unless there is a SUCCESS already, and wake whoever waits for one of them."""
+        self.check_owner()
+        with self._lock:
+            self._sweep()
+            for record in records:
+                present = self._records.get(record.task_id)
+                if present is not None and present.state == SUCCESS:
+                    continue
+                self._records[record.task_id] = record
+                if record.expires is not None:
+                    heappush(self._expiries, (record.expires, record.task_id))
+                for watch in self._watches.get(record.task_id, ()):
+                    watch.changed[record.task_id] = None
+                    watch.condition.notify_all()
+
+    def get(self, task_ids: Iterable[str]) -> list[Record]:
+        """The records of those tasks that have one."""
+        self.check_owner()
+        with self._lock:
+            self._sweep()
+            return [record for task_id in task_ids if (record := self._records.get(task_id)) is not None]
+
+    def delete(self, task_ids: Iterable[str]) -> None:
+        """Forget the records."""
+        self.check_owner()
+        with self._lock:
+            for task_id in task_ids:
+                self._records.pop(task_id, None)
+
+    def sweep(self) -> None:
+        """Drop what has expired; `put` and `get` do so as well."""
+        self.check_owner()
+        with self._lock:
+            self._sweep()
+
+    def _sweep(self) -> None:
+        now = time.monotonic()
+        while self._expiries and self._expiries[0][0] <= now:
+            expires, task_id = heappop(self._expiries)
+            record = self._records.get(task_id)
+            if record is not None and record.expires == expires:  # not one that was replaced since
+                del self._records[task_id]
+
+    # -- waiting ------------------------------------------------------------------------------------------------------
+
+    def open_watch(self) -> Watch:
+        """A watch on no task yet."""
+        self.check_owner()
+        return Watch(threading.Condition(self._lock), {}, set())
+
+    def widen(self, watch: Watch, task_ids: Iterable[str]) -> None:
+        """Watch these as well; those that have a record count as changed."""
+        self.check_owner()
+        with self._lock:
+            for task_id in task_ids:
+                if task_id not in watch.task_ids:
+                    watch.task_ids.add(task_id)
+                    self._watches.setdefault(task_id, []).append(watch)
+                    if task_id in self._records:
+                        watch.changed[task_id] = None
+
+    def changes(self, watch: Watch, timeout: float | None) -> list[Record]:
+        """The records that have changed since the last call; waits for one up to `timeout` seconds, None for ever."""
+        self.check_owner()
+        with watch.condition:
+            watch.condition.wait_for(lambda: watch.changed or watch.closed, timeout)
+            changed, watch.changed = watch.changed, {}
+            return self.get(changed)
+
+    def close_watch(self, watch: Watch) -> None:
+        """End the watch, and whoever waits on it; tolerates twice, and a forked child."""
+        if not self.is_here:
+            return
+        with watch.condition:
+            watch.closed = True
+            watch.condition.notify_all()
+            for task_id in watch.task_ids:
+                others = [other for other in self._watches[task_id] if other is not watch]
+                if others:
+                    self._watches[task_id] = others
+                else:
+                    del self._watches[task_id]
+            watch.task_ids.clear()
+
+
+@dataclass(slots=True, eq=False)
+class Watch:
+    """What one waiter waits for, and what of it has changed, oldest first."""
+
+    condition: threading.Condition
+    changed: dict[str, None]
+    task_ids: set[str]
+    closed: bool = False
+
+
+_stores: Final[dict[str, ResultStore]] = {}
+
+
+def results_at(address: str) -> ResultStore:
+    """The store of that address, the same one for every caller in this process; lives as long as the process."""
+    # setdefault is atomic: no lock that a forked child could find held for ever.
+    return _stores.get(address) or _stores.setdefault(address, ResultStore(address))

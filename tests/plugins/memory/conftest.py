@@ -1,0 +1,127 @@
+"""What the tests of the in-memory broker share: an address of their own, lanes, a loop that is turned by hand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from kombu import Connection, Queue
+from kombu.asynchronous import Hub
+
+from celeriac.contracts import ConsumerLane, OutgoingMessage, ProducerLane
+from celeriac_memory.broker import Transport
+
+
+@dataclass
+class Loop:
+    """A real event loop and how often a lane said that it is ready."""
+
+    hub: Hub = field(default_factory=Hub)
+    calls: int = 0
+
+    def on_ready(self) -> None:
+        self.calls += 1
+
+    def turn_until(self, condition: Callable[[], Any], timeout: float = 10.0) -> Any:
+        deadline = time.monotonic() + timeout
+        # The hub polls for up to a second; a timer bounds that, so that the deadline is kept.
+        tick = self.hub.call_repeatedly(0.05, lambda: None)
+        try:
+            while not (value := condition()):
+                assert time.monotonic() < deadline, f"not within {timeout:g} s"
+                self.hub.run_once()
+            return value
+        finally:
+            tick.cancel()
+
+    def settle(self) -> None:
+        """Turn until what has been rung so far has been heard."""
+        heard: list[bool] = []
+        self.hub.call_later(0, heard.append, True)
+        self.turn_until(lambda: heard)
+
+
+@pytest.fixture
+def url() -> str:
+    return f"memory://{uuid4().hex}"
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    loop = Loop()
+    yield loop
+    loop.hub.close()
+
+
+@pytest.fixture
+def connect(url) -> Iterator[Callable[[], Connection]]:
+    opened = []
+
+    def open_connection(url: str = url) -> Connection:
+        opened.append(Connection(url, transport=Transport))
+        return opened[-1]
+
+    yield open_connection
+    for connection in opened:
+        connection.release()
+
+
+@pytest.fixture
+def producer(connect) -> Iterator[ProducerLane]:
+    lane = Transport.producer_lane(connect())
+    yield lane
+    lane.close()
+
+
+@pytest.fixture
+def consumer(connect, loop) -> Iterator[Callable[..., ConsumerLane]]:
+    """Return ``consumer(*queues, loop=..., on_ready=...)``: an open lane; queues are names or Kombu queues."""
+    lanes = []
+
+    def open_lane(*queues: str | Queue, on_ready: Callable[[], None] = loop.on_ready) -> ConsumerLane:
+        lane = Transport.consumer_lane(connect())
+        lanes.append(lane)
+        named = [Queue(queue) if isinstance(queue, str) else queue for queue in queues or ("tasks",)]
+        lane.open(named, loop.hub, on_ready)
+        return lane
+
+    yield open_lane
+    for lane in lanes:
+        lane.close()
+
+
+@pytest.fixture(scope="session")
+def message() -> Callable[..., OutgoingMessage]:
+    """Return ``message(body, queue="tasks", ...)``."""
+
+    def make(
+        body: bytes | str,
+        queue: str = "tasks",
+        *,
+        priority: int | None = None,
+        eta: float | None = None,
+        exchange: str = "",
+        declare: Queue | None = None,
+        headers: dict[str, Any] | None = None,
+    ) -> OutgoingMessage:
+        properties: dict[str, Any] = {"correlation_id": "c", "delivery_mode": 2}
+        if priority is not None:
+            properties["priority"] = priority
+        body = body.encode() if isinstance(body, str) else body
+        return OutgoingMessage(
+            body,
+            "application/json",
+            "utf-8",
+            headers if headers is not None else {"task": "t"},
+            properties,
+            exchange,
+            queue,
+            declare,
+            eta,
+        )
+
+    return make
