@@ -1,0 +1,110 @@
+"""The ways from this process to the broker: a small pool of producer lanes, and the adapter for plain transports."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from celeriac.contracts.broker import OutgoingMessage, ProducerLane
+
+if TYPE_CHECKING:
+    from celeriac.app.base import Celery
+
+
+class KombuProducerLane(ProducerLane):
+    """Publishes one by one through the plain Kombu API: serves every transport that has no lane of its own."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self._channel: Any = None
+        self._producer: Any = None
+        self._declared: set[str] = set()
+
+    def publish(self, messages: Sequence[OutgoingMessage]) -> None:
+        if self._producer is None:
+            from kombu import Producer
+
+            self._channel = self.connection.default_channel
+            self._producer = Producer(self._channel)
+        for message in messages:
+            self._publish(message)
+
+    def _publish(self, message: OutgoingMessage) -> None:
+        if message.queue is not None and message.queue.name not in self._declared:
+            message.queue(self._channel).declare()
+            self._declared.add(message.queue.name)
+        self._producer.publish(
+            message.body,
+            exchange=message.exchange,
+            routing_key=message.routing_key,
+            content_type=message.content_type,
+            content_encoding=message.content_encoding,
+            headers=message.headers,
+            **message.properties,
+        )
+
+    def close(self) -> None:
+        self._producer = None
+        self.connection.release()
+
+
+class LanePool:
+    """Lends producer lanes to threads; a forked child starts with none of its parent's."""
+
+    def __init__(self, app: Celery) -> None:
+        self.app = app
+        self._idle: list[ProducerLane] = []
+        self._lock = threading.Lock()
+        #: A child must neither use nor close what it inherited, so this keeps it from being collected.
+        self._inherited: list[list[ProducerLane]] = []
+        ref = weakref.ref(self)
+        os.register_at_fork(after_in_child=lambda: _forget_inherited(ref))
+
+    def forget_inherited(self) -> None:
+        """In a forked child: leave the parent's lanes alone."""
+        self._inherited.append(self._idle)
+        self._idle = []
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def lend(self) -> Iterator[ProducerLane]:
+        """A lane for one use.  One that failed is closed and not lent again."""
+        try:
+            lane = self._idle.pop()
+        except IndexError:
+            lane = self._open()
+        try:
+            yield lane
+        except BaseException:
+            lane.close()
+            raise
+        if len(self._idle) < self._limit:
+            self._idle.append(lane)
+        else:
+            lane.close()
+
+    @property
+    def _limit(self) -> int:
+        limit = self.app.conf.broker_pool_limit
+        return 0 if limit is None else int(limit)
+
+    def _open(self) -> ProducerLane:
+        connection = self.app.connection_for_write()
+        native = getattr(connection.transport_cls, "producer_lane", None)
+        lane: ProducerLane = native(connection) if native is not None else KombuProducerLane(connection)
+        return lane
+
+    def close(self) -> None:
+        """Close the lanes that nobody uses; later uses open new ones."""
+        while self._idle:
+            self._idle.pop().close()
+
+
+def _forget_inherited(ref: weakref.ref[LanePool]) -> None:
+    pool = ref()
+    if pool is not None:
+        pool.forget_inherited()

@@ -1,0 +1,289 @@
+"""From a call to messages on the broker: options merged by a plan per task, encoded, published in batches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from celeriac import signals
+from celeriac.app.current import get_current_request
+from celeriac.app.lanes import LanePool
+from celeriac.contracts.broker import OutgoingMessage
+from celeriac.contracts.middleware import bind
+from celeriac.protocol.body import encode_body
+from celeriac.protocol.header_plan import HeaderPlan
+from celeriac.protocol.properties import PERSISTENT, TRANSIENT, build_properties
+from celeriac.protocol.reprs import safe_repr
+from celeriac.protocol.timestamps import eta_after, expires_at, seconds_until
+from celeriac.protocol.v1 import encode_v1
+
+if TYPE_CHECKING:
+    from celeriac.app.base import Celery
+
+#: Options of a call that shape the message and are not properties of it.
+_CONSUMED: Final = frozenset(
+    """queue exchange exchange_type routing_key priority expires countdown eta serializer compression delivery_mode
+    headers link link_error shadow group_id group_index chord chain retries root_id parent_id reply_to time_limit
+    soft_time_limit ignore_result argsrepr kwargsrepr stamps stamped_headers replaced_task_nesting origin task_id
+    retry retry_policy declare add_to_parent connection producer publisher router result_cls route_name task_type
+    immutable mandatory timeout confirm_timeout""".split()
+)
+_DELIVERY_MODES: Final = {"persistent": PERSISTENT, "transient": TRANSIENT}
+
+
+class Target(NamedTuple):
+    """Where a message goes."""
+
+    queue: Any
+    exchange: str
+    routing_key: str
+    delivery_mode: int
+
+
+class Publisher:
+    """Builds and sends the messages of one app."""
+
+    def __init__(self, app: Celery) -> None:
+        self.app = app
+        self.lanes = LanePool(app)
+        self._targets: dict[str, Target] = {}
+        self._plans: dict[tuple[Any, ...], HeaderPlan] = {}
+        self._chain: Callable[[Any], Any] | None = None
+        self._layers = False
+        conf = app.conf
+        self._serializer: str = conf.task_serializer
+        self._protocol: int = conf.task_protocol
+        self._utc: bool = conf.enable_utc
+        self._levels: int = conf.task_repr_maxlevels
+        self._default_priority: int | None = conf.task_default_priority
+        self._inherit_priority: bool = conf.task_inherit_parent_priority
+        self._encode = app.serializers.encode
+
+    # -- building -----------------------------------------------------------------------------------------------------
+
+    def build(
+        self,
+        name: str,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        task_id: str,
+        options: Mapping[str, Any],
+        parent: Any = None,
+    ) -> OutgoingMessage:
+        """The message of one call; `options` are those of ``apply_async``, already routed.
+
+        Raises `SerializationError` for arguments that cannot be encoded, before anything is sent.
+        """
+        get = options.get
+        target = self._target(options)
+        eta, eta_seconds = self._eta(get("countdown"), get("eta"))
+        expires = get("expires")
+        left: float | None = None
+        if expires is not None:
+            expires = expires_at(expires)
+            left = seconds_until(expires)
+        parent = parent or get_current_request()
+        root_id, parent_id = get("root_id"), get("parent_id")
+        if parent is not None and not parent.called_directly:
+            root_id = root_id or parent.root_id or parent.id
+            parent_id = parent_id or parent.id
+        headers = self._plan(name, get("ignore_result"), get("time_limit"), get("soft_time_limit")).headers(
+            task_id,
+            argsrepr="()" if not args else get("argsrepr") or safe_repr(args, maxlevels=self._levels),
+            kwargsrepr="{}" if not kwargs else get("kwargsrepr") or safe_repr(kwargs, maxlevels=self._levels),
+            eta=eta,
+            expires=expires,
+            retries=get("retries") or 0,
+            group=get("group_id"),
+            group_index=get("group_index"),
+            root_id=root_id,
+            parent_id=parent_id,
+            shadow=get("shadow"),
+            stamped_headers=get("stamped_headers"),
+            stamps=get("stamps"),
+            replaced_task_nesting=get("replaced_task_nesting") or 0,
+            origin=get("origin"),
+            extra=get("headers"),
+        )
+        body: Any = encode_body(
+            args, kwargs, _listed(get("link")), _listed(get("link_error")), get("chain"), get("chord")
+        )
+        if self._protocol == 1:
+            body, headers = encode_v1(headers, body), {}
+        content_type, content_encoding, data = self._encode(body, get("serializer") or self._serializer)
+        return OutgoingMessage(
+            data,
+            content_type,
+            content_encoding,
+            headers,
+            build_properties(
+                task_id,
+                get("reply_to") or self.app.thread_oid,
+                self._priority(get("priority"), parent),
+                left,
+                _delivery_mode(get("delivery_mode"), target.delivery_mode),
+                **{key: value for key, value in options.items() if key not in _CONSUMED},
+            ),
+            target.exchange,
+            target.routing_key,
+            target.queue,
+            eta_seconds,
+        )
+
+    def _plan(self, name: str, ignore_result: Any, time_limit: Any, soft_time_limit: Any) -> HeaderPlan:
+        key = (name, ignore_result, time_limit, soft_time_limit)
+        plan = self._plans.get(key)
+        if plan is None:
+            if len(self._plans) > 10_000:  # names or limits made up per call must not fill the memory
+                self._plans.clear()
+            plan = self._plans[key] = HeaderPlan(
+                name, ignore_result=ignore_result, time_limit=time_limit, soft_time_limit=soft_time_limit
+            )
+        return plan
+
+    def _eta(self, countdown: Any, eta: Any) -> tuple[Any, float | None]:
+        if countdown is not None:
+            eta = eta_after(countdown)
+        elif eta is None:
+            return None, None
+        if isinstance(eta, str):
+            eta = datetime.fromisoformat(eta)
+        if eta.tzinfo is None:
+            eta = eta.replace(tzinfo=self.app.timezone)
+        return (eta.astimezone(timezone.utc) if self._utc else eta), eta.timestamp()
+
+    def _priority(self, given: int | None, parent: Any) -> int | None:
+        if given is not None:
+            return given
+        if self._inherit_priority and parent is not None and parent.priority is not None:
+            inherited: int = parent.priority
+            return inherited
+        return self._default_priority
+
+    def _target(self, options: Mapping[str, Any]) -> Target:
+        exchange, routing_key, queue = options.get("exchange"), options.get("routing_key"), options.get("queue")
+        if exchange is None and routing_key is None and (queue is None or isinstance(queue, str)):
+            name = queue or self.app.conf.task_default_queue
+            target = self._targets.get(name)
+            if target is None:
+                target = self._targets[name] = _target_of(self.app.amqp.queues[name], None, None)
+            return target
+        if queue is None and exchange is None:
+            queue = self.app.conf.task_default_queue
+        if isinstance(queue, str):
+            queue = self.app.amqp.queues[queue]
+        return _target_of(queue, exchange, routing_key)
+
+    # -- sending ------------------------------------------------------------------------------------------------------
+
+    def send(self, messages: Sequence[OutgoingMessage], options: Mapping[str, Any] | None = None) -> None:
+        """Publish, in order and as one batch where nothing wants a say per message.
+
+        Raises `kombu.exceptions.OperationalError` when the broker stays out of reach beyond the retry policy.
+        """
+        if self._chain is None:
+            layers = self.app.plugins.middlewares("publish")
+            self._layers = bool(layers)
+            self._chain = bind(layers, self._take)
+        if self._layers:
+            messages = [passed for message in messages if (passed := self._chain(message)) is not None]
+        if signals.before_task_publish or signals.after_task_publish:
+            self._send_with_signals(messages, options)
+        elif messages:
+            self._publish(messages, options)
+
+    @staticmethod
+    def _take(message: OutgoingMessage) -> OutgoingMessage:
+        return message
+
+    def _send_with_signals(self, messages: Sequence[OutgoingMessage], options: Mapping[str, Any] | None) -> None:
+        policy = self._retry_policy(options or {})
+        for message in messages:
+            name = message.headers.get("task")
+            shared: dict[str, Any] = {
+                "body": message.body,
+                "exchange": message.exchange,
+                "routing_key": message.routing_key,
+                "headers": message.headers,
+                "properties": message.properties,
+                "retry_policy": policy,
+            }
+            declare = [message.queue] if message.queue is not None else []
+            signals.before_task_publish.send(sender=name, declare=declare, **shared)
+            self._publish([message], options)
+            signals.after_task_publish.send(sender=name, **shared)
+
+    def _publish(self, messages: Sequence[OutgoingMessage], options: Mapping[str, Any] | None) -> None:
+        try:
+            with self.lanes.lend() as lane:
+                lane.publish(messages)
+        except self.app.connection_errors as error:
+            self._publish_again(messages, options or {}, error)
+
+    def _publish_again(
+        self, messages: Sequence[OutgoingMessage], options: Mapping[str, Any], error: BaseException
+    ) -> None:
+        """The retry policy of a publish: `max_retries` tries, `interval_start` seconds apart and growing."""
+        from kombu.exceptions import OperationalError
+
+        policy = self._retry_policy(options)
+        if policy is not None:
+            delay = policy.get("interval_start", 0)
+            tries = policy.get("max_retries", 3)
+            done = 0
+            while tries is None or done < tries:
+                time.sleep(delay)
+                delay = min(delay + policy.get("interval_step", 0.2), policy.get("interval_max", 1))
+                done += 1
+                try:
+                    with self.lanes.lend() as lane:
+                        lane.publish(messages)
+                        return
+                except self.app.connection_errors as again:
+                    error = again
+        if isinstance(error, OperationalError):
+            raise error
+        raise OperationalError(str(error)) from error
+
+    def _retry_policy(self, options: Mapping[str, Any]) -> dict[str, Any] | None:
+        conf = self.app.conf
+        wanted = options.get("retry")
+        if not (conf.task_publish_retry if wanted is None else wanted):
+            return None
+        return {**conf.task_publish_retry_policy, **(options.get("retry_policy") or {})}
+
+    def close(self) -> None:
+        """Release the connections."""
+        self.lanes.close()
+
+
+def _listed(value: Any) -> list[Any] | None:
+    if not value:
+        return None
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _delivery_mode(given: Any, default: int) -> int:
+    if given is None:
+        return default
+    mode: int = _DELIVERY_MODES.get(given, given)
+    return mode
+
+
+def _target_of(queue: Any, exchange: Any, routing_key: str | None) -> Target:
+    """Kombu's entities as plain names; a direct queue is reached through the default exchange."""
+    exchange = exchange if exchange is not None else getattr(queue, "exchange", None)
+    kind = getattr(exchange, "type", "direct")
+    name = getattr(exchange, "name", exchange) or ""
+    mode = getattr(exchange, "delivery_mode", None)
+    delivery_mode = _DELIVERY_MODES.get(mode, mode) if mode is not None else PERSISTENT
+    if queue is not None and routing_key is None and kind == "direct":
+        return Target(queue, "", queue.name, delivery_mode)
+    if routing_key is None:
+        routing_key = getattr(queue, "routing_key", None) or ""
+    return Target(queue, name, routing_key, delivery_mode)
+
+
+__all__ = ["Publisher", "Target"]

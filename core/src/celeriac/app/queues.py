@@ -1,0 +1,106 @@
+"""The queues of an app: those of ``task_queues``, the default one, and those made when first named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from celeriac.exceptions import ImproperlyConfigured, QueueNotFound
+
+if TYPE_CHECKING:
+    from celeriac.app.base import Celery
+
+
+class Queues(dict[str, Any]):
+    """Queue name to Kombu ``Queue``."""
+
+    def __init__(self, app: Celery) -> None:
+        super().__init__()
+        self.app = app
+        self._consume: dict[str, Any] | None = None
+        conf = app.conf
+        self.create_missing: bool = conf.task_create_missing_queues
+        self.max_priority: int | None = conf.task_queue_max_priority
+        for queue in self._configured():
+            self.add(queue)
+
+    def _configured(self) -> list[Any]:
+        from kombu import Exchange, Queue  # Kombu is loaded by the first message, not by the app
+
+        conf = self.app.conf
+        configured = conf.task_queues
+        if not configured:
+            name = conf.task_default_queue
+            exchange = Exchange(conf.task_default_exchange or name, type=conf.task_default_exchange_type)
+            return [Queue(name, exchange=exchange, routing_key=conf.task_default_routing_key or name)]
+        if isinstance(configured, Mapping):
+            return [Queue.from_dict(name, **options) for name, options in configured.items()]
+        queues = list(configured)
+        wrong = [queue for queue in queues if not isinstance(queue, (Queue, str))]
+        if wrong:
+            raise ImproperlyConfigured(f"setting 'task_queues': {wrong[0]!r} is neither a kombu.Queue nor a name")
+        return [self.new_missing(queue) if isinstance(queue, str) else queue for queue in queues]
+
+    def __missing__(self, name: str) -> Any:
+        if not self.create_missing:
+            known = ", ".join(sorted(self)) or "none"
+            raise QueueNotFound(
+                f"queue '{name}' is not in the setting 'task_queues' (known: {known}), "
+                "and task_create_missing_queues is off"
+            )
+        return self.add(self.new_missing(name))
+
+    def add(self, queue: Any, **options: Any) -> Any:
+        """Add a queue by name or as it is, and return it."""
+        if isinstance(queue, str):
+            from kombu import Queue
+
+            queue = Queue.from_dict(queue, **options) if options else self.new_missing(queue)
+        conf = self.app.conf
+        if queue.exchange is None or (queue.exchange.name == "" and not queue.routing_key):
+            queue.routing_key = queue.routing_key or queue.name
+        arguments = dict(queue.queue_arguments or {})
+        if self.max_priority is not None:
+            arguments.setdefault("x-max-priority", self.max_priority)
+        if conf.task_default_queue_type == "quorum":
+            arguments.setdefault("x-queue-type", "quorum")
+        queue.queue_arguments = arguments or None
+        self[queue.name] = queue
+        return queue
+
+    def new_missing(self, name: str) -> Any:
+        """The queue that is made when nobody has configured `name`."""
+        from kombu import Exchange, Queue
+
+        conf = self.app.conf
+        kind = conf.task_create_missing_queue_exchange_type or "direct"
+        arguments = {"x-queue-type": "quorum"} if conf.task_create_missing_queue_type == "quorum" else None
+        return Queue(name, exchange=Exchange(name, type=kind), routing_key=name, queue_arguments=arguments)
+
+    @property
+    def consume_from(self) -> dict[str, Any]:
+        """The queues that a worker of this app listens to."""
+        return self if self._consume is None else self._consume
+
+    def select(self, names: str | Iterable[str] | None) -> None:
+        """Listen to these only (comma-separated or a list)."""
+        if names:
+            self._consume = {name: self[name] for name in _names(names)}
+
+    def select_add(self, name: str, **options: Any) -> Any:
+        """Listen to one more."""
+        queue = self.add(name, **options) if options else self[name]
+        if self._consume is not None:
+            self._consume[queue.name] = queue
+        return queue
+
+    def deselect(self, names: str | Iterable[str] | None) -> None:
+        """Listen to all but these."""
+        left_out = set(_names(names or ()))
+        if left_out:
+            self._consume = {name: queue for name, queue in self.consume_from.items() if name not in left_out}
+
+
+def _names(names: str | Iterable[str]) -> list[str]:
+    parts = names.split(",") if isinstance(names, str) else names
+    return [name.strip() for name in parts if name.strip()]

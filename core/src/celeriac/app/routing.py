@@ -1,0 +1,97 @@
+"""Where a task's message goes: ``task_routes`` read once, asked per task name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from fnmatch import translate
+from importlib import import_module
+from typing import Any
+
+Route = Mapping[str, Any]
+RouteFunction = Callable[..., Any]
+
+
+class MapRoute:
+    """Task names, globs and compiled patterns to routes; an exact name wins, then the order of the map."""
+
+    def __init__(self, routes: Mapping[Any, Any] | Iterable[tuple[Any, Any]]) -> None:
+        pairs = routes.items() if isinstance(routes, Mapping) else routes
+        self.exact: dict[str, Any] = {}
+        self.patterns: list[tuple[re.Pattern[str], Any]] = []
+        for key, route in pairs:
+            if isinstance(key, re.Pattern):
+                self.patterns.append((key, route))
+            elif any(sign in key for sign in "*?["):
+                self.patterns.append((re.compile(translate(key)), route))
+            else:
+                self.exact[key] = route
+
+    def __call__(self, name: str, *_: Any, **__: Any) -> Any:
+        if name in self.exact:
+            return self.exact[name]
+        for pattern, route in self.patterns:
+            if pattern.match(name):
+                return route
+        return None
+
+
+def prepare_routes(routes: Any) -> list[RouteFunction]:
+    """The routers of the setting ``task_routes``: a map, a function, an object with ``route_for_task``, a dotted name,
+    or a list of these."""
+    if routes is None:
+        return []
+    if isinstance(routes, (Mapping, str)) or callable(routes) or hasattr(routes, "route_for_task"):
+        routes = [routes]
+    return [_prepare(route) for route in routes]
+
+
+def _prepare(route: Any) -> RouteFunction:
+    if isinstance(route, str):
+        module, _, attribute = route.replace(":", ".").rpartition(".")
+        route = getattr(import_module(module), attribute)
+        if isinstance(route, type):
+            route = route()
+    if hasattr(route, "route_for_task"):
+        return _from_method(route.route_for_task)
+    if isinstance(route, (Mapping, list, tuple)):
+        return MapRoute(route)
+    function: RouteFunction = route
+    return function
+
+
+def _from_method(method: Callable[..., Any]) -> RouteFunction:
+    def route(name: str, args: Any = None, kwargs: Any = None, options: Any = None, **_: Any) -> Any:
+        return method(name, args=args, kwargs=kwargs)
+
+    return route
+
+
+class Router:
+    """Adds to a call's options those of the first router that knows the task."""
+
+    def __init__(self, routes: Any = None) -> None:
+        self.routes = prepare_routes(routes)
+
+    def __bool__(self) -> bool:
+        return bool(self.routes)
+
+    @property
+    def static(self) -> bool:
+        """True where the answer depends on the task's name alone."""
+        return all(isinstance(route, MapRoute) for route in self.routes)
+
+    def route(
+        self, options: Mapping[str, Any], name: str, args: Any = (), kwargs: Any = None, task: Any = None
+    ) -> dict[str, Any]:
+        """`options` on top of what the routers say for `name`."""
+        found = self.lookup(name, args, kwargs, options, task)
+        return {**found, **options} if found else dict(options)
+
+    def lookup(self, name: str, args: Any, kwargs: Any, options: Any, task: Any) -> dict[str, Any]:
+        """The first router's answer, as options."""
+        for route in self.routes:
+            answer = route(name, args, kwargs or {}, options, task=task)
+            if answer:
+                return {"queue": answer} if isinstance(answer, str) else dict(answer)
+        return {}

@@ -1,0 +1,91 @@
+"""The serializers of one app: what it writes, and what it agrees to read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from celeriac.contracts.serializer import Serializer
+from celeriac.exceptions import SecurityError
+
+if TYPE_CHECKING:
+    from celeriac.app.base import Celery
+
+#: Names, as ``accept_content`` has them, of the content types that are on the wire.
+KNOWN_TYPES = {
+    "application/json": "json",
+    "application/x-python-serialize": "pickle",
+    "application/x-yaml": "yaml",
+    "application/x-msgpack": "msgpack",
+    "application/data": "auth",
+}
+
+
+class Serializers:
+    """Finds serializers by name and content type; each is made once."""
+
+    def __init__(self, app: Celery) -> None:
+        self.app = app
+        self._by_name: dict[str, Serializer] = {}
+        self._accepted: dict[str, Serializer] | None = None
+        self._results: dict[str, Serializer] | None = None
+
+    def get(self, name: str) -> Serializer:
+        """The serializer called `name`.  Raises `PluginNotFound`."""
+        found = self._by_name.get(name)
+        if found is None:
+            found = self._by_name[name] = self.app.plugins.driver("serializer", name)()
+        return found
+
+    def encode(self, value: Any, name: str) -> tuple[str, str, bytes]:
+        """Content type, content encoding and bytes of `value`.  Raises `SerializationError`."""
+        serializer = self.get(name)
+        return serializer.content_type, serializer.content_encoding, serializer.dumps(value)
+
+    @property
+    def accepted(self) -> dict[str, Serializer]:
+        """Content type to serializer, for all that ``accept_content`` names."""
+        if self._accepted is None:
+            self._accepted = self._accepting(self.app.conf.accept_content)
+        return self._accepted
+
+    @property
+    def accepted_results(self) -> dict[str, Serializer]:
+        """The same for results, from ``result_accept_content`` where it is set."""
+        if self._results is None:
+            own = self.app.conf.result_accept_content
+            self._results = self.accepted if own is None else self._accepting(own)
+        return self._results
+
+    def _accepting(self, names: Any) -> dict[str, Serializer]:
+        chosen = [self.get(KNOWN_TYPES.get(name, name)) for name in names or ()]
+        return {serializer.content_type: serializer for serializer in chosen}
+
+    def decode(self, data: bytes, content_type: str) -> Any:
+        """The value of a message's body.
+
+        Raises `SecurityError` for content that is not accepted, `ProtocolError` for data that is not of its format.
+        """
+        return self._reader(content_type, self.accepted).loads(data)
+
+    def decode_result(self, data: bytes, content_type: str) -> Any:
+        """The value of a stored result; errors as `decode`."""
+        return self._reader(content_type, self.accepted_results).loads(data)
+
+    def _reader(self, content_type: str, accepted: dict[str, Serializer]) -> Serializer:
+        try:
+            return accepted[content_type]
+        except KeyError:
+            raise SecurityError(refusal(content_type)) from None
+
+    def accepts(self, content_type: str) -> bool:
+        """True when messages of this content type may be decoded."""
+        return content_type in self.accepted
+
+
+def refusal(content_type: str) -> str:
+    """Why content of this type is not decoded, and what to do."""
+    name = KNOWN_TYPES.get(content_type, content_type)
+    return (
+        f"content of type {content_type!r} is refused: the setting accept_content does not name {name!r}. "
+        "Add it there only if you trust everybody who can write to this broker."
+    )

@@ -1,0 +1,58 @@
+"""Tasks of a library that does not know its app: ``@shared_task``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+
+from celeriac.app.current import get_current_app
+from celeriac.app.definition import define
+from celeriac.app.sharing import connect_shared
+
+if TYPE_CHECKING:
+    from celeriac.app.task import Task
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class SharedTask:
+    """Stands for the task of that name on whichever app is the current one."""
+
+    def __init__(self, function: Callable[..., Any], options: dict[str, Any]) -> None:
+        self.__dict__.update(_function=function, _options=options, __wrapped__=function, __doc__=function.__doc__)
+
+    def _current(self) -> Any:
+        app = get_current_app()
+        name = self._options.get("name") or app.gen_task_name(self._function.__name__, self._function.__module__)
+        return app.tasks[name]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._current(), name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._current(), name, value)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._current()(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return repr(self._current())
+
+
+@overload
+def shared_task(function: Callable[P, R], /) -> Task[P, R]: ...
+
+
+@overload
+def shared_task(**options: Any) -> Callable[[Callable[..., R]], Task[..., R]]: ...
+
+
+def shared_task(*args: Any, **options: Any) -> Any:
+    """Make a task on every app, present and future; calling it uses the current one."""
+
+    def make(function: Callable[..., Any]) -> Any:
+        connect_shared(lambda app: define(app, function, options))
+        return SharedTask(function, options)
+
+    return make(args[0]) if args else make

@@ -1,0 +1,43 @@
+"""Tasks that every app of the process gets: those of ``shared_task`` and of other apps."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from celeriac.app.base import Celery
+
+Definition = Callable[["Celery"], Any]
+
+#: With the app that a definition goes away with, where there is one.
+_definitions: list[tuple[weakref.ref[Celery] | None, Definition]] = []
+_apps: weakref.WeakSet[Celery] = weakref.WeakSet()
+
+
+def remember_app(app: Celery) -> None:
+    """A new app, which is to get the shared tasks that are defined later."""
+    _apps.add(app)
+
+
+def forget_app(app: Celery) -> None:
+    """The app is closed: it gets no more tasks, and gives its own to nobody."""
+    _apps.discard(app)
+    _definitions[:] = [entry for entry in _definitions if entry[0] is None or entry[0]() not in {app, None}]
+
+
+def connect_shared(definition: Definition, owner: Celery | None = None) -> None:
+    """Let `definition` define its task on each app when it is finalized, and at once where that has happened.
+
+    Without an `owner` it lasts as long as the process.
+    """
+    _definitions.append((weakref.ref(owner) if owner is not None else None, definition))
+    for app in list(_apps):
+        if app.finalized and app is not owner:
+            definition(app)
+
+
+def shared_definitions() -> list[Definition]:
+    """All definitions whose owner lives."""
+    return [definition for owner, definition in list(_definitions) if owner is None or owner() is not None]

@@ -1,0 +1,36 @@
+"""Whether a task takes these arguments, told before anything is sent."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+class ArgumentCheck:
+    """The parameters of one task; a call counts positional arguments first, and binds only what that cannot decide."""
+
+    def __init__(self, task: Any) -> None:
+        self.name = task.name
+        try:
+            signature = inspect.signature(task.run)
+        except (TypeError, ValueError):  # a builtin that does not say what it takes
+            self.signature = None
+            return
+        self.signature = signature
+        kinds = inspect.Parameter
+        parameters = signature.parameters.values()
+        positional = [p for p in parameters if p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)]
+        self.least = sum(p.default is kinds.empty for p in positional)
+        self.most = len(positional) if not any(p.kind is kinds.VAR_POSITIONAL for p in parameters) else 1 << 30
+        if any(p.kind is kinds.KEYWORD_ONLY and p.default is kinds.empty for p in parameters):
+            self.most = -1
+
+    def __call__(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Raises TypeError naming the task and what is wrong."""
+        if self.signature is None or (not kwargs and self.least <= len(args) <= self.most):
+            return
+        try:
+            self.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{self.name}{self.signature}: {error}") from None

@@ -1,0 +1,186 @@
+"""One execution of a task from its request to its end: handlers, signals, retries, what follows."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import time
+from collections.abc import Callable
+from traceback import format_exception
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from celeriac import signals, states
+from celeriac.app.coroutines import awaited
+from celeriac.app.current import pop_running, push_running
+from celeriac.app.task import Task
+from celeriac.contracts.middleware import bind
+from celeriac.contracts.outcome import OutcomeKind
+from celeriac.exceptions import Ignore, Reject, Retry
+
+if TYPE_CHECKING:
+    from celeriac.app.base import Celery
+    from celeriac.app.context import Context
+
+logger = logging.getLogger("celeriac.app.trace")
+
+
+class Ended(NamedTuple):
+    """How an execution ended.  `value` is the return value or the exception, `runtime` in seconds."""
+
+    kind: OutcomeKind
+    state: str
+    value: Any
+    runtime: float
+    traceback: str | None = None
+    retry: Retry | None = None
+    requeue: bool = False
+
+
+class ErrorInfo(NamedTuple):
+    """What handlers and signals get as ``einfo``."""
+
+    exception: BaseException
+    traceback: str
+    type: type[BaseException]
+    tb: Any = None
+
+    def __str__(self) -> str:
+        return self.traceback
+
+
+class Trace:
+    """Runs one task; made once per task and process, with everything that does not change worked out."""
+
+    def __init__(self, app: Celery, task: Any, eager: bool = False) -> None:
+        self.app = app
+        self.task = task
+        self.eager = eager
+        kind = type(task)
+        self._run = self._callable(kind)
+        layers = app.plugins.middlewares("execute")
+        self._wrapped: Callable[[Context], Any] | None = bind(layers, self._core) if layers else None
+        overridden = {
+            name: getattr(kind, name, None) is not getattr(Task, name)
+            for name in ("before_start", "on_success", "on_retry", "on_failure", "after_return")
+        }
+        self._before_start = overridden["before_start"]
+        self._on_success = overridden["on_success"]
+        self._after_return = overridden["after_return"]
+        self._fixups = app.fixups
+
+    def _callable(self, kind: type[Any]) -> Callable[..., Any]:
+        """What to call: ``run`` itself, unless the task's class has a ``__call__`` of its own."""
+        task = self.task
+        run: Callable[..., Any] = task if kind.__call__ is not Task.__call__ else task.run
+        if inspect.iscoroutinefunction(inspect.unwrap(task.run)):
+            return awaited(run)
+        return run
+
+    def _core(self, request: Context) -> Any:
+        return self._run(*request.args, **request.kwargs)
+
+    def __call__(self, request: Context, args: list[Any], kwargs: dict[str, Any]) -> Ended:
+        """Run.  Raises nothing that the task raises, but `SystemExit` and `KeyboardInterrupt`."""
+        task, task_id = self.task, request.id or ""
+        token = push_running(task, request)
+        begun = time.perf_counter()
+        try:
+            try:
+                for fixup in self._fixups:
+                    fixup.on_task_start(task_id, task)
+                if signals.task_prerun:
+                    signals.task_prerun.send(sender=task, task_id=task_id, task=task, args=args, kwargs=kwargs)
+                if self._before_start:
+                    task.before_start(task_id, args, kwargs)
+                if self._wrapped is None:
+                    value = self._run(*args, **kwargs)
+                else:
+                    value = self._wrapped(request)
+                runtime = time.perf_counter() - begun
+                self._follow(request, value)
+                ended = Ended(OutcomeKind.SUCCESS, states.SUCCESS, value, runtime)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:  # noqa: BLE001  # whatever a task raises is its outcome
+                ended = self._raised(request, args, kwargs, error, time.perf_counter() - begun)
+            else:
+                if self._on_success or signals.task_success:
+                    self._succeeded(request, value, runtime, args, kwargs)
+            self._end(request, ended, args, kwargs)
+            return ended
+        finally:
+            pop_running(token)
+
+    # -- the ways to end ----------------------------------------------------------------------------------------------
+
+    def _follow(self, request: Context, value: Any) -> None:
+        """Send what waits for the value: callbacks, and the next of the chain."""
+        if request.callbacks:
+            for callback in request.callbacks:
+                self._next(callback, request, value)
+        if request.chain:
+            following = list(request.chain)
+            self._next(following.pop(), request, value, chain=following or None)
+
+    def _next(self, signature: Any, request: Context, value: Any, **options: Any) -> None:
+        signature = self.app.signature(signature)
+        if request.is_eager:
+            signature.apply((value,), **options)
+        else:
+            signature.apply_async((value,), parent_id=request.id, root_id=request.root_id or request.id, **options)
+
+    def _succeeded(self, request: Context, value: Any, runtime: float, args: Any, kwargs: Any) -> None:
+        signals.task_success.send(sender=self.task, result=value, runtime=runtime)
+        if self._on_success:
+            self._quietly(self.task.on_success, value, request.id, args, kwargs)
+
+    def _raised(self, request: Context, args: Any, kwargs: Any, error: BaseException, runtime: float) -> Ended:
+        if isinstance(error, Reject):
+            return Ended(OutcomeKind.REJECTED, states.REJECTED, error, runtime, requeue=error.requeue)
+        if isinstance(error, Ignore):
+            return Ended(OutcomeKind.IGNORED, states.IGNORED, error, runtime)
+        text = "".join(format_exception(error))
+        info = ErrorInfo(error, text, type(error), error.__traceback__)
+        task, task_id = self.task, request.id
+        if isinstance(error, Retry):
+            signals.task_retry.send(sender=task, request=request, reason=error, einfo=info)
+            self._quietly(task.on_retry, error, task_id, args, kwargs, info)
+            cause = error.exc if error.exc is not None else error
+            return Ended(OutcomeKind.RETRY, states.RETRY, cause, runtime, text, error)
+        signals.task_failure.send(
+            sender=task, task_id=task_id, exception=error, args=args, kwargs=kwargs, traceback=error.__traceback__,
+            einfo=info,
+        )
+        self._quietly(task.on_failure, error, task_id, args, kwargs, info)
+        self._call_errbacks(request, error)
+        return Ended(OutcomeKind.FAILURE, states.FAILURE, error, runtime, text)
+
+    def _call_errbacks(self, request: Context, error: BaseException) -> None:
+        """Send each errback with the id of the failed task: the form that needs no error on the wire."""
+        for errback in request.errbacks or ():
+            try:
+                signature = self.app.signature(errback)
+                if request.is_eager:
+                    signature.apply((request.id,))
+                else:
+                    signature.apply_async((request.id,), parent_id=request.id, root_id=request.root_id or request.id)
+            except Exception:
+                logger.exception("Could not send errback %r of task %s[%s]", errback, self.task.name, request.id)
+
+    def _end(self, request: Context, ended: Ended, args: Any, kwargs: Any) -> None:
+        task, task_id = self.task, request.id or ""
+        if self._after_return:
+            self._quietly(task.after_return, ended.state, ended.value, task_id, args, kwargs, ended.traceback)
+        if signals.task_postrun:
+            signals.task_postrun.send(
+                sender=task, task_id=task_id, task=task, args=args, kwargs=kwargs, retval=ended.value, state=ended.state
+            )
+        for fixup in self._fixups:
+            fixup.on_task_end(task_id, task)
+
+    def _quietly(self, handler: Callable[..., Any], *args: Any) -> None:
+        """Call a handler of the user's; what it raises is logged and changes nothing."""
+        try:
+            handler(*args)
+        except Exception:
+            logger.exception("Handler %s of task %s raised", getattr(handler, "__name__", handler), self.task.name)

@@ -1,0 +1,109 @@
+"""Tasks that run where they are called, and results that are there at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from celeriac import states
+from celeriac.app.context import Context
+from celeriac.results.async_result import AsyncResult
+
+if TYPE_CHECKING:
+    from celeriac.app.base import Celery
+
+R = TypeVar("R")
+
+
+class EagerResult(AsyncResult[R]):
+    """The result of a task that has run already."""
+
+    __slots__ = ("_result", "_state", "_traceback")
+
+    def __init__(
+        self, id: str, ret_value: Any, state: str, traceback: str | None = None, name: str | None = None
+    ) -> None:
+        super().__init__(id, task_name=name)
+        self._result = ret_value
+        self._state = state
+        self._traceback = traceback
+
+    def __repr__(self) -> str:
+        return f"<EagerResult: {self.id}>"
+
+    def _meta(self) -> dict[str, Any]:
+        return {
+            "status": self._state,
+            "result": self._result,
+            "traceback": self._traceback,
+            "children": [],
+            "task_id": self.id,
+            "name": self.task_name,
+        }
+
+    def get(self, timeout: float | None = None, propagate: bool = True, **_: Any) -> R:  # type: ignore[override]  # nothing to wait for
+        """What the task returned.  Raises its exception, unless `propagate` is False."""
+        value: R = self._outcome(propagate, None)
+        return value
+
+    wait = get  # type: ignore[assignment]  # as above
+
+    def ready(self) -> bool:
+        """Always True."""
+        return True
+
+    def exists(self) -> bool:
+        """Always True."""
+        return True
+
+    def forget(self) -> None:
+        """Nothing was stored."""
+
+    def revoke(self, *_: Any, **__: Any) -> None:
+        """From now on the task counts as revoked."""
+        self._state = states.REVOKED
+
+
+def run(
+    app: Celery, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any]
+) -> EagerResult[Any]:
+    """Run `task` here, with retries, as a worker would; see `Task.apply`."""
+    from celeriac.app.tracing import Trace
+
+    throw = options.get("throw")
+    throw = app.conf.task_eager_propagates if throw is None else throw
+    task_id: str = options["task_id"]
+    request = Context(
+        id=task_id,
+        task=task.name,
+        args=args,
+        kwargs=kwargs,
+        retries=options.get("retries") or 0,
+        is_eager=True,
+        called_directly=False,
+        callbacks=_listed(options.get("link")),
+        errbacks=_listed(options.get("link_error")),
+        headers=dict(options.get("headers") or {}),
+        delivery_info={"is_eager": True, "exchange": options.get("exchange"), "routing_key": options.get("routing_key")},
+        root_id=options.get("root_id") or task_id,
+        parent_id=options.get("parent_id"),
+        group=options.get("group_id"),
+        group_index=options.get("group_index"),
+        chain=options.get("chain"),
+        chord=options.get("chord"),
+        stamped_headers=options.get("stamped_headers"),
+        stamps=options.get("stamps"),
+    )
+    ended = Trace(app, task, eager=True)(request, list(args), dict(kwargs))
+    if ended.state == states.RETRY and ended.retry is not None and ended.retry.sig is not None:
+        again: EagerResult[Any] = ended.retry.sig.apply(retries=request.retries + 1, throw=throw)
+        return again
+    if throw and isinstance(ended.value, BaseException) and ended.state in states.PROPAGATE_STATES:
+        raise ended.value
+    return EagerResult(task_id, ended.value, ended.state, traceback=ended.traceback, name=task.name)
+
+
+def _listed(value: Any) -> list[Any] | None:
+    if not value:
+        return None
+    return list(value) if isinstance(value, (list, tuple)) else [value]

@@ -1,0 +1,205 @@
+"""The results of one app: stored, found, waited for."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timezone
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from celeriac import states
+from celeriac.contracts.backend import Backend, StoredResult
+from celeriac.contracts.urls import scheme_of
+from celeriac.exceptions import StoreUnavailable, TimeoutError
+from celeriac.protocol.results import build_meta, encode_exception, read_meta
+from celeriac.results.disabled import DisabledBackend
+from celeriac.results.tuples import result_from_tuple
+
+if TYPE_CHECKING:
+    from celeriac.app.base import Celery
+    from celeriac.app.context import Context
+
+
+class Results:
+    """Stands between the app and its result store."""
+
+    def __init__(self, app: Celery) -> None:
+        self.app = app
+        self._lock = threading.Lock()
+        self._backend: Backend | None = None
+        ref = weakref.ref(self)
+        os.register_at_fork(after_in_child=lambda: _after_fork(ref))
+
+    @property
+    def backend(self) -> Backend:
+        """The result store that ``result_backend`` names; one that stores nothing where it is unset.
+
+        Raises `PluginNotFound` for a scheme that nobody serves.
+        """
+        if self._backend is None:
+            with self._lock:
+                if self._backend is None:
+                    self._backend = self._make()
+        return self._backend
+
+    def _make(self) -> Backend:
+        url = self.app.conf.result_backend
+        if not url or url in {"disabled", "disabled://"}:
+            return DisabledBackend(self.app, "disabled://")
+        if isinstance(url, type):
+            made: Backend = url(self.app, "")
+            return made
+        driver: type[Backend] = self.app.plugins.driver("backend", scheme_of(url))
+        return driver(self.app, url)
+
+    def after_fork(self) -> None:
+        """In a forked child: leave the parent's connections alone."""
+        self._lock = threading.Lock()
+        if self._backend is not None:
+            self._backend.after_fork()
+
+    @cached_property
+    def _extended(self) -> bool:
+        return bool(self.app.conf.result_extended)
+
+    # -- storing ------------------------------------------------------------------------------------------------------
+
+    def entry(
+        self, task_id: str, state: str, result: Any, traceback: str | None = None, request: Context | None = None
+    ) -> StoredResult:
+        """What is to be stored of a task in `state`.  An exception becomes the map of the wire."""
+        if isinstance(result, BaseException):
+            result = encode_exception(result)
+        done = datetime.now(timezone.utc).isoformat() if state in states.READY_STATES else None
+        if request is None:
+            return StoredResult(task_id, state, build_meta(task_id, state, result, traceback, None, done))
+        extended = self._extension(request) if self._extended or request.stamped_headers else None
+        children = [child.as_tuple() for child in request._children] if request._children else []  # noqa: SLF001  # the public property would make the list
+        meta = build_meta(
+            task_id, state, result, traceback, children, done, request.group, request.parent_id, extended
+        )
+        return StoredResult(task_id, state, meta, None, request.reply_to)
+
+    def _extension(self, request: Context) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        if self._extended:
+            delivery = request.delivery_info or {}
+            found = {
+                "name": request.task,
+                "args": request.args,
+                "kwargs": request.kwargs,
+                "worker": request.hostname,
+                "retries": request.retries,
+                "queue": delivery.get("routing_key"),
+            }
+        if request.stamped_headers:
+            found["stamped_headers"] = request.stamped_headers
+            found.update(request.stamps or {})
+        return found
+
+    def store_state(self, task_id: str, state: str, result: Any, **kwargs: Any) -> None:
+        """Store a state now.  Raises `StoreUnavailable` when the store stays out of reach."""
+        self.store([self.entry(task_id, state, result, **kwargs)])
+
+    def store(self, results: Sequence[StoredResult]) -> None:
+        """Store all in one batch, trying again as the settings say.  Raises `StoreUnavailable`."""
+        backend = self.backend
+        conf = self.app.conf
+        delay = conf.result_backend_base_sleep_between_retries_ms / 1000
+        longest = conf.result_backend_max_sleep_between_retries_ms / 1000
+        tries = conf.result_backend_max_retries if conf.result_backend_always_retry else 5
+        done = 0
+        while True:
+            try:
+                backend.store(results)
+                return
+            except StoreUnavailable:
+                if done >= tries:
+                    raise
+            done += 1
+            time.sleep(delay)
+            delay = min(delay * 2, longest)
+
+    # -- finding ------------------------------------------------------------------------------------------------------
+
+    def fetch(self, task_ids: Sequence[str]) -> Mapping[str, dict[str, Any]]:
+        """The metas of those tasks that have one."""
+        return self.backend.fetch(task_ids)
+
+    def meta(self, task_id: str) -> dict[str, Any]:
+        """The meta of one task; that of a pending one where nothing is known."""
+        found = self.backend.fetch([task_id]).get(task_id)
+        return pending(task_id) if found is None else read_meta(found)
+
+    def from_tuple(self, value: Any) -> Any:
+        """The result that a stored tuple stands for.  Raises `ProtocolError`."""
+        return result_from_tuple(value, self.app)
+
+    def forget(self, task_ids: Sequence[str]) -> None:
+        """Remove the results from the store."""
+        self.backend.delete(task_ids)
+
+    # -- waiting ------------------------------------------------------------------------------------------------------
+
+    def wait(
+        self,
+        task_ids: Iterable[str],
+        timeout: float | None,
+        on_ready: Callable[[dict[str, Any]], None],
+        on_interval: Callable[[], None] | None = None,
+        on_message: Callable[[dict[str, Any]], None] | None = None,
+        interval: float = 0.5,
+    ) -> None:
+        """Call `on_ready` with the meta of each task as it becomes ready, until all are; one subscription for all.
+
+        Raises `TimeoutError` when `timeout` seconds have passed.
+        """
+        wanted = set(task_ids)
+        if not wanted:
+            return
+        deadline = None if timeout is None else time.monotonic() + timeout
+        watcher = self.backend.watch()
+        try:
+            watcher.add(wanted)
+            while wanted:
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    raise TimeoutError(_late(wanted, timeout))
+                pause = left if on_interval is None else min(interval, left if left is not None else interval)
+                metas = watcher.wait(pause)
+                for meta in metas:
+                    if on_message is not None:
+                        on_message(meta)
+                    if meta["status"] in states.READY_STATES and meta["task_id"] in wanted:
+                        wanted.discard(meta["task_id"])
+                        on_ready(meta)
+                if not metas and on_interval is not None:
+                    on_interval()
+        finally:
+            watcher.close()
+
+    def close(self) -> None:
+        """Release the store's connections."""
+        if self._backend is not None:
+            self._backend.close()
+
+
+def pending(task_id: str) -> dict[str, Any]:
+    """The meta of a task of which nothing is known."""
+    return {"status": states.PENDING, "result": None, "traceback": None, "children": None, "task_id": task_id}
+
+
+def _late(wanted: set[str], timeout: float | None) -> str:
+    some = ", ".join(sorted(wanted)[:3])
+    more = f" and {len(wanted) - 3} more" if len(wanted) > 3 else ""
+    return f"no result after {timeout:g} s from {some}{more}: is a worker running that listens to the task's queue?"
+
+
+def _after_fork(ref: weakref.ref[Results]) -> None:
+    results = ref()
+    if results is not None:
+        results.after_fork()
