@@ -1,0 +1,68 @@
+"""The end of children: what became of their jobs, and seeing them out."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Iterable, Sequence
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+from celeriac.contracts.outcome import OutcomeKind
+from celeriac.contracts.pool import Report
+from celeriac.exceptions import TimeLimitExceeded, WorkerLostError
+from celeriac_prefork import process
+
+if TYPE_CHECKING:
+    from celeriac_prefork.child import Child
+
+_POLL_SECONDS: Final = 0.005
+
+
+def reports_of_lost(child: Child, numbers: Iterable[int], code: int) -> list[Report]:
+    """The reports of jobs that a dead child began and did not report."""
+    running, since = child.board.read()
+    reports = []
+    for number in numbers:
+        if child.killed_for is not None and number == child.killed_for[0]:
+            detail = repr(TimeLimitExceeded(child.killed_for[1]))
+            reports.append(Report(number, OutcomeKind.HARD_TIME_LIMIT, monotonic() - since, detail))
+            continue
+        what = "while it ran the task" if number == running else "before it reported the task's end"
+        error = WorkerLostError(f"Child process {child.pid} ended with {process.describe_exit(code)} {what}.")
+        reports.append(Report(number, OutcomeKind.WORKER_LOST, None, repr(error)))
+    return reports
+
+
+def see_out(children: Sequence[Child], timeout: float) -> list[Child]:
+    """Wait until the processes have ended by themselves, reading what they still say so that none waits for us.
+
+    Returns those that still run after `timeout` seconds.
+    """
+    deadline = monotonic() + timeout
+    left = list(children)
+    while left:
+        left = [child for child in left if process.reap(child.pid, block=False) is None]
+        remaining = deadline - monotonic()
+        if not left or remaining <= 0:
+            break
+        _wait_for_any(left, remaining)
+    return left
+
+
+def end_at_once(children: Sequence[Child]) -> None:
+    """Kill the processes and wait until they are gone."""
+    for child in children:
+        process.kill(child.pid)
+    for child in children:
+        process.reap(child.pid, block=True)
+
+
+def _wait_for_any(children: Sequence[Child], timeout: float) -> None:
+    watched = [child.watch for child in children if child.watch is not None]
+    if len(watched) < len(children):
+        timeout = min(timeout, _POLL_SECONDS)
+    talking = {child.fileno(): child for child in children if not child.is_silent}
+    for descriptor in select.select([*watched, *talking], [], [], timeout)[0]:
+        if descriptor in talking:
+            child = talking[descriptor]
+            child.is_silent = not child.read()[1]

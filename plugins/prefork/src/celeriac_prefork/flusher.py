@@ -1,0 +1,100 @@
+"""The reports of a child on their way to its parent: stored in batches, sent at once."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Final, NoReturn
+
+if TYPE_CHECKING:
+    from celeriac.contracts.pool import Report
+
+logger = logging.getLogger(__name__)
+
+#: The exit code of a child that could not report (EX_IOERR of sysexits.h).
+CANNOT_REPORT: Final = 74
+#: So many reports wait at most; then the next job waits for them.
+BOUND: Final = 500
+#: The least time, in seconds, between two rounds of the thread.  Without it, jobs of a few microseconds would make the
+#: two threads hand the interpreter to and fro for each of them; for jobs that take longer it changes nothing.
+PACE: Final = 0.001
+
+
+class ReportFlusher:
+    """Takes each report from the thread that runs the jobs and sees to it that it reaches the parent soon.
+
+    While there is a next job to run, a thread of its own stores and sends whatever has gathered; when there is none,
+    the running thread does so itself, without a change of threads.  One at a time.
+    """
+
+    def __init__(self, flush: Callable[[list[Report]], list[Report]], send: Callable[[list[Report]], None]) -> None:
+        self._flush = flush
+        self._send = send
+        #: Appended to by one thread, taken from the front by another: never replaced.
+        self._waiting: list[Report] = []
+        #: Held while flushing.  Re-entrant, because flushing may fork, and forking takes it (see `before_fork`).
+        self._turn = threading.RLock()
+        self._calls: SimpleQueue[None] = SimpleQueue()
+        self._called = False
+        self._thread: threading.Thread | None = None
+
+    def add(self, report: Report) -> None:
+        """Take the report of a job; follow by `hurry` or `flush_now`."""
+        self._waiting.append(report)
+
+    def hurry(self) -> None:
+        """The next job is about to run: have the thread do what is waiting meanwhile."""
+        if not self._waiting:
+            return
+        if len(self._waiting) >= BOUND:
+            self.flush_now()
+            return
+        if self._called:
+            return
+        self._called = True
+        self._calls.put(None)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._serve, name="celeriac-reports", daemon=True)
+            self._thread.start()
+
+    def flush_now(self) -> None:
+        """Store and send all that is waiting, and wait for what the thread is just sending."""
+        with self._turn:
+            while self._waiting:
+                batch = self._waiting[:]
+                del self._waiting[: len(batch)]
+                self._deliver(batch)
+
+    def before_fork(self) -> None:
+        """A task forks: not in the middle of a flush, whose locks the new process would inherit locked for ever."""
+        self._turn.acquire()
+
+    def after_fork_in_parent(self) -> None:
+        """The task has forked."""
+        self._turn.release()
+
+    def _deliver(self, batch: list[Report]) -> None:
+        try:
+            self._send(self._flush(batch))
+        except Exception as error:  # noqa: BLE001  # a store's driver may raise anything; silence would lose the jobs
+            _give_up(error)
+
+    def _serve(self) -> None:
+        # Signals are for the thread that runs the tasks.
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        while True:
+            self._calls.get()
+            # Before taking what waits: a report that comes later calls again.
+            self._called = False
+            self.flush_now()
+            time.sleep(PACE)
+
+
+def _give_up(error: Exception) -> NoReturn:
+    logger.critical("Results could not be handed on; this child ends, and its jobs count as lost.", exc_info=error)
+    os._exit(CANNOT_REPORT)

@@ -1,0 +1,178 @@
+"""The life of a child: receive a job, run it, report it, and again."""
+
+from __future__ import annotations
+
+import array
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final
+
+from celeriac.contracts.outcome import OutcomeKind
+from celeriac.contracts.pool import Executor, Job, Report
+from celeriac.exceptions import SoftTimeLimitExceeded
+from celeriac_prefork.flusher import ReportFlusher
+from celeriac_prefork.frames import LEAVING, READY, frame_of_notice, frame_of_reports
+from celeriac_prefork.parcel import INLINE_LIMIT, unpack
+
+if TYPE_CHECKING:
+    from celeriac_prefork.board import Board
+
+logger = logging.getLogger(__name__)
+
+#: The exit code of a child whose executor could not be made (EX_UNAVAILABLE of sysexits.h).
+CANNOT_START: Final = 69
+
+_DESCRIPTOR_SIZE: Final = array.array("i").itemsize
+_DATAGRAM_SIZE: Final = INLINE_LIMIT + 1
+_ANCILLARY_SIZE: Final = socket.CMSG_SPACE(_DESCRIPTOR_SIZE)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How much a child may do before it is replaced; None is without end."""
+
+    tasks: int | None = None
+    #: Resident memory at its highest, in KiB.
+    memory: int | None = None
+
+    def is_used_up(self, tasks: int) -> bool:
+        """True where a child that has run `tasks` jobs is to be replaced."""
+        if self.tasks is not None and tasks >= self.tasks:
+            return True
+        return self.memory is not None and peak_memory() > self.memory
+
+
+def peak_memory() -> int:
+    """The most resident memory that this process ever had, in KiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // 1024 if sys.platform == "darwin" else peak
+
+
+class Runner:
+    """Runs jobs in the main thread of a child until the parent has no more or the allowance is used up."""
+
+    def __init__(
+        self, executor: Executor, jobs: socket.socket, reports: socket.socket, board: Board, allowance: Allowance
+    ) -> None:
+        self._executor = executor
+        self._jobs = jobs
+        self._reports = reports
+        self._board = board
+        self._allowance = allowance
+        self._flusher = ReportFlusher(executor.flush, self._send)
+        #: A task has forked, and this is the process that it made: not a child of the pool at all.
+        self._is_copy = False
+
+    def run(self) -> None:
+        """Returns when there is nothing more to run here; all that ran is reported by then."""
+        signal.signal(signal.SIGUSR1, self._on_soft_limit)
+        os.register_at_fork(
+            before=self._flusher.before_fork,
+            after_in_parent=self._flusher.after_fork_in_parent,
+            after_in_child=self._become_copy,
+        )
+        self._reports.sendall(frame_of_notice(READY))
+        try:
+            self._serve()
+        finally:
+            if self._is_copy:
+                os._exit(0)
+            self._flusher.flush_now()
+
+    def _serve(self) -> None:
+        receive, board, flusher = self._jobs.recvmsg, self._board, self._flusher
+        begin, end, add, hurry, run = board.begin, board.end, flusher.add, flusher.hurry, self._executor.run
+        bounded = self._allowance != Allowance()
+        count = 0
+        while True:
+            try:
+                data, ancillary, _, _ = receive(_DATAGRAM_SIZE, _ANCILLARY_SIZE, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                flusher.flush_now()
+                data, ancillary, _, _ = receive(_DATAGRAM_SIZE, _ANCILLARY_SIZE)
+            else:
+                hurry()
+            if not data:
+                return
+            job = unpack(data, descriptors_in(ancillary) if ancillary else ())
+            begin(job.number)
+            try:
+                report = run(job)
+                end()
+            except Exception as error:  # noqa: BLE001  # must be reported, whatever it is
+                end()
+                report = self._report_of_escaped(job, error)
+            if self._is_copy:
+                return
+            add(report)
+            if bounded:
+                count += 1
+                if self._allowance.is_used_up(count):
+                    flusher.flush_now()
+                    self._reports.sendall(frame_of_notice(LEAVING))
+                    return
+
+    def _on_soft_limit(self, _number: int, frame: FrameType | None) -> None:
+        # Between two jobs the loop itself is on top of the stack: too late for the one, too early for the other.
+        if frame is not None and frame.f_code is Runner._serve.__code__:
+            return
+        if self._board.is_interrupted():
+            raise SoftTimeLimitExceeded
+
+    def _report_of_escaped(self, job: Job, error: Exception) -> Report:
+        logger.critical("The executor itself failed on job %d, which counts as lost.", job.number, exc_info=error)
+        return Report(job.number, OutcomeKind.WORKER_LOST, None, repr(error))
+
+    def _become_copy(self) -> None:
+        self._is_copy = True
+
+    def _send(self, reports: list[Report]) -> None:
+        self._reports.sendall(frame_of_reports(reports))
+
+
+def descriptors_in(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
+    """The descriptors that came along with a datagram."""
+    found: array.array[int] = array.array("i")
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            found.frombytes(data[: len(data) - len(data) % _DESCRIPTOR_SIZE])
+    return list(found)
+
+
+def run_child(
+    make_executor: Callable[[], Executor],
+    jobs: socket.socket,
+    reports: socket.socket,
+    board: Board,
+    allowance: Allowance,
+) -> int:
+    """All that a child does, from the making of its executor; returns its exit code."""
+    try:
+        executor = make_executor()
+    except Exception:
+        logger.critical("A child of the pool could not be set up.", exc_info=True)
+        return CANNOT_START
+    try:
+        Runner(executor, jobs, reports, board, allowance).run()
+    except SystemExit as request:
+        return exit_code_of(request)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    finally:
+        executor.close()
+    return 0
+
+
+def exit_code_of(request: SystemExit) -> int:
+    """The exit code that the interpreter would make of it."""
+    code: Any = request.code
+    if code is None:
+        return 0
+    return code & 0xFF if isinstance(code, int) else 1
