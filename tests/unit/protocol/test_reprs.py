@@ -72,7 +72,8 @@ class TestWhatDoesNotFit:
     def test_is_cut_to_the_length(self, value: Any, maxlen: int, maxlevels: int) -> None:
         assert len(safe_repr(value, maxlen, maxlevels)) <= maxlen
 
-    @given(st.lists(st.text(), min_size=1), st.integers(3, 60))
+    # without quotation marks: which kind repr uses depends on the part that is cut off
+    @given(st.lists(st.text(st.characters(exclude_characters="'")), min_size=1), st.integers(3, 60))
     def test_is_a_beginning_with_dots(self, value: list[str], maxlen: int) -> None:
         whole, shown = repr(value), safe_repr(value, maxlen)
         assert shown == whole if len(whole) <= maxlen else shown == whole[: maxlen - 3] + "..."

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
-from itertools import islice
 from typing import Any, Final
 
 __all__ = ["DEFAULT_MAXLEN", "DEFAULT_MAXLEVELS", "safe_repr"]
@@ -139,7 +138,7 @@ class _Writer:
             self._open.discard(id(obj))
 
     def items(self, pieces: Iterator[Any], level: int) -> int:
-        """Write the elements with commas between; return how many."""
+        """Write elements with commas between until there is no more room; return how many."""
         count = 0
         for piece in pieces:
             if self.full:
@@ -189,8 +188,7 @@ def _write_sequence(writer: _Writer, obj: Any, level: int) -> None:
         writer.put(f"{kind.__name__}()")
         return
     writer.put(opening)
-    # one more than could be shown at two characters each: the rest is never looked at
-    count = writer.items(islice(base.__iter__(obj), writer._maxlen + 1), level)
+    count = writer.items(base.__iter__(obj), level)
     writer.put("," + closing if base is tuple and count == 1 else closing)
 
 
