@@ -160,18 +160,32 @@ class House:
             yield from module.imports(self.modules.__contains__)
 
     def circle(self) -> list[str]:
-        """Return the imports that make up a circle, if there is one: each line one step, the last back to the first.
+        """Return the imports that make up a circle of modules, if there is one, be they done when called or at once."""
+        return self._circle_of(lambda each: [each.imported])
+
+    def circle_at_import(self) -> list[str]:
+        """Return the imports that make up a circle while modules are being imported, if there is one.
 
         Importing ``a.b.c`` runs ``a`` and ``a.b`` too, so those count, unless the importer lies in them itself and
-        they are already under way.
+        they are under way already.
         """
+
+        def run_by(each: Import) -> list[str]:
+            if each.deferred:
+                return []
+            own = set(_with_packages(each.importer))
+            return [name for name in _with_packages(each.imported) if name == each.imported or name not in own]
+
+        return self._circle_of(run_by)
+
+    def _circle_of(self, imported_by: Callable[[Import], list[str]]) -> list[str]:
+        """Each line is one step, the last leads back to the first."""
         steps: dict[tuple[str, str], Import] = {}
         graph: dict[str, set[str]] = {}
         for distribution in self.distributions:
             for each in self.imports_of(distribution):
-                own = set(_with_packages(each.importer)) - {each.imported}
-                for name in _with_packages(each.imported):
-                    if name in self.modules and name not in own and name != each.importer:
+                for name in imported_by(each):
+                    if name in self.modules and name != each.importer:
                         graph.setdefault(each.importer, set()).add(name)
                         steps.setdefault((each.importer, name), each)
         try:
