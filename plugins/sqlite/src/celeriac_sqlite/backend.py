@@ -14,7 +14,8 @@ from kombu.exceptions import OperationalError
 from celeriac.contracts import Backend, ResultWatcher, StoredResult
 from celeriac.exceptions import StoreUnavailable
 from celeriac_sqlite import results
-from celeriac_sqlite.database import Database, FileOptions
+from celeriac_sqlite.database import Database
+from celeriac_sqlite.options import options_of
 from celeriac_sqlite.payload import decoded, encoded
 from celeriac_sqlite.place import path_of
 from celeriac_sqlite.wake import Bell
@@ -32,9 +33,7 @@ class SqliteBackend(Backend):
     def __init__(self, app: Any, url: str) -> None:
         super().__init__(app, url)
         self.path: Path = path_of(url, getattr(app, "main", None))
-        self.options = FileOptions.of(
-            {name: getattr(app.conf, f"sqlite_{name}", None) for name in ("busy_timeout", "durability", "lease")}
-        )
+        self.options = options_of(app)
         self._lock = threading.RLock()
         self._database: Database | None = None
         self._bell: Bell | None = None

@@ -47,10 +47,10 @@ class Claims:
 
     # -- looking, without a lock ------------------------------------------------------------------
 
-    def waiting(self) -> bool:
-        """Whether there is anything to take now."""
+    def waiting(self, queues: Sequence[str] | None = None) -> bool:
+        """Whether there is anything to take now, from these queues or from all."""
         now = time.time()
-        for queue in self.queues:
+        for queue in self.queues if queues is None else queues:
             if self._database.rows(
                 "SELECT EXISTS (SELECT 1 FROM ready WHERE queue = ?)"
                 " OR EXISTS (SELECT 1 FROM delayed WHERE queue = ? AND eta <= ?)",
@@ -59,11 +59,11 @@ class Claims:
                 return True
         return False
 
-    def next_due(self) -> float | None:
+    def next_due(self, queues: Sequence[str] | None = None) -> float | None:
         """When the next message that is held back becomes due, in seconds since the epoch."""
         found = [
             eta
-            for queue in self.queues
+            for queue in (self.queues if queues is None else queues)
             for (eta,) in self._database.rows("SELECT min(eta) FROM delayed WHERE queue = ?", (queue,))
             if eta is not None
         ]
@@ -126,18 +126,24 @@ class Claims:
 
     # -- taking -----------------------------------------------------------------------------------
 
-    def take(self, limit: int) -> list[Row]:
-        """Rows of up to `limit` messages, now claimed; best priority first, then oldest.  Within a transaction."""
+    def take(self, limit: int, queues: Sequence[str] | None = None) -> list[Row]:
+        """Rows of up to `limit` messages of these queues, or of all, now claimed; best priority first, then oldest.
+
+        Within a transaction.
+        """
         owner, now = self.owner(), time.time()
-        for queue in self.queues:
+        wanted = self.queues if queues is None else queues
+        for queue in wanted:
             self._move_due(queue, now, limit)
         found: list[Row] = []
         while not found:  # again only where all that was found has expired
-            taken = [row for queue, count in self._shares(limit) for row in self._take_from(queue, count, owner)]
+            taken = [
+                row for queue, count in self._shares(wanted, limit) for row in self._take_from(queue, count, owner)
+            ]
             if not taken:
                 break
             found = self._without_expired(taken, now)
-        if len(self.queues) > 1:
+        if len(wanted) > 1:
             found.sort(key=lambda row: (row[-1], row[0]))
         # rank and expires have served
         rows = [row[:-2] for row in found]
@@ -156,13 +162,13 @@ class Claims:
         executemany("INSERT INTO ready (queue, rank, id, deliveries) VALUES (?, ?, ?, ?)", [row[:4] for row in due])
         execute("DELETE FROM delayed WHERE queue = ? AND (eta, id) <= (?, ?)", (queue, due[-1][4], due[-1][2]))
 
-    def _shares(self, limit: int) -> list[tuple[str, int]]:
+    def _shares(self, queues: Sequence[str], limit: int) -> list[tuple[str, int]]:
         """How many to take from each queue."""
-        if len(self.queues) == 1:
-            return [(self.queues[0], limit)]
+        if len(queues) == 1:
+            return [(queues[0], limit)]
         first = sorted(
             (rank, id_, queue)
-            for queue in self.queues
+            for queue in queues
             for rank, id_ in self._database.execute(
                 "SELECT rank, id FROM ready WHERE queue = ? ORDER BY rank, id LIMIT ?", (queue, limit)
             )

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 from celeriac.contracts import ConsumerLane, Delivery, LaneCapabilities, Settlements
 from celeriac_sqlite import owners
 from celeriac_sqlite.claims import Claims
-from celeriac_sqlite.database import Database, FileOptions
+from celeriac_sqlite.database import Database
 from celeriac_sqlite.envelope import opened
-from celeriac_sqlite.topology import Topology, delete_idle_queues
+from celeriac_sqlite.topology import Topology, delete_idle_queues, touch_queues
 from celeriac_sqlite.wake import SAFETY_NET, Bell, Listener
 
 if TYPE_CHECKING:
     from celeriac.contracts.loop import EventLoop, Timer
+    from celeriac_sqlite.options import FileOptions
 
 #: Seconds between two looks for dead owners.
 _REAP_INTERVAL: Final = 2.0
@@ -87,7 +88,7 @@ class SqliteConsumerLane(ConsumerLane):
             self._bell.ring()
 
     def lost(self) -> list[Delivery]:
-        owners.reap(self._database, self._claims.known_owner)
+        owners.reap(self._database, {self._claims.known_owner})
         if not self._database.rows("SELECT 1 FROM claim WHERE owner IS NULL LIMIT 1"):
             return []
         with self._database:
@@ -179,8 +180,9 @@ class _Watch:
                 self._ready()
 
     def _tidy(self) -> None:
+        touch_queues(self._database, self._claims.queues)
         delete_idle_queues(self._database)
-        if owners.reap(self._database, self._claims.known_owner):
+        if owners.reap(self._database, {self._claims.known_owner}):
             self._bell.ring()
 
     # -- messages that are held back --------------------------------------------------------------

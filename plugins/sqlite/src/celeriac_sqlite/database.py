@@ -7,15 +7,17 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from celeriac.exceptions import ImproperlyConfigured
 from celeriac_sqlite import schema
 from celeriac_sqlite.errors import StorageBusy, StorageError, explain, is_busy
 from celeriac_sqlite.inherited import belongs_to_this_process
+from celeriac_sqlite.place import prepare_directory
+
+if TYPE_CHECKING:
+    from celeriac_sqlite.options import FileOptions
 
 T = TypeVar("T")
 
@@ -32,28 +34,6 @@ _CACHE_KIB: Final = 8192
 _GONE: Final = "was opened by the process that this one was forked from; close it and open a new one"
 
 
-@dataclass(frozen=True, slots=True)
-class FileOptions:
-    """How a file is used; the fields are the settings ``sqlite_*``, times in seconds."""
-
-    busy_timeout: float = 30.0
-    durability: Literal["process", "power"] = "process"
-    lease: float = 30.0
-
-    @classmethod
-    def of(cls, options: dict[str, Any]) -> FileOptions:
-        """Read them from a map that may hold others too.  Raises ImproperlyConfigured."""
-        busy_timeout, lease = options.get("busy_timeout"), options.get("lease")
-        durability: Any = options.get("durability") or "process"
-        if durability not in {"process", "power"}:
-            raise ImproperlyConfigured(f"sqlite_durability is {durability!r}; it can be 'process' or 'power'")
-        return cls(
-            busy_timeout=30.0 if busy_timeout is None else float(busy_timeout),
-            durability=durability,
-            lease=max(1.0, 30.0 if lease is None else float(lease)),
-        )
-
-
 class Database:
     """A connection, and a context manager: ``with database:`` is one write transaction.
 
@@ -66,6 +46,7 @@ class Database:
         self.options = options
         #: How many transactions were undone; what was remembered of one may be wrong.
         self.rollbacks = 0
+        self._usable = True
         self._connection = _opened(path, options)
         self.execute = self._connection.execute
         self.executemany = self._connection.executemany
@@ -126,16 +107,23 @@ class Database:
         self.execute("UPDATE sequence SET value = ? WHERE name = ?", (last + count, name))
         return range(last + 1, last + count + 1)
 
+    @property
+    def usable(self) -> bool:
+        """False once it is closed, or in a child that inherited it."""
+        return self._usable
+
     # -- the end ----------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Close the connection; harmless when repeated and in a child that inherited it."""
+        self._usable = False
         self.execute = self.executemany = self._closed
         self._connection.close()
 
     def disown(self) -> sqlite3.Connection:
         """Called in a child: give up the connection without closing it, which would break the parent's."""
         inherited, self._connection = self._connection, _NoConnection()  # type: ignore[assignment]  # closes alike
+        self._usable = False
         self.execute = self.executemany = self._inherited
         return inherited
 
@@ -182,6 +170,7 @@ def _opened(path: Path, options: FileOptions) -> sqlite3.Connection:
         )
     connection = None
     try:
+        prepare_directory(path)
         _make_private(path)
         connection = sqlite3.connect(
             path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=256

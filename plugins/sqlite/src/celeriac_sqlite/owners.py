@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from celeriac_sqlite.topology import delete_queue
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from celeriac_sqlite.database import Database
 
 
@@ -102,11 +104,11 @@ def is_registered(database: Database, owner: int) -> bool:
     return database.execute("SELECT 1 FROM owner WHERE id = ?", (owner,)).fetchone() is not None
 
 
-def reap(database: Database, spared: int | None = None) -> bool:
+def reap(database: Database, spared: Collection[int | None] = ()) -> bool:
     """Release what dead owners hold; whether there was any.  Looks without a lock, and locks only to release.
 
     Their claims become ready again, counted as deliveries, those of begun messages become orphans; their exclusive
-    queues are deleted. `spared` is the caller, who lives.
+    queues are deleted. `spared` are the caller's own, who live.
     """
     dead = _dead(database, spared)
     if not dead:
@@ -135,7 +137,7 @@ def remove(database: Database, owner: int, *, counted: bool) -> None:
     database.execute("DELETE FROM owner WHERE id = ?", (owner,))
 
 
-def _dead(database: Database, spared: int | None) -> list[int]:
+def _dead(database: Database, spared: Collection[int | None]) -> list[int]:
     now = time.monotonic()
     me = this_process()
     found = []
@@ -144,6 +146,6 @@ def _dead(database: Database, spared: int | None) -> list[int]:
     ):
         # A lease that ends later than it may was written before a reboot.
         ran_out = boot != me.boot or not now <= lease_until <= now + lease + 1
-        if owner != spared and (ran_out or (namespace == me.pid_namespace and _started(pid) != started)):
+        if owner not in spared and (ran_out or (namespace == me.pid_namespace and _started(pid) != started)):
             found.append(owner)
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -34,6 +35,13 @@ def embedded_file(app_name: str | None) -> Path:
     """The file that producers and workers of the app share when nothing is configured."""
     name = _NOT_IN_A_NAME.sub("_", app_name or "").strip("._")
     return data_directory() / f"{name[:100] or 'celeriac'}.db"
+
+
+def prepare_directory(path: Path) -> None:
+    """Make the directory of embedded files, for its user alone; any other place is the user's to make."""
+    if path.parent == data_directory():
+        with suppress(OSError):  # opening the file will fail and say why
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def url_of(path: Path) -> str:

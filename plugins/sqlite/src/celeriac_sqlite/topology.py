@@ -176,6 +176,19 @@ def purge_queue(database: Database, queue: str) -> int:
     )
 
 
+def touch_queues(database: Database, queues: list[str]) -> None:
+    """Note that these are in use, as far as any would be deleted otherwise."""
+    now = time.time()
+    stale = [
+        queue
+        for queue in set(queues)
+        if database.rows("SELECT 1 FROM queue WHERE name = ? AND used + idle_limit / 3 < ?", (queue, now))
+    ]
+    if stale:
+        with database:
+            database.executemany("UPDATE queue SET used = ? WHERE name = ?", [(now, queue) for queue in stale])
+
+
 def delete_idle_queues(database: Database) -> None:
     """Delete the queues that nobody has used for as long as their x-expires says."""
     condition = "FROM queue WHERE idle_limit IS NOT NULL AND used + idle_limit < ?"

@@ -5,16 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kombu.exceptions import OperationalError
 
 from celeriac.contracts import ResultWatcher
 from celeriac.exceptions import StoreUnavailable
 from celeriac_sqlite import results
-from celeriac_sqlite.database import Database, FileOptions
+from celeriac_sqlite.database import Database
 from celeriac_sqlite.payload import decoded
 from celeriac_sqlite.wake import SAFETY_NET, Listener
+
+if TYPE_CHECKING:
+    from celeriac_sqlite.options import FileOptions
+
 
 #: Up to so many tasks are looked up by their ids; more by reading what has changed.
 _FEW: Final = 50
