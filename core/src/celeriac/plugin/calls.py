@@ -41,7 +41,7 @@ class Hooks:
         return call
 
     def tell(self, name: str, **arguments: Any) -> None:
-        """Call a historic hook: a plugin that is registered later is told at once."""
+        """Call a hook of the app's life: a plugin that is registered later is told at once."""
         caller: pluggy.HookCaller = getattr(self._manager.hook, name)
         with blaming(lambda error: self._culprit(caller, error), name):
             caller.call_historic(kwargs=arguments)

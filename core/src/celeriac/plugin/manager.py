@@ -152,7 +152,7 @@ class PluginManager:
         check_hooks(plugin)
         self._plugins[plugin.key] = plugin  # first, because pluggy may call it at once
         try:
-            with blaming(plugin, "celeriac_app_created"):
+            with blaming(plugin, "celeriac_app_created, celeriac_configured or celeriac_finalized"):
                 self._pluggy.register(plugin.instance, plugin.key)
         except BaseException:
             del self._plugins[plugin.key]

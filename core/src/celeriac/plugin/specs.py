@@ -66,12 +66,12 @@ def celeriac_settings() -> Iterable[Setting]:
     raise NotImplementedError  # pragma: no cover
 
 
-@hookspec
+@hookspec(historic=True)
 def celeriac_configured(app: Any) -> None:
     """Tells that the configuration of an app is complete; the last chance to set what nobody has set.
 
-    - Called: once per app, after its configuration was read and validated and before anything uses it, in the
-      thread that needs it first.
+    - Called: once per app, after its configuration was read and before anything uses it, in the thread that needs it
+      first. A plugin registered later is told at once.
     - For: plugins with defaults that depend on other settings.
     - Parameters: `app` is the app; `app.conf` may be read and written.
     - Returns: nothing. Raise `ImproperlyConfigured` for a combination of settings that cannot work.
@@ -87,12 +87,12 @@ def celeriac_configured(app: Any) -> None:
     """
 
 
-@hookspec
+@hookspec(historic=True)
 def celeriac_finalized(app: Any) -> None:
     """Tells that the tasks of an app are known: decorators have been evaluated, built-in tasks are there.
 
     - Called: once per app, at its finalization, in the thread that causes it. A worker has imported its task modules
-      by then.
+      by then. A plugin registered later is told at once.
     - For: plugins that look at `app.tasks`.
     - Parameters: `app` is the app.
     - Returns: nothing.

@@ -1,0 +1,61 @@
+"""Writes a new plugin distribution from a template."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from string import Template
+from typing import Final
+
+import click
+
+from celeriac.plugin.index import KERNEL, shared_index
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:[+-][a-z0-9]+)*")
+_SUFFIX: Final = ".tmpl"
+#: In the path of a template: the name of the package.
+_PACKAGE: Final = "__package__"
+
+
+def write_plugin(kind: str, name: str, directory: str | None = None) -> list[str]:
+    """Write the distribution ``celeriac-<name>``; gives the paths of its files.
+
+    Raises `click.ClickException` if the name cannot be a URL's scheme or the directory has something in it.
+    """
+    if not _NAME.fullmatch(name):
+        raise click.ClickException(
+            f"{name!r} cannot be the scheme of a URL: use small letters and digits, in words joined by + or -"
+        )
+    slug = name.replace("+", "-")
+    values = {
+        "name": name,
+        "distribution": f"{KERNEL}-{slug}",
+        "package": f"{KERNEL}_{slug.replace('-', '_')}",
+        "celeriac_version": _kernel_version(),
+    }
+    target = Path(directory or values["distribution"])
+    if target.exists() and any(target.iterdir()):
+        raise click.ClickException(f"{target} is not empty; name another with --directory")
+    written = []
+    for relative, template in _templates(files("celeriac.cli") / "templates" / kind):
+        path = target / relative.removesuffix(_SUFFIX).replace(_PACKAGE, values["package"])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(Template(template.read_text(encoding="utf-8")).substitute(values), encoding="utf-8")
+        written.append(str(path))
+    return written
+
+
+def _templates(directory: Traversable, prefix: str = "") -> Iterator[tuple[str, Traversable]]:
+    for entry in sorted(directory.iterdir(), key=lambda entry: entry.name):
+        if entry.is_dir():
+            yield from _templates(entry, f"{prefix}{entry.name}/")
+        elif entry.name.endswith(_SUFFIX):
+            yield prefix + entry.name, entry
+
+
+def _kernel_version() -> str:
+    kernel = shared_index().provider(KERNEL)
+    return "0.1" if kernel is None else kernel.version

@@ -1,0 +1,37 @@
+"""What a driver must do, as tests that anybody can run against theirs.
+
+With pytest, subclass a suite and name your driver::
+
+    from celeriac.testing.conformance import BrokerHarness, BrokerSuite
+
+    class TestMyBroker(BrokerSuite):
+        def make_harness(self):
+            return BrokerHarness("mybroker://")
+
+Without pytest: ``celeriac plugins check mybroker``, or `run`.  What a driver does not claim is reported as not
+claimed (by pytest as skipped), never as passed.
+"""
+
+from __future__ import annotations
+
+from celeriac.testing.conformance.backend import BackendHarness, BackendSuite
+from celeriac.testing.conformance.broker import BrokerHarness, BrokerSuite
+from celeriac.testing.conformance.pool import PoolHarness, PoolSuite
+from celeriac.testing.conformance.serializer import SerializerHarness, SerializerSuite
+from celeriac.testing.conformance.suite import NotClaimed, Suite, Verdict, VerdictKind, run
+
+__all__ = [
+    "BackendHarness",
+    "BackendSuite",
+    "BrokerHarness",
+    "BrokerSuite",
+    "NotClaimed",
+    "PoolHarness",
+    "PoolSuite",
+    "SerializerHarness",
+    "SerializerSuite",
+    "Suite",
+    "Verdict",
+    "VerdictKind",
+    "run",
+]

@@ -1,0 +1,252 @@
+"""What a result store must do."""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from contextlib import closing
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from celeriac import states
+from celeriac.contracts.backend import StoredResult
+from celeriac.contracts.urls import scheme_of
+from celeriac.exceptions import ImproperlyConfigured
+from celeriac.protocol.results import build_meta
+from celeriac.testing.conformance.suite import NotClaimed, Suite, demand, fail
+
+if TYPE_CHECKING:
+    from celeriac.contracts.backend import Backend, ResultWatcher
+
+_PATIENCE = 10.0
+
+
+class BackendHarness:
+    """Gives the suite result stores at `url`; `app` is a Celery app, made where it is not given.
+
+    Each test uses task ids of its own and deletes them.
+    """
+
+    def __init__(self, url: str, app: Any = None) -> None:
+        if app is None:
+            from celeriac.app.base import Celery  # only where nobody gives one
+
+            app = Celery("conformance", set_as_current=False)
+        self.app = app
+        self.url = url
+        self._stores: list[Backend] = []
+        self._ids: list[str] = []
+
+    def store(self) -> Backend:
+        """Another store at the same place, as another process would have it."""
+        driver: type[Backend] = self.app.plugins.driver("backend", scheme_of(self.url))
+        store = driver(self.app, self.url)
+        self._stores.append(store)
+        return store
+
+    def new_id(self) -> str:
+        """A task id that nobody else uses."""
+        task_id = str(uuid4())
+        self._ids.append(task_id)
+        return task_id
+
+    def close(self) -> None:
+        """Delete what the test stored, and close the stores."""
+        if self._stores and self._ids:
+            self._stores[0].delete(self._ids)
+        for store in self._stores:
+            store.close()
+
+
+def _success(task_id: str, value: Any) -> StoredResult:
+    return StoredResult(task_id, states.SUCCESS, build_meta(task_id, states.SUCCESS, value, date_done=_DONE))
+
+
+def _started(task_id: str) -> StoredResult:
+    return StoredResult(task_id, states.STARTED, build_meta(task_id, states.STARTED, {"pid": 1}))
+
+
+_DONE = "2025-01-01T00:00:00+00:00"
+
+
+class BackendSuite(Suite, ABC):
+    """Subclass it and give `make_harness`."""
+
+    @abstractmethod
+    def make_harness(self) -> BackendHarness:
+        """The harness for one test."""
+
+    @property
+    def harness(self) -> BackendHarness:
+        """The harness of this test."""
+        made: BackendHarness = super().harness
+        return made
+
+    @cached_property
+    def store(self) -> Backend:
+        """The store that the test uses first."""
+        store = self.harness.store()
+        if store.disabled:
+            raise NotClaimed("the store says that it stores nothing")
+        return store
+
+    def _wait(self, watcher: ResultWatcher, task_ids: set[str]) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        deadline = time.monotonic() + _PATIENCE
+        while not task_ids <= found.keys():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                fail(f"not within {_PATIENCE:g} s: the watcher reports {len(task_ids - found.keys())} more results")
+            found.update({meta["task_id"]: meta for meta in watcher.wait(left)})
+        return found
+
+    def test_what_is_stored_is_found(self) -> None:
+        result = _success(self.harness.new_id(), {"key": ["value", None, 1.5, "\N{SNOWMAN}"]})
+        self.store.store([result])
+        found = self.store.fetch([result.task_id])
+        demand(found == {result.task_id: result.meta}, f"stored {result.meta!r}, found {dict(found)!r}")
+
+    def test_another_connection_finds_it(self) -> None:
+        result = _success(self.harness.new_id(), 1)
+        self.store.store([result])
+        found = self.harness.store().fetch([result.task_id])
+        demand(found == {result.task_id: result.meta}, f"stored {result.meta!r}, another found {dict(found)!r}")
+
+    def test_what_is_not_there_is_left_out(self) -> None:
+        there, absent = self.harness.new_id(), self.harness.new_id()
+        self.store.store([_success(there, 1)])
+        found = self.store.fetch([absent, there])
+        demand(set(found) == {there}, f"one of two is there, found {len(found)}")
+        demand(not self.store.fetch([]), "asked for nothing, found something")
+
+    def test_many_are_stored_at_once(self) -> None:
+        results = [_success(self.harness.new_id(), number) for number in range(250)]
+        self.store.store(results)
+        found = self.store.fetch([result.task_id for result in results])
+        demand(found == {result.task_id: result.meta for result in results}, f"stored 250, found {len(found)}")
+
+    def test_a_later_state_replaces_an_earlier_one(self) -> None:
+        task_id = self.harness.new_id()
+        self.store.store([_started(task_id)])
+        self.store.store([_success(task_id, 1)])
+        demand(self.store.fetch([task_id])[task_id]["status"] == states.SUCCESS, "STARTED was not replaced by SUCCESS")
+
+    def test_the_last_of_one_batch_holds(self) -> None:
+        task_id = self.harness.new_id()
+        self.store.store([_started(task_id), _success(task_id, 1)])
+        found = self.store.fetch([task_id])[task_id]["status"]
+        demand(found == states.SUCCESS, f"STARTED and SUCCESS were stored in this order, found {found}")
+
+    def test_a_success_is_never_replaced(self) -> None:
+        task_id = self.harness.new_id()
+        self.store.store([_success(task_id, 1)])
+        self.store.store([_started(task_id)])
+        failure = build_meta(task_id, states.FAILURE, {"exc_type": "E", "exc_message": [], "exc_module": "m"})
+        self.store.store([StoredResult(task_id, states.FAILURE, failure)])
+        found = self.store.fetch([task_id])[task_id]
+        demand(found["status"] == states.SUCCESS and found["result"] == 1, f"SUCCESS was replaced by {found!r}")
+
+    def test_a_large_result_is_kept(self) -> None:
+        result = _success(self.harness.new_id(), "x" * 2_000_000)
+        self.store.store([result])
+        found = self.store.fetch([result.task_id]).get(result.task_id)
+        demand(found == result.meta, "a result of two million characters came back different or not at all")
+
+    def test_what_is_deleted_is_gone(self) -> None:
+        gone, kept = self.harness.new_id(), self.harness.new_id()
+        self.store.store([_success(gone, 1), _success(kept, 2)])
+        self.store.delete([gone, self.harness.new_id()])
+        found = self.store.fetch([gone, kept])
+        demand(set(found) == {kept}, f"deleted one of two, {len(found)} are left")
+
+    def test_a_watcher_reports_what_is_stored_later(self) -> None:
+        task_id = self.harness.new_id()
+        with closing(self.store.watch()) as watcher:
+            watcher.add([task_id])
+            demand(watcher.wait(0) == [], "the watcher reports a result that is not there")
+            writer = threading.Thread(target=self.harness.store().store, args=([_success(task_id, 7)],))
+            writer.start()
+            try:
+                found = self._wait(watcher, {task_id})
+            finally:
+                writer.join()
+        demand(found[task_id]["result"] == 7, f"the watcher reports {found[task_id]!r}")
+
+    def test_a_watcher_reports_what_is_there_already(self) -> None:
+        task_id = self.harness.new_id()
+        self.store.store([_success(task_id, 7)])
+        with closing(self.store.watch()) as watcher:
+            watcher.add([task_id])
+            self._wait(watcher, {task_id})
+
+    def test_a_watcher_reports_every_one_of_many(self) -> None:
+        results = [_success(self.harness.new_id(), number) for number in range(200)]
+        with closing(self.store.watch()) as watcher:
+            watcher.add(result.task_id for result in results)
+            writer = self.harness.store()
+            for start in range(0, len(results), 20):
+                writer.store(results[start : start + 20])
+            self._wait(watcher, {result.task_id for result in results})
+
+    def test_a_watcher_says_nothing_of_others(self) -> None:
+        watched, other = self.harness.new_id(), self.harness.new_id()
+        with closing(self.store.watch()) as watcher:
+            watcher.add([watched])
+            self.store.store([_success(other, 1), _success(watched, 2)])
+            found = self._wait(watcher, {watched})
+        demand(set(found) == {watched}, "the watcher reports a result that it was not asked for")
+
+    def test_a_watcher_gives_up_in_time(self) -> None:
+        with closing(self.store.watch()) as watcher:
+            watcher.add([self.harness.new_id()])
+            begun = time.monotonic()
+            demand(watcher.wait(0.1) == [], "the watcher reports a result that is not there")
+            demand(time.monotonic() - begun < 5, "the watcher was to give up after 0.1 s and took over 5 s")
+
+    def test_closing_twice_is_harmless(self) -> None:
+        watcher = self.store.watch()
+        watcher.close()
+        watcher.close()
+        self.store.close()
+        self.store.close()
+
+    def test_a_closed_store_reconnects(self) -> None:
+        result = _success(self.harness.new_id(), 1)
+        self.store.close()
+        self.store.store([result])
+        demand(set(self.store.fetch([result.task_id])) == {result.task_id}, "a result stored after close is not there")
+
+    def test_threads_share_a_store(self) -> None:
+        results = [_success(self.harness.new_id(), number) for number in range(80)]
+        errors: list[BaseException] = []
+
+        def use(own: list[StoredResult]) -> None:
+            try:
+                for result in own:
+                    self.store.store([result])
+                    self.store.fetch([result.task_id])
+            except BaseException as error:  # noqa: BLE001  # carried to the thread that judges
+                errors.append(error)
+
+        threads = [threading.Thread(target=use, args=(results[start::4],)) for start in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        demand(not errors, f"four threads on one store: {errors[:1]!r}")
+        found = self.store.fetch([result.task_id for result in results])
+        demand(len(found) == len(results), f"four threads stored 80 results, {len(found)} are there")
+
+    def test_its_url_hides_the_password(self) -> None:
+        url = f"{scheme_of(self.harness.url)}://user:s3cret@localhost/0"
+        try:
+            store = type(self.store)(self.harness.app, url)
+        except ImproperlyConfigured as error:
+            demand("s3cret" not in str(error), f"the error for {url} shows the password: {error}")
+            raise NotClaimed("its URLs have no passwords") from error
+        try:
+            demand("s3cret" not in store.as_uri(), f"as_uri shows the password: {store.as_uri()}")
+        finally:
+            store.close()

@@ -1,0 +1,347 @@
+"""What a broker must do, through its lanes or, for a plain Kombu transport, through the kernel's."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+from celeriac.contracts.broker import LaneCapabilities, OutgoingMessage, Settlements
+from celeriac.testing.conformance.lanes import consumer_lane, producer_lane
+from celeriac.testing.conformance.loop import TurningLoop
+from celeriac.testing.conformance.suite import NotClaimed, Suite, demand
+
+if TYPE_CHECKING:
+    from celeriac.contracts.broker import ConsumerLane, Delivery, ProducerLane
+
+
+#: How many messages a lane may hold; for brokers that push.
+_PREFETCH: Final = 100
+
+
+class BrokerHarness:
+    """Gives the suite lanes to and from a queue of its own on the broker at `url`, which is deleted at the end.
+
+    `app` is a Celery app, made where it is not given.
+    """
+
+    def __init__(self, url: str, app: Any = None) -> None:
+        if app is None:
+            from celeriac.app.base import Celery  # only where nobody gives one
+
+            app = Celery("conformance", broker=url, set_as_current=False)
+        from kombu import Exchange, Queue
+
+        self.app = app
+        self.url = url
+        self.loop = TurningLoop()
+        #: How often a consumer was told that there may be something.
+        self.rings = 0
+        name = f"celeriac-conformance-{uuid4().hex}"
+        self.queue = Queue(name, Exchange(name, type="direct"), routing_key=name, max_priority=9)
+        self._lanes: list[ProducerLane | ConsumerLane] = []
+
+    def producer(self) -> ProducerLane:
+        """A lane to the broker."""
+        lane = producer_lane(self.app.connection_for_write(self.url))
+        self._lanes.append(lane)
+        return lane
+
+    def consumer(self) -> ConsumerLane:
+        """An open lane from the queue."""
+        lane = consumer_lane(self.app.connection_for_read(self.url))
+        self._lanes.append(lane)
+        lane.open([self.queue], self.loop.loop, self._ring)
+        lane.prefetch(_PREFETCH)
+        return lane
+
+    def _ring(self) -> None:
+        self.rings += 1
+
+    def message(self, number: int = 0, *, body: bytes = b"", priority: int | None = None, **rest: Any) -> Any:
+        """A message for the queue, which `number_of` recognizes."""
+        properties: dict[str, Any] = {"correlation_id": f"id-{number}", "delivery_mode": 2}
+        if priority is not None:
+            properties["priority"] = priority
+        return OutgoingMessage(
+            body=body or b"[]",
+            content_type="application/json",
+            content_encoding="utf-8",
+            headers={"lang": "py", "task": "conformance", "id": f"id-{number}", "number": number},
+            properties=properties,
+            exchange=self.queue.exchange.name,
+            routing_key=self.queue.routing_key,
+            queue=self.queue,
+            **rest,
+        )
+
+    def claim(self, lane: ConsumerLane, count: int, limit: int = 100) -> list[Delivery]:
+        """Claim until there are `count`; the test fails if they do not come."""
+        found: list[Delivery] = []
+
+        def enough() -> bool:
+            found.extend(lane.claim(min(limit, count - len(found))))
+            return len(found) >= count
+
+        self.loop.until(enough, f"{count} messages can be claimed")
+        return found
+
+    def claim_nothing(self, lane: ConsumerLane) -> list[Delivery]:
+        """What can be claimed after the loop had some turns to bring something."""
+        found: list[Delivery] = []
+        for _ in range(5):
+            found.extend(lane.claim(10))
+            self.loop.turn()
+        return found
+
+    def close(self) -> None:
+        """Close the lanes, then delete the queue and its exchange."""
+        for lane in reversed(self._lanes):
+            lane.close()
+        self.loop.close()
+        with self.app.connection_for_write(self.url) as connection, closing(connection.channel()) as channel:
+            bound = self.queue(channel)
+            bound.declare()
+            bound.purge()
+            bound.delete()
+            bound.exchange.delete()
+
+
+def number_of(delivery: Delivery) -> int:
+    """Which message it is."""
+    number: int = delivery.headers["number"]
+    return number
+
+
+class BrokerSuite(Suite, ABC):
+    """Subclass it and give `make_harness`."""
+
+    @abstractmethod
+    def make_harness(self) -> BrokerHarness:
+        """The harness for one test."""
+
+    @property
+    def harness(self) -> BrokerHarness:
+        """The harness of this test."""
+        made: BrokerHarness = super().harness
+        return made
+
+    def _publish(self, *messages: OutgoingMessage) -> None:
+        self.harness.producer().publish(messages)
+
+    def _numbered(self, count: int) -> list[OutgoingMessage]:
+        return [self.harness.message(number) for number in range(count)]
+
+    def _claiming(self, capability: LaneCapabilities) -> ConsumerLane:
+        lane = self.harness.consumer()
+        if capability not in lane.capabilities:
+            raise NotClaimed(f"it does not claim {capability.name}")
+        return lane
+
+    # --- publish and claim --------------------------------------------------------------------------------------------
+
+    def test_a_message_arrives_whole(self) -> None:
+        body = bytes(range(256))
+        message = self.harness.message(7, body=body)
+        message.properties["reply_to"] = "somebody"
+        lane = self.harness.consumer()
+        self._publish(message)
+        (found,) = self.harness.claim(lane, 1)
+        demand(found.body == body, f"the body arrived as {found.body!r}")
+        demand(found.headers == message.headers, f"the headers {message.headers!r} arrived as {found.headers!r}")
+        for name in ("correlation_id", "reply_to"):
+            sent, arrived = message.properties[name], found.properties.get(name)
+            demand(sent == arrived, f"the property {name} was {sent!r} and arrived as {arrived!r}")
+        demand(found.content_type == message.content_type, f"the content type arrived as {found.content_type!r}")
+        demand(found.content_encoding == message.content_encoding, f"the encoding arrived as {found.content_encoding}")
+        demand(found.queue == self.harness.queue.name, f"the queue's name arrived as {found.queue!r}")
+        demand(not found.redelivered, "a first delivery says that it is another")
+
+    def test_an_empty_queue_gives_nothing(self) -> None:
+        found = self.harness.claim_nothing(self.harness.consumer())
+        demand(not found, f"an empty queue gave {len(found)} messages")
+
+    def test_messages_that_are_there_already_are_claimed(self) -> None:
+        self._publish(*self._numbered(3))
+        self.harness.claim(self.harness.consumer(), 3)
+
+    def test_arrival_is_announced(self) -> None:
+        lane = self.harness.consumer()
+        self.harness.claim_nothing(lane)
+        before = self.harness.rings
+        self._publish(self.harness.message())
+        self.harness.loop.until(lambda: self.harness.rings > before, "on_ready is called for a message that arrived")
+        self.harness.claim(lane, 1)
+
+    def test_messages_come_in_order(self) -> None:
+        self._publish(*self._numbered(50))
+        found = [number_of(delivery) for delivery in self.harness.claim(self.harness.consumer(), 50, limit=7)]
+        demand(found == list(range(50)), f"published 0 to 49, claimed {found}")
+
+    def test_a_backlog_drains_without_loss_or_double(self) -> None:
+        count = 1000
+        self._publish(*self._numbered(count))
+        lane = self.harness.consumer()
+        found: list[int] = []
+        while len(found) < count:
+            claimed = self.harness.claim(lane, 1) + lane.claim(99)
+            lane.settle(Settlements(ack=[delivery.tag for delivery in claimed]))
+            found.extend(number_of(delivery) for delivery in claimed)
+        demand(sorted(found) == list(range(count)), f"published {count}, claimed {len(set(found))} different ones")
+        demand(not self.harness.claim_nothing(lane), "after all messages were acked there are more")
+
+    def test_a_claim_keeps_its_limit(self) -> None:
+        self._publish(*self._numbered(10))
+        lane = self.harness.consumer()
+        self.harness.claim(lane, 1)
+        for _ in range(3):
+            found = lane.claim(2)
+            demand(len(found) <= 2, f"claim(2) gave {len(found)}")
+        demand(lane.claim(0) == [], "claim(0) gave something")
+
+    def test_what_is_claimed_is_not_claimed_again(self) -> None:
+        self._publish(self.harness.message())
+        first = self.harness.consumer()
+        self.harness.claim(first, 1)
+        found = self.harness.claim_nothing(first) + self.harness.claim_nothing(self.harness.consumer())
+        demand(not found, "a claimed message was claimed again")
+
+    def test_a_large_message_arrives(self) -> None:
+        body = b"x" * 2_000_000
+        self._publish(self.harness.message(body=body))
+        (found,) = self.harness.claim(self.harness.consumer(), 1)
+        demand(found.body == body, f"a body of {len(body)} bytes arrived with {len(found.body)}, or different")
+
+    # --- settle -------------------------------------------------------------------------------------------------------
+
+    def _settled(self, kind: str) -> list[Delivery]:
+        """What another lane finds after a message was claimed and settled in that way, and the first one closed."""
+        self._publish(self.harness.message(1))
+        lane = self.harness.consumer()
+        (claimed,) = self.harness.claim(lane, 1)
+        lane.settle(Settlements(**{kind: [claimed.tag]}))
+        lane.close()
+        other = self.harness.consumer()
+        return self.harness.claim(other, 1) if kind in {"requeue", "redeliver"} else self.harness.claim_nothing(other)
+
+    def test_an_acked_message_is_gone(self) -> None:
+        demand(not self._settled("ack"), "an acked message was delivered again")
+
+    def test_a_rejected_message_is_gone(self) -> None:
+        demand(not self._settled("reject"), "a rejected message was delivered again")
+
+    def test_a_requeued_message_comes_back(self) -> None:
+        (found,) = self._settled("requeue")
+        demand(number_of(found) == 1, f"another message came: {found.headers!r}")
+
+    def test_a_redelivered_message_comes_back(self) -> None:
+        (found,) = self._settled("redeliver")
+        demand(number_of(found) == 1, f"another message came: {found.headers!r}")
+
+    def test_many_are_settled_at_once(self) -> None:
+        self._publish(*self._numbered(30))
+        lane = self.harness.consumer()
+        tags = {number_of(delivery): delivery.tag for delivery in self.harness.claim(lane, 30)}
+        lane.settle(
+            Settlements(
+                ack=[tags[number] for number in range(10)],
+                reject=[tags[number] for number in range(10, 20)],
+                requeue=[tags[number] for number in range(20, 30)],
+            )
+        )
+        found = sorted(number_of(delivery) for delivery in self.harness.claim(lane, 10))
+        demand(found == list(range(20, 30)), f"20 to 29 were requeued, {found} came back")
+
+    def test_a_turn_settles_and_claims(self) -> None:
+        self._publish(*self._numbered(2))
+        lane = self.harness.consumer()
+        (first,) = self.harness.claim(lane, 1)
+        found = lane.turn(Settlements(ack=[first.tag]), 1) or self.harness.claim(lane, 1)
+        demand([number_of(delivery) for delivery in found] == [1], f"the second message was to come, found {found!r}")
+
+    def test_unsettled_claims_return_when_the_lane_closes(self) -> None:
+        self._publish(*self._numbered(5))
+        lane = self.harness.consumer()
+        self.harness.claim(lane, 5)
+        lane.close()
+        found = sorted(number_of(delivery) for delivery in self.harness.claim(self.harness.consumer(), 5))
+        demand(found == list(range(5)), f"5 claims were open when the lane closed, {found} came back")
+
+    def test_a_begun_message_never_returns(self) -> None:
+        self._publish(self.harness.message())
+        lane = self.harness.consumer()
+        (claimed,) = self.harness.claim(lane, 1)
+        lane.settle(Settlements(begin=[claimed.tag]))
+        lane.settle(Settlements(ack=[claimed.tag]))
+        lane.close()
+        found = self.harness.claim_nothing(self.harness.consumer())
+        demand(not found, "a message that was begun was delivered again")
+
+    def test_closing_twice_is_harmless(self) -> None:
+        for lane in (self.harness.producer(), self.harness.consumer()):
+            lane.close()
+            lane.close()
+
+    # --- what a lane may claim ----------------------------------------------------------------------------------------
+
+    def test_priorities_are_kept(self) -> None:
+        lane = self._claiming(LaneCapabilities.PRIORITY)
+        lane.close()
+        priorities = [0, 3, 9, 3]
+        self._publish(*(self.harness.message(number, priority=level) for number, level in enumerate(priorities)))
+        found = [number_of(delivery) for delivery in self.harness.claim(self.harness.consumer(), 4)]
+        orders = ([2, 1, 3, 0], [0, 1, 3, 2])  # Redis, as Celery uses it, takes the lowest number first
+        demand(found in orders, f"published with priorities {priorities}, claimed in the order {found}")
+
+    def test_deliveries_are_counted(self) -> None:
+        lane = self._claiming(LaneCapabilities.DELIVERY_COUNT)
+        self._publish(self.harness.message())
+        for count in (1, 2, 3):
+            (found,) = self.harness.claim(lane, 1)
+            demand(found.delivery_count == count, f"delivery {count} says that it is number {found.delivery_count}")
+            demand(found.redelivered == (count > 1), f"delivery {count} says redelivered={found.redelivered}")
+            lane.settle(Settlements(redeliver=[found.tag]))
+
+    def test_what_is_given_back_is_not_counted(self) -> None:
+        lane = self._claiming(LaneCapabilities.GIVE_BACK | LaneCapabilities.DELIVERY_COUNT)
+        self._publish(*self._numbered(3))
+        (first, second) = self.harness.claim(lane, 2)
+        lane.settle(Settlements(requeue=[second.tag, first.tag]))
+        found = self.harness.claim(lane, 3)
+        demand([number_of(one) for one in found] == [0, 1, 2], "what was given back did not get its old place")
+        demand({one.delivery_count for one in found} == {1}, "what was given back was counted as a delivery")
+
+    def test_a_message_with_an_eta_is_held_back(self) -> None:
+        lane = self._claiming(LaneCapabilities.NATIVE_DELAY)
+        due = time.time() + 0.4
+        self._publish(self.harness.message(1, eta=due), self.harness.message(2))
+        (found,) = self.harness.claim(lane, 1)
+        demand(number_of(found) == 2, "a message came before it was due")
+        (late,) = self.harness.claim(lane, 1)
+        early = due - time.time()
+        demand(number_of(late) == 1 and early < 0.05, f"a message came {early:.2f} s before it was due")
+
+    def test_the_depth_of_a_queue_is_known(self) -> None:
+        lane = self._claiming(LaneCapabilities.QUEUE_DEPTH)
+        self._publish(*self._numbered(4))
+        self.harness.claim(lane, 1)
+        ready = lane.depth(self.harness.queue.name)
+        demand(ready == 3, f"of 4 messages one is claimed, and depth says {ready}")
+
+    def test_renewing_keeps_the_claims(self) -> None:
+        lane = self._claiming(LaneCapabilities.LEASES)
+        self._publish(self.harness.message())
+        (claimed,) = self.harness.claim(lane, 1)
+        lane.renew()
+        lane.settle(Settlements(ack=[claimed.tag]))
+        demand(not self.harness.claim_nothing(lane), "a message was delivered again after its claim was renewed")
+
+    def test_no_begun_message_is_lost_while_its_lane_lives(self) -> None:
+        lane = self._claiming(LaneCapabilities.BEGIN_TRACE)
+        self._publish(self.harness.message())
+        (claimed,) = self.harness.claim(lane, 1)
+        lane.settle(Settlements(begin=[claimed.tag]))
+        demand(not self.harness.consumer().lost(), "a message is reported as lost although its worker lives")
+        lane.settle(Settlements(ack=[claimed.tag]))
