@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
 
 class Celery:
     """A Celeriac application.
@@ -374,9 +376,7 @@ class Celery:
             self.plugins.hook.tell("celeriac_finalized", app=self)
             self.on_after_finalize.send(sender=self)
 
-    def autodiscover_tasks(
-        self, packages: Any = None, related_name: str | None = "tasks", force: bool = False
-    ) -> None:
+    def autodiscover_tasks(self, packages: Any = None, related_name: str | None = "tasks", force: bool = False) -> None:
         """Import the module `related_name` of each package (a list, or a function that gives one).
 
         Without packages the fixups say where to look.  Happens when the worker or `tasks` needs them, or now with
@@ -551,21 +551,22 @@ class Celery:
     def timezone(self) -> tzinfo:
         """The time zone of naive dates.  Raises `ImproperlyConfigured` for a name that nobody knows."""
         import zoneinfo
-        from datetime import timezone
 
         name = self.conf.timezone
         if not name or name.upper() == "UTC":
-            return timezone.utc
+            return UTC
         try:
             return zoneinfo.ZoneInfo(name)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
-            raise ImproperlyConfigured(f"the setting timezone names no time zone that is known here: {name!r}") from error
+            raise ImproperlyConfigured(
+                f"the setting timezone names no time zone that is known here: {name!r}"
+            ) from error
 
     def now(self) -> datetime:
         """The time in the app's time zone."""
-        from datetime import datetime, timezone
+        from datetime import datetime
 
-        return datetime.now(timezone.utc).astimezone(self.timezone)
+        return datetime.now(UTC).astimezone(self.timezone)
 
     @property
     def oid(self) -> str:

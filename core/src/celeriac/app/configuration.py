@@ -25,7 +25,9 @@ class Settings(Mapping[str, Any]):
     loader's, and the default of the setting.  A value is checked and converted when it is first read.
     """
 
-    _OWN = frozenset({"_schema", "_complete", "_changes", "_source", "_defaults", "_values", "_lock", "_on_load", "_extend"})
+    _OWN = frozenset(
+        {"_schema", "_complete", "_changes", "_source", "_defaults", "_values", "_lock", "_on_load", "_extend"}
+    )
 
     def __init__(self, extend: Callable[[], Schema], on_load: Callable[[Settings], None]) -> None:
         """`extend` gives the plugins' settings, `on_load` is called once, before the first read."""

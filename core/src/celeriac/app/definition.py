@@ -16,8 +16,23 @@ if TYPE_CHECKING:
 
 #: Options that are not attributes of `Task`.
 _EXTRA: Final = frozenset(
-    """bind base name autoretry_for dont_autoretry_for retry_kwargs retry_backoff retry_backoff_max retry_jitter
-    pydantic pydantic_strict pydantic_context pydantic_dump_kwargs filter accept_magic_kwargs""".split()
+    [
+        "bind",
+        "base",
+        "name",
+        "autoretry_for",
+        "dont_autoretry_for",
+        "retry_kwargs",
+        "retry_backoff",
+        "retry_backoff_max",
+        "retry_jitter",
+        "pydantic",
+        "pydantic_strict",
+        "pydantic_context",
+        "pydantic_dump_kwargs",
+        "filter",
+        "accept_magic_kwargs",
+    ]
 )
 
 
@@ -25,7 +40,7 @@ def define(app: Celery, function: Callable[..., Any], options: Mapping[str, Any]
     """The task of `function` on `app`; the one that is there already if the name is taken by the same function."""
     module = getattr(function, "__module__", "") or ""
     name = options.get("name") or app.gen_task_name(getattr(function, "__name__", type(function).__name__), module)
-    tasks = app._tasks  # noqa: SLF001  # the app's own workshop; app.tasks would finalize it
+    tasks = app._tasks  # the app's own workshop; app.tasks would finalize it
     if name in tasks:
         task = tasks[name]
         _warn_if_other(task, function, name)
@@ -68,7 +83,7 @@ def adopt(app: Celery, task: Any, options: Mapping[str, Any]) -> Any:
     for key, value in _attributes(app, type(task), options, task.name).items():
         setattr(task, key, value)
     task.app = app
-    app._tasks[task.name] = task  # noqa: SLF001  # as above
+    app._tasks[task.name] = task  # as above
     if getattr(task, "autoretry_for", ()):
         task.run = with_autoretry(task, task.run)
     if app.finalized:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from celeriac import signals
@@ -24,11 +24,56 @@ if TYPE_CHECKING:
 
 #: Options of a call that shape the message and are not properties of it.
 _CONSUMED: Final = frozenset(
-    """queue exchange exchange_type routing_key priority expires countdown eta serializer compression delivery_mode
-    headers link link_error shadow group_id group_index chord chain retries root_id parent_id reply_to time_limit
-    soft_time_limit ignore_result argsrepr kwargsrepr stamps stamped_headers replaced_task_nesting origin task_id
-    retry retry_policy declare add_to_parent connection producer publisher router result_cls route_name task_type
-    immutable mandatory timeout confirm_timeout""".split()
+    [
+        "queue",
+        "exchange",
+        "exchange_type",
+        "routing_key",
+        "priority",
+        "expires",
+        "countdown",
+        "eta",
+        "serializer",
+        "compression",
+        "delivery_mode",
+        "headers",
+        "link",
+        "link_error",
+        "shadow",
+        "group_id",
+        "group_index",
+        "chord",
+        "chain",
+        "retries",
+        "root_id",
+        "parent_id",
+        "reply_to",
+        "time_limit",
+        "soft_time_limit",
+        "ignore_result",
+        "argsrepr",
+        "kwargsrepr",
+        "stamps",
+        "stamped_headers",
+        "replaced_task_nesting",
+        "origin",
+        "task_id",
+        "retry",
+        "retry_policy",
+        "declare",
+        "add_to_parent",
+        "connection",
+        "producer",
+        "publisher",
+        "router",
+        "result_cls",
+        "route_name",
+        "task_type",
+        "immutable",
+        "mandatory",
+        "timeout",
+        "confirm_timeout",
+    ]
 )
 _DELIVERY_MODES: Final = {"persistent": PERSISTENT, "transient": TRANSIENT}
 
@@ -152,7 +197,7 @@ class Publisher:
             eta = datetime.fromisoformat(eta)
         if eta.tzinfo is None:
             eta = eta.replace(tzinfo=self.app.timezone)
-        return (eta.astimezone(timezone.utc) if self._utc else eta), eta.timestamp()
+        return (eta.astimezone(UTC) if self._utc else eta), eta.timestamp()
 
     def _priority(self, given: int | None, parent: Any) -> int | None:
         if given is not None:

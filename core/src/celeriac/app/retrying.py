@@ -55,7 +55,7 @@ def retry(
 
 def backoff(factor: float, retries: int, maximum: float, jitter: bool) -> float:
     """Seconds until the next try: `factor` doubled with each retry, at most `maximum`; any part of that with jitter."""
-    delay = min(maximum, factor * 2**min(retries, 64))
+    delay = min(maximum, factor * 2 ** min(retries, 64))
     return max(0, random.uniform(0, delay) if jitter else delay)  # noqa: S311  # spreads load, hides nothing
 
 

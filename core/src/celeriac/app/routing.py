@@ -38,7 +38,8 @@ class MapRoute:
 
 def prepare_routes(routes: Any) -> list[RouteFunction]:
     """The routers of the setting ``task_routes``: a map, a function, an object with ``route_for_task``, a dotted name,
-    or a list of these."""
+    or a list of these.
+    """
     if routes is None:
         return []
     if isinstance(routes, (Mapping, str)) or callable(routes) or hasattr(routes, "route_for_task"):

@@ -148,7 +148,12 @@ class Trace:
             cause = error.exc if error.exc is not None else error
             return Ended(OutcomeKind.RETRY, states.RETRY, cause, runtime, text, error)
         signals.task_failure.send(
-            sender=task, task_id=task_id, exception=error, args=args, kwargs=kwargs, traceback=error.__traceback__,
+            sender=task,
+            task_id=task_id,
+            exception=error,
+            args=args,
+            kwargs=kwargs,
+            traceback=error.__traceback__,
             einfo=info,
         )
         self._quietly(task.on_failure, error, task_id, args, kwargs, info)

@@ -38,7 +38,9 @@ class group(Signature):  # noqa: N801  # the name that Celery gave it
         """The app of the first member that knows one."""
         if self._app is not None:
             return self._app
-        return next((task.app for task in self.tasks if task._app is not None), None) or get_current_app()  # noqa: SLF001  # a sibling's
+        return (
+            next((task.app for task in self.tasks if task._app is not None), None) or get_current_app()
+        )  # a sibling's
 
     def __len__(self) -> int:
         return len(self.tasks)
@@ -89,8 +91,8 @@ class group(Signature):  # noqa: N801  # the name that Celery gave it
         self, app: Any, signature: Any, args: Sequence[Any], kwargs: Mapping[str, Any], options: dict[str, Any]
     ) -> tuple[str, Any]:
         """The id and the message of one member."""
-        args, kwargs, options = signature._merge(args, kwargs, options)  # noqa: SLF001  # a sibling's
-        task = signature._known_task()  # noqa: SLF001  # as above
+        args, kwargs, options = signature._merge(args, kwargs, options)  # a sibling's
+        task = signature._known_task()  # as above
         if task is not None:
             task.check_arguments(args, kwargs)
             options = {**task.exec_options(), **options}

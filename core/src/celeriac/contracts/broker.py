@@ -140,7 +140,8 @@ class ConsumerLane(ABC):
     @abstractmethod
     def claim(self, limit: int) -> list[Delivery]:
         """Take up to `limit` messages, best priority first, then oldest; empty when there is none.  Atomic: a
-        message is at each moment either in the queue or claimed."""
+        message is at each moment either in the queue or claimed.
+        """
 
     @abstractmethod
     def settle(self, batch: Settlements) -> None:
@@ -157,7 +158,8 @@ class ConsumerLane(ABC):
 
     def lost(self) -> list[Delivery]:
         """Begun messages whose worker has died, each handed out once and now claimed by this lane; the caller
-        reports them as lost and acks them.  Only with BEGIN_TRACE.  Called at start and every few seconds."""
+        reports them as lost and acks them.  Only with BEGIN_TRACE.  Called at start and every few seconds.
+        """
         return []
 
     def renew(self) -> None:
@@ -178,6 +180,8 @@ class ConsumerLane(ABC):
         """
 
 
-def lanes_of(transport_cls: type[Any]) -> tuple[Callable[[Any], ProducerLane] | None, Callable[[Any], ConsumerLane] | None]:
+def lanes_of(
+    transport_cls: type[Any],
+) -> tuple[Callable[[Any], ProducerLane] | None, Callable[[Any], ConsumerLane] | None]:
     """The native lanes of a transport class, None where it has none."""
     return getattr(transport_cls, "producer_lane", None), getattr(transport_cls, "consumer_lane", None)

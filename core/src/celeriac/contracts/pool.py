@@ -48,13 +48,15 @@ class Executor(Protocol):
 
     def run(self, job: Job) -> Report:
         """Decode the body and run the task.  Does not raise for anything that the task does, except
-        `SystemExit` and `KeyboardInterrupt`, which end the child."""
+        `SystemExit` and `KeyboardInterrupt`, which end the child.
+        """
 
     def flush(self, reports: list[Report]) -> list[Report]:
         """Store the results of these jobs in one batch; what comes back may be sent to the worker (``stored`` is
         None in all, and a job whose result could not be stored is reported as STORE_FAILED).  Blocks while the
         store is out of reach, up to the retry policy.  May be called from another thread than `run`, by one
-        thread at a time.  Must be called before the pool reports a job."""
+        thread at a time.  Must be called before the pool reports a job.
+        """
 
     def close(self) -> None:
         """The child ends; release what was opened."""
@@ -93,7 +95,8 @@ class Pool(ABC):
         """Start children.  `on_reports` is called from the loop with the reports that have arrived, in batches,
         exactly one for each submitted job that was not taken back: a job whose child died is reported as
         WORKER_LOST by the pool itself, if the child may have started it; those that it provably had not started
-        are run by another child."""
+        are run by another child.
+        """
 
     @abstractmethod
     def room(self) -> int:
@@ -114,7 +117,8 @@ class Pool(ABC):
     @abstractmethod
     def stop(self) -> None:
         """End the children; called when nothing runs any more (``running() == 0``) or nobody cares.  May block for
-        a moment; what still runs after it is killed.  Tolerates never started and twice."""
+        a moment; what still runs after it is killed.  Tolerates never started and twice.
+        """
 
     @abstractmethod
     def terminate(self) -> None:

@@ -84,7 +84,11 @@ def run(
         callbacks=_listed(options.get("link")),
         errbacks=_listed(options.get("link_error")),
         headers=dict(options.get("headers") or {}),
-        delivery_info={"is_eager": True, "exchange": options.get("exchange"), "routing_key": options.get("routing_key")},
+        delivery_info={
+            "is_eager": True,
+            "exchange": options.get("exchange"),
+            "routing_key": options.get("routing_key"),
+        },
         root_id=options.get("root_id") or task_id,
         parent_id=options.get("parent_id"),
         group=options.get("group_id"),

@@ -75,10 +75,10 @@ class ResultSet:
 
     def _refresh(self) -> None:
         """Ask the store once for all that are not known to have ended."""
-        leaves = {leaf.id: leaf for leaf in _leaves(self) if leaf._cache is None}  # noqa: SLF001  # what it would ask itself
+        leaves = {leaf.id: leaf for leaf in _leaves(self) if leaf._cache is None}  # what it would ask itself
         for meta in self.app.results.fetch(list(leaves)).values():
             if meta["status"] in {"SUCCESS", "FAILURE", "REVOKED"}:
-                leaves[meta["task_id"]]._keep(meta)  # noqa: SLF001  # as above
+                leaves[meta["task_id"]]._keep(meta)  # as above
 
     def get(
         self,
@@ -97,10 +97,10 @@ class ResultSet:
         """
         if disable_sync_subtasks:
             assert_not_in_task()
-        leaves = {leaf.id: leaf for leaf in _leaves(self) if leaf._cache is None and not leaf.ignored}  # noqa: SLF001  # as above
+        leaves = {leaf.id: leaf for leaf in _leaves(self) if leaf._cache is None and not leaf.ignored}  # as above
 
         def keep(meta: dict[str, Any]) -> None:
-            leaves[meta["task_id"]]._keep(meta)  # noqa: SLF001  # as above
+            leaves[meta["task_id"]]._keep(meta)  # as above
 
         self.app.results.wait(leaves, timeout, keep, on_interval, on_message, interval)
         return [

@@ -7,7 +7,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -74,14 +74,14 @@ class Results:
         """What is to be stored of a task in `state`.  An exception becomes the map of the wire."""
         if isinstance(result, BaseException):
             result = encode_exception(result)
-        done = datetime.now(timezone.utc).isoformat() if state in states.READY_STATES else None
+        done = datetime.now(UTC).isoformat() if state in states.READY_STATES else None
         if request is None:
             return StoredResult(task_id, state, build_meta(task_id, state, result, traceback, None, done))
         extended = self._extension(request) if self._extended or request.stamped_headers else None
-        children = [child.as_tuple() for child in request._children] if request._children else []  # noqa: SLF001  # the public property would make the list
-        meta = build_meta(
-            task_id, state, result, traceback, children, done, request.group, request.parent_id, extended
-        )
+        children = (
+            [child.as_tuple() for child in request._children] if request._children else []
+        )  # the public property would make the list
+        meta = build_meta(task_id, state, result, traceback, children, done, request.group, request.parent_id, extended)
         return StoredResult(task_id, state, meta, None, request.reply_to)
 
     def _extension(self, request: Context) -> dict[str, Any]:

@@ -1,0 +1,74 @@
+"""Finding the app that ``-A`` names."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from celeriac.app.base import Celery
+from celeriac.exceptions import ImproperlyConfigured
+
+
+def find_app(path: str) -> Celery:
+    """The app that `path` names: ``module``, ``module:attribute``, ``module.attribute``, or a package with a
+    submodule ``celery``.  In a module it is called ``app`` or ``celery``, or is the only one there.
+
+    The current directory is looked in first.  Raises `ImproperlyConfigured`, saying what was tried.
+    """
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    module_name, colon, attribute = path.partition(":")
+    tried: list[str] = []
+    if not colon:
+        module = _module(module_name, tried)
+        if module is None and "." in module_name:
+            module_name, _, attribute = module_name.rpartition(".")
+    if colon or attribute:
+        module = _module(module_name, tried)
+    if module is None:
+        raise ImproperlyConfigured(f"cannot find the app {path!r}: tried {', '.join(tried)}")
+    found = _attribute(module, attribute, tried) if attribute else _in_module(module, tried)
+    if found is None:
+        raise ImproperlyConfigured(
+            f"cannot find the app {path!r}: tried {', '.join(tried)}. Name it: -A {module_name}:name_of_the_app"
+        )
+    return found
+
+
+def _module(name: str, tried: list[str]) -> ModuleType | None:
+    """The module, None where there is none of that name.  What goes wrong inside it is raised."""
+    tried.append(f"module {name}")
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
+            return None
+        raise
+
+
+def _attribute(module: ModuleType, attribute: str, tried: list[str]) -> Celery | None:
+    tried.append(f"attribute {module.__name__}:{attribute}")
+    found: Any = module
+    for part in attribute.split("."):
+        found = getattr(found, part, None)
+    if isinstance(found, ModuleType):
+        return _in_module(found, tried)
+    return found if isinstance(found, Celery) else None
+
+
+def _in_module(module: ModuleType, tried: list[str]) -> Celery | None:
+    for name in ("app", "celery"):
+        tried.append(f"attribute {module.__name__}:{name}")
+        found = getattr(module, name, None)
+        if isinstance(found, Celery):
+            return found
+    if hasattr(module, "__path__"):
+        submodule = _module(f"{module.__name__}.celery", tried)
+        if submodule is not None:
+            return _in_module(submodule, tried)
+    apps = {id(value): value for value in vars(module).values() if isinstance(value, Celery)}
+    return next(iter(apps.values())) if len(apps) == 1 else None

@@ -1,0 +1,87 @@
+"""``celeriac call``, ``result``, ``purge`` and ``report``."""
+
+from __future__ import annotations
+
+import json
+import platform
+from typing import Any
+
+import click
+
+import celeriac
+from celeriac.cli.state import State
+
+
+@click.command("call")
+@click.argument("name")
+@click.option("-a", "--args", default="[]", help="Positional arguments, as a JSON list.")
+@click.option("-k", "--kwargs", default="{}", help="Keyword arguments, as a JSON map.")
+@click.option("--eta", help="Not before this time (ISO 8601).")
+@click.option("--countdown", type=float, help="Not before this many seconds from now.")
+@click.option("--expires", help="Not after this many seconds, or this time (ISO 8601).")
+@click.option("--serializer", help="The serializer.")
+@click.option("--queue", help="The queue.")
+@click.option("--exchange", help="The exchange.")
+@click.option("--routing-key", help="The routing key.")
+@click.pass_obj
+def call(state: State, name: str, args: str, kwargs: str, **options: Any) -> None:
+    """Send a task by name, and print its id."""
+    expires = options.get("expires")
+    if expires and expires.replace(".", "", 1).isdigit():
+        options["expires"] = float(expires)
+    given = {key: value for key, value in options.items() if value is not None}
+    click.echo(state.app.send_task(name, _json(args, list, "--args"), _json(kwargs, dict, "--kwargs"), **given).id)
+
+
+def _json(text: str, kind: type, option: str) -> Any:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise click.BadParameter(f"not JSON: {error}", param_hint=option) from None
+    if not isinstance(value, kind):
+        raise click.BadParameter(f"must be a JSON {'list' if kind is list else 'map'}", param_hint=option)
+    return value
+
+
+@click.command("result")
+@click.argument("task_id")
+@click.option("-t", "--task", help="Accepted for compatibility.")
+@click.option("--traceback", is_flag=True, help="Show the traceback instead.")
+@click.option("--timeout", type=float, help="Seconds to wait; for ever unless given.")
+@click.pass_obj
+def result(state: State, task_id: str, task: str | None, traceback: bool, timeout: float | None) -> None:
+    """Wait for the result of a task, and print it."""
+    found = state.app.AsyncResult(task_id)
+    value = found.get(timeout=timeout, propagate=False)
+    click.echo(found.traceback if traceback else repr(value) if isinstance(value, BaseException) else value)
+
+
+@click.command("purge")
+@click.option("-f", "--force", is_flag=True, help="Do not ask.")
+@click.option("-Q", "--queues", help="These queues only, separated by commas.")
+@click.option("-X", "--exclude-queues", help="All but these.")
+@click.pass_obj
+def purge(state: State, force: bool, queues: str | None, exclude_queues: str | None) -> None:
+    """Remove all waiting messages from the queues.  There is no undo."""
+    app = state.app
+    app.amqp.queues.select(queues)
+    app.amqp.queues.deselect(exclude_queues)
+    chosen = app.amqp.queues.consume_from
+    if not force:
+        click.confirm(f"Remove all messages from {', '.join(chosen)}?", abort=True)
+    with app.connection_for_write() as connection:
+        count = sum(queue(connection.default_channel).purge() or 0 for queue in chosen.values())
+    click.echo(f"{count} messages removed")
+
+
+@click.command("report")
+@click.pass_obj
+def report(state: State) -> None:
+    """Describe this installation, for bug reports; passwords are masked."""
+    app = state.app
+    click.echo(f"celeriac:{celeriac.__version__} python:{platform.python_version()} system:{platform.platform()}")
+    for name, value in app.plugins.report().items():
+        click.echo(f"{name}: {value}")
+    click.echo("\nsettings")
+    for name, value in sorted(app.conf.shown().items()):
+        click.echo(f"  {name}: {value!r}")

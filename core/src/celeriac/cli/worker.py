@@ -1,0 +1,52 @@
+"""``celeriac worker``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from celeriac.cli.state import State
+
+
+@click.command("worker")
+@click.option("-n", "--hostname", help="The node name; %h is the host, %n its first part, %d its domain.")
+@click.option("-c", "--concurrency", help="How many tasks run at once, or 'auto'.")
+@click.option("-P", "--pool", help="The pool, by its plugin's name.")
+@click.option("-Q", "--queues", help="Listen to these queues, separated by commas.")
+@click.option("-X", "--exclude-queues", help="Listen to all but these.")
+@click.option("-I", "--include", help="More modules to import, separated by commas.")
+@click.option("-l", "--loglevel", default="WARNING", show_default=True, help="DEBUG, INFO, WARNING, ERROR, CRITICAL.")
+@click.option("-f", "--logfile", help="Log to this file.")
+@click.option("--prefetch-multiplier", type=int, help="Messages claimed ahead per process.")
+@click.option("--max-tasks-per-child", type=int, help="Replace a child that has run this many tasks.")
+@click.option("--max-memory-per-child", type=int, help="Replace a child that has used this many KiB.")
+@click.option("--time-limit", type=float, help="Seconds after which a task's process is killed.")
+@click.option("--soft-time-limit", type=float, help="Seconds after which a task is interrupted.")
+@click.option("--purge", "--discard", "purge", is_flag=True, help="Remove all messages from the queues first.")
+@click.option("-O", "--optimization", help="Accepted for compatibility; hand-over is always fair.")
+@click.option("--without-gossip", is_flag=True, help="Accepted for compatibility.")
+@click.option("--without-mingle", is_flag=True, help="Accepted for compatibility.")
+@click.option("--without-heartbeat", is_flag=True, help="Accepted for compatibility.")
+@click.pass_context
+def worker(context: click.Context, **options: Any) -> None:
+    """Run a worker."""
+    state: State = context.obj
+    from celeriac.worker.banner import banner
+    from celeriac.worker.boot import WorkController
+    from celeriac.worker.logs import level_of, set_up_logging
+
+    for name in ("optimization", "without_gossip", "without_mingle", "without_heartbeat"):
+        options.pop(name)
+    app = state.app
+    level = level_of(options["loglevel"])
+    set_up_logging(app, level, options.pop("logfile"))
+    options["include"] = [name.strip() for name in (options["include"] or "").split(",") if name.strip()]
+    options["loglevel"] = level
+    controller = WorkController(app, **options)
+    if not state.quiet:
+        click.echo(banner(controller))
+    context.exit(controller.start())
+
+
+worker.takes_plugin_options = True  # type: ignore[attr-defined]  # read by LazyCommands

@@ -1,0 +1,169 @@
+"""What runs where the tasks run: bodies decoded, tasks traced, results stored in batches."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from celeriac import signals, states
+from celeriac.app.context import Context
+from celeriac.app.coroutines import close_loop
+from celeriac.app.tracing import Ended, Trace
+from celeriac.contracts.backend import StoredResult
+from celeriac.contracts.outcome import OutcomeKind
+from celeriac.contracts.pool import Job, Report
+from celeriac.exceptions import BackendError, ProtocolError, SecurityError, SerializationError
+from celeriac.protocol.body import TaskBody, decode_body
+from celeriac.protocol.reprs import safe_repr
+
+if TYPE_CHECKING:
+    from celeriac.app.base import Celery
+
+logger = logging.getLogger("celeriac.worker.execution")
+
+#: Outcomes whose result belongs into the store even where results are not wanted.
+_ERRORS = frozenset({OutcomeKind.FAILURE})
+
+
+def executor_factory(app: Celery, hostname: str, *, in_child: bool) -> Callable[[], TaskExecutor]:
+    """A function that makes the executor, once per child or thread; with `in_child` it also announces the process."""
+
+    def make() -> TaskExecutor:
+        app.set_current()
+        if in_child:
+            app.loader.on_worker_process_init()
+            for fixup in app.fixups:
+                fixup.on_process_init()
+            signals.worker_process_init.send(sender=None)
+        return TaskExecutor(app, hostname)
+
+    return make
+
+
+class TaskExecutor:
+    """Runs jobs for a pool; see `celeriac.contracts.pool.Executor`."""
+
+    def __init__(self, app: Celery, hostname: str) -> None:
+        self.app = app
+        self.hostname = hostname
+        self._decode = app.serializers.decode
+        self._tasks = app.tasks
+        self._traces: dict[str, Trace] = {}
+        self._entry = app.results.entry
+        self._stores = not app.results.backend.disabled
+
+    # -- running ------------------------------------------------------------------------------------------------------
+
+    def run(self, job: Job) -> Report:
+        headers = job.headers
+        try:
+            body = self._body(job)
+        except (ProtocolError, SecurityError) as error:
+            logger.error(
+                "Task %s[%s] not run, its body cannot be read: %s", headers.get("task"), headers.get("id"), error
+            )  # noqa: TRY400  # the sender's fault has no traceback of ours
+            return self._unreadable(job, error)
+        request = self._request(job, body)
+        task = self._tasks[headers["task"]]
+        trace = self._traces.get(headers["task"])
+        if trace is None:
+            trace = self._traces[headers["task"]] = Trace(self.app, task)
+        if task.track_started and not request.ignore_result and self._stores:
+            self.app.results.store_state(
+                headers["id"], states.STARTED, {"pid": os.getpid(), "hostname": self.hostname}, request=request
+            )
+        ended = trace(request, body.args, body.kwargs)
+        return Report(
+            job.number,
+            ended.kind,
+            ended.runtime,
+            safe_repr(ended.value),
+            ended.requeue,
+            self._stored(task, request, ended),
+        )
+
+    def _body(self, job: Job) -> TaskBody:
+        return decode_body(self._decode(job.body, job.content_type))
+
+    def _request(self, job: Job, body: TaskBody) -> Context:
+        headers = job.headers
+        request = Context()
+        fields = request.__dict__
+        fields.update(headers)
+        fields["headers"] = headers
+        fields["args"] = body.args
+        fields["kwargs"] = body.kwargs
+        fields["callbacks"] = body.callbacks
+        fields["errbacks"] = body.errbacks
+        fields["chain"] = body.chain
+        fields["chord"] = body.chord
+        fields["hostname"] = self.hostname
+        fields["delivery_info"] = job.delivery_info
+        fields["properties"] = job.properties
+        fields["reply_to"] = job.properties.get("reply_to")
+        fields["correlation_id"] = job.properties.get("correlation_id")
+        fields["called_directly"] = False
+        fields["is_eager"] = False
+        if request.ignore_result is None:
+            fields["ignore_result"] = self._tasks[headers["task"]].ignore_result
+        return request
+
+    def _stored(self, task: Any, request: Context, ended: Ended) -> StoredResult | None:
+        kind = ended.kind
+        if kind in {OutcomeKind.IGNORED, OutcomeKind.REJECTED} or not self._stores:
+            return None
+        if request.ignore_result and not (kind in _ERRORS and task.store_errors_even_if_ignored):
+            return None
+        return self._entry(request.id or "", ended.state, ended.value, ended.traceback, request)
+
+    def _unreadable(self, job: Job, error: Exception) -> Report:
+        task_id = str(job.headers.get("id"))
+        stored = self._entry(task_id, states.FAILURE, error) if self._stores else None
+        return Report(job.number, OutcomeKind.INVALID, None, repr(error), False, stored)
+
+    # -- storing ------------------------------------------------------------------------------------------------------
+
+    def flush(self, reports: list[Report]) -> list[Report]:
+        results = [report.stored for report in reports if report.stored is not None]
+        if not results:
+            return reports
+        try:
+            self.app.results.store(results)
+        except SerializationError:  # one of them; nothing is stored yet, so store each by itself
+            return [self._flush_one(report) for report in reports]
+        except BackendError as error:
+            return self._failed(reports, error)
+        return [report._replace(stored=None) for report in reports]
+
+    def _flush_one(self, report: Report) -> Report:
+        if report.stored is None:
+            return report
+        task_id = report.stored.task_id
+        try:
+            try:
+                self.app.results.store([report.stored])
+            except SerializationError as error:
+                logger.error("Task %s returned what the result serializer cannot encode: %s", task_id, error)  # noqa: TRY400  # the message says where
+                self.app.results.store([self._entry(task_id, states.FAILURE, error)])
+                return report._replace(kind=OutcomeKind.FAILURE, detail=repr(error), stored=None)
+        except BackendError as error:
+            return self._failed([report], error)[0]
+        return report._replace(stored=None)
+
+    def _failed(self, reports: list[Report], error: BackendError) -> list[Report]:
+        """The store stayed out of reach: those that wanted it are told of as not stored."""
+        logger.critical(
+            "Results of %d tasks could not be stored: %s", sum(r.stored is not None for r in reports), error
+        )
+        return [
+            report
+            if report.stored is None
+            else report._replace(kind=OutcomeKind.STORE_FAILED, detail=repr(error), stored=None)
+            for report in reports
+        ]
+
+    def close(self) -> None:
+        signals.worker_process_shutdown.send(sender=None)
+        close_loop()

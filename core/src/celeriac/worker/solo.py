@@ -1,0 +1,86 @@
+"""The kernel's own pool, which is none: tasks run in the worker's process, one after the other."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Final
+
+from celeriac.contracts.loop import EventLoop
+from celeriac.contracts.pool import Executor, Job, Pool, PoolContext, Report
+
+#: Seconds after which the loop gets its turn, between two jobs.
+_TURN: Final = 0.01
+_AHEAD: Final = 64
+
+
+class SoloPool(Pool):
+    """Runs jobs in the loop's own thread; the loop stands still while one runs."""
+
+    name: ClassVar[str] = "solo"
+    blocking: ClassVar[bool] = True
+
+    def __init__(self, context: PoolContext) -> None:
+        super().__init__(context)
+        self.context.concurrency = 1
+        self._waiting: deque[Job] = deque()
+        self._executor: Executor | None = None
+        self._scheduled = False
+        self._running = 0
+
+    def start(self, loop: EventLoop, on_reports: Callable[[list[Report]], None]) -> None:
+        self._loop = loop
+        self._on_reports = on_reports
+        self._executor = self.context.executor()
+
+    def room(self) -> int:
+        return _AHEAD - len(self._waiting) - self._running
+
+    def submit(self, jobs: Sequence[Job]) -> None:
+        self._waiting.extend(jobs)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._scheduled and self._waiting:
+            self._scheduled = True
+            self._loop.call_soon(self._work)
+
+    def _work(self) -> None:
+        self._scheduled = False
+        executor = self._executor
+        if executor is None:
+            return
+        reports: list[Report] = []
+        until = time.monotonic() + _TURN
+        while self._waiting:
+            job = self._waiting.popleft()
+            self._running = 1
+            try:
+                reports += executor.flush([executor.run(job)])
+            finally:
+                self._running = 0
+            if time.monotonic() >= until:
+                break
+        self._on_reports(reports)
+        self._schedule()
+
+    def take_back(self) -> list[int]:
+        numbers = [job.number for job in self._waiting]
+        self._waiting.clear()
+        return numbers
+
+    def running(self) -> int:
+        return len(self._waiting) + self._running
+
+    def stop(self) -> None:
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.close()
+
+    def terminate(self) -> None:
+        self._waiting.clear()
+        self.stop()
+
+    def info(self) -> dict[str, Any]:
+        return {"implementation": "celeriac.worker.solo:SoloPool", "max-concurrency": 1, "processes": []}
