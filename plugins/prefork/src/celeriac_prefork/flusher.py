@@ -11,6 +11,8 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from celeriac.contracts.outcome import OutcomeKind
+
 if TYPE_CHECKING:
     from celeriac.contracts.pool import Report
 
@@ -80,8 +82,14 @@ class ReportFlusher:
 
     def _deliver(self, batch: list[Report]) -> None:
         try:
-            self._send(self._flush(batch))
-        except Exception as error:  # noqa: BLE001  # a store's driver may raise anything; silence would lose the jobs
+            stored = self._flush(batch)
+        except Exception as error:
+            logger.critical("Storing results failed in a way that the store should not.", exc_info=True)
+            failure = repr(error)
+            stored = [report._replace(kind=OutcomeKind.STORE_FAILED, detail=failure, stored=None) for report in batch]
+        try:
+            self._send(stored)
+        except Exception as error:  # noqa: BLE001  # without a way to report there is nothing left to do here
             _give_up(error)
 
     def _serve(self) -> None:
@@ -96,5 +104,7 @@ class ReportFlusher:
 
 
 def _give_up(error: Exception) -> NoReturn:
-    logger.critical("Results could not be handed on; this child ends, and its jobs count as lost.", exc_info=error)
+    logger.critical(
+        "Reports could not be sent; this child ends, and its unreported jobs count as lost.", exc_info=error
+    )
     os._exit(CANNOT_REPORT)

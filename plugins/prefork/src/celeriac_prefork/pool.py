@@ -58,7 +58,7 @@ class PreforkPool(Pool):
         self._watches: dict[Child, LimitWatch] = {}
         self._restarts = RestartDelay()
         self._restart_timers: list[Timer] = []
-        self._is_stopped = False
+        self._is_stopped = True
         self._has_frozen = False
 
     # -- the contract --------------------------------------------------------------------------------------------------
@@ -66,6 +66,7 @@ class PreforkPool(Pool):
     def start(self, loop: EventLoop, on_reports: Callable[[list[Report]], None]) -> None:
         self._loop = loop
         self._on_reports = on_reports
+        self._is_stopped = False
         if gc.get_freeze_count() == 0:
             # The collector writes to every object that it looks at, and so would copy memory shared with the children.
             gc.freeze()

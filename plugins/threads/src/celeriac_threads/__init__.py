@@ -1,0 +1,3 @@
+"""A pool of threads in the worker's own process."""
+
+from __future__ import annotations

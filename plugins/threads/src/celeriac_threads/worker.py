@@ -1,0 +1,152 @@
+"""One thread of the pool."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import SimpleQueue
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from celeriac.contracts.outcome import OutcomeKind
+from celeriac.contracts.pool import Executor, Job, Report
+from celeriac.exceptions import SoftTimeLimitExceeded, WorkerLostError
+from celeriac_threads.interruption import interrupt
+from celeriac_threads.limits import NO_LIMITS, Limits, limits_of
+
+if TYPE_CHECKING:
+    from celeriac_threads.outbox import Outbox
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A job with time limits runs from now on, on this thread."""
+
+    worker: Worker
+    number: int
+    limits: Limits
+    #: As told by `time.monotonic`.
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The executor of a thread is made."""
+
+    worker: Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The executor of a thread could not be made, so the thread has ended."""
+
+    worker: Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all threads of a pool share."""
+
+    jobs: SimpleQueue[Job | None]
+    outbox: Outbox
+    post: Callable[[Ready | Begun | Failed], None]
+    make_executor: Callable[[], Executor]
+    default_limits: Limits
+
+
+class Worker:
+    """Takes jobs from the common queue until it is given None or abandoned."""
+
+    def __init__(self, surroundings: Surroundings, name: str) -> None:
+        self._shared = surroundings
+        #: Guards what follows, against a limit that is reached in the moment in which the job ends.
+        self._lock = threading.Lock()
+        self._number: int | None = None
+        self._since = 0.0
+        self._is_interrupted = False
+        self._is_abandoned = False
+        # Daemonic: a task that never ends must not keep the worker from ending.
+        self.thread = threading.Thread(target=self._serve, name=name, daemon=True)
+
+    def interrupt(self, number: int) -> bool:
+        """Raise SoftTimeLimitExceeded in the job, if it still runs here."""
+        with self._lock:
+            if self._number != number or self.thread.ident is None:
+                return False
+            self._is_interrupted = True
+            interrupt(self.thread.ident, SoftTimeLimitExceeded)
+            return True
+
+    def abandon(self, number: int) -> float | None:
+        """Give the job up, if it still runs here: its report will never come, and the thread ends when the job does.
+
+        Returns for how many seconds it has been running, None where it does not.
+        """
+        with self._lock:
+            if self._number != number:
+                return None
+            self._number = None
+            self._is_abandoned = True
+            return monotonic() - self._since
+
+    def _serve(self) -> None:
+        shared = self._shared
+        try:
+            executor = shared.make_executor()
+        except Exception:
+            logger.critical("A thread of the pool could not be set up.", exc_info=True)
+            shared.post(Failed(self))
+            return
+        shared.post(Ready(self))
+        try:
+            while (job := shared.jobs.get()) is not None:
+                report = self._run(executor, job)
+                if report is None:
+                    return
+                shared.outbox.add(report, executor.flush)
+        finally:
+            executor.close()
+
+    def _run(self, executor: Executor, job: Job) -> Report | None:
+        """The report of the job, None where it was abandoned."""
+        limits = limits_of(job.headers, self._shared.default_limits)
+        report: Report | None = None
+        try:
+            self._begin(job.number, limits)
+            try:
+                report = executor.run(job)
+            except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # must be reported, whatever it is
+                report = _report_of_escaped(job, error)
+            is_ours = self._end()
+        except SoftTimeLimitExceeded as late:  # reached between the end of the task and the end of this
+            is_ours = self._end()
+            report = report or _report_of_escaped(job, late)
+        return report if is_ours else None
+
+    def _begin(self, number: int, limits: Limits) -> None:
+        self._since = monotonic()
+        self._number = number
+        if limits is not NO_LIMITS:
+            self._shared.post(Begun(self, number, limits, self._since))
+
+    def _end(self) -> bool:
+        with self._lock:
+            self._number = None
+            if self._is_interrupted:
+                self._is_interrupted = False
+                interrupt(threading.get_ident(), None)
+            return not self._is_abandoned
+
+
+def _report_of_escaped(job: Job, error: BaseException) -> Report:
+    if isinstance(error, SystemExit | KeyboardInterrupt):
+        lost = WorkerLostError(f"The task ended its thread with {error!r}.")
+        logger.error("Job %d asked its thread to end (%r); it counts as lost.", job.number, error)
+    else:
+        lost = WorkerLostError(f"The executor itself failed: {error!r}")
+        logger.critical("The executor itself failed on job %d, which counts as lost.", job.number, exc_info=error)
+    return Report(job.number, OutcomeKind.WORKER_LOST, None, repr(lost))
