@@ -49,9 +49,10 @@ def broken_links(document: Path) -> Iterator[str]:
 
 
 def test_the_links_between_the_documents_resolve(pytestconfig):
-    found = documents(pytestconfig.rootpath)
-    assert pytestconfig.rootpath / "docs" / "README.md" in found
-    assert [problem for document in found for problem in broken_links(document)] == []
+    root = pytestconfig.rootpath
+    found = documents(root)
+    assert root / "docs" / "README.md" in found
+    assert [problem.removeprefix(f"{root}/") for document in found for problem in broken_links(document)] == []
 
 
 def test_every_document_is_reached_from_the_readme(pytestconfig):
