@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 from urllib.parse import urlsplit
 
-from celeriac.exceptions import ImproperlyConfigured
+from celeriac.exceptions import BackendError, ImproperlyConfigured
+
+
+class MemoryNotShared(ImproperlyConfigured, BackendError):
+    """Memory of another process was to be used; both a wrong set-up and, where it hits a result, one not stored."""
 
 
 class Owned:
@@ -23,10 +27,10 @@ class Owned:
     def check_owner(self) -> None:
         """To be called before each use, and before any lock: in a forked child a lock may be held for ever.
 
-        Raises `ImproperlyConfigured` in any process but the owner.
+        Raises `MemoryNotShared` in any process but the owner.
         """
         if not self.is_here:
-            raise ImproperlyConfigured(
+            raise MemoryNotShared(
                 f"{self._what} belongs to process {self._owner}; process {os.getpid()} was forked from it and has a "
                 "dead copy. Run the tasks where it lives (--pool threads or --pool solo), or use a broker and a "
                 "result store that processes share: pip install celeriac-sqlite"
