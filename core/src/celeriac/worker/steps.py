@@ -8,6 +8,7 @@ from celeriac.bootsteps import Blueprint, StartStopStep
 from celeriac.contracts.pool import PoolContext
 from celeriac.worker.consumer import Consumer
 from celeriac.worker.execution import executor_factory
+from celeriac.worker.hub import WorkerHub
 
 
 class HubPart(StartStopStep):
@@ -16,9 +17,7 @@ class HubPart(StartStopStep):
     name = "celeriac.worker.Hub"
 
     def create(self, parent: Any) -> Any:
-        from kombu.asynchronous import Hub
-
-        parent.hub = Hub()
+        parent.hub = WorkerHub()
         parent.timer = parent.hub.timer
         return parent.hub
 
