@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from celeriac_sqlite.options import FileOptions
 
 #: Seconds between two looks for dead owners.
-_REAP_INTERVAL: Final = 2.0
+_REAP_INTERVAL: Final = 1.0
 _LEASES_PER_RENEWAL: Final = 3
 
 
@@ -108,9 +108,10 @@ class SqliteConsumerLane(ConsumerLane):
         self._watch.stop()
         self._watch = None
         try:
-            with self._database:
-                self._claims.release()
-            self._bell.ring()
+            if self._database.usable:
+                with self._database:
+                    self._claims.release()
+                self._bell.ring()
         finally:
             self._bell.close()
             self._database.close()
@@ -157,6 +158,7 @@ class _Watch:
             self._loop.remove_reader(descriptor)
         for timer in self._timers:
             timer.cancel()
+        self._timers = []
         self._disarm()
         self._listener.close()
         self._bell.close()

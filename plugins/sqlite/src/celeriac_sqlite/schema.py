@@ -107,8 +107,11 @@ def check(connection: sqlite3.Connection, path: Path) -> bool:
 
     Raises StorageError for a file of another application and for one of a newer version.
     """
-    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    # One statement, so that what another process is making at this moment is seen whole or not at all.
+    application_id, version, has_tables = connection.execute(
+        "SELECT application_id, user_version, EXISTS (SELECT 1 FROM sqlite_master)"
+        " FROM pragma_application_id, pragma_user_version"
+    ).fetchone()
     if application_id == APPLICATION_ID:
         if version > VERSION:
             raise StorageError(
@@ -116,7 +119,7 @@ def check(connection: sqlite3.Connection, path: Path) -> bool:
                 f" knows {VERSION}); upgrade with `pip install -U celeriac-sqlite`, or name another file"
             )
         return bool(version)
-    if connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() or application_id or version:
+    if has_tables or application_id or version:
         raise StorageError(
             f"SQLite file {path} belongs to another application; name another file in broker_url and result_backend"
         )

@@ -1,0 +1,160 @@
+"""What the tests of the SQLite plugin share: a file of their own, lanes, a loop turned by hand, other processes."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from kombu import Connection, Queue
+from kombu.asynchronous import Hub
+
+from celeriac.contracts import ConsumerLane, OutgoingMessage, ProducerLane
+from celeriac_sqlite.broker import SqliteTransport
+from celeriac_sqlite.place import url_of
+
+PARTY = Path(__file__).with_name("party.py")
+
+
+@dataclass
+class Loop:
+    """A real event loop, and how often a lane said that it is ready."""
+
+    hub: Hub = field(default_factory=Hub)
+    calls: int = 0
+
+    def on_ready(self) -> None:
+        self.calls += 1
+
+    def turn_until(self, condition: Callable[[], Any], timeout: float = 10.0) -> Any:
+        deadline = time.monotonic() + timeout
+        # The hub polls for up to a second; a timer bounds that, so that the deadline is kept.
+        tick = self.hub.call_repeatedly(0.02, lambda: None)
+        try:
+            while not (value := condition()):
+                assert time.monotonic() < deadline, f"not within {timeout:g} s"
+                self.hub.run_once()
+            return value
+        finally:
+            tick.cancel()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "queue.db"
+
+
+@pytest.fixture
+def url(path: Path) -> str:
+    return url_of(path)
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    loop = Loop()
+    yield loop
+    loop.hub.close()
+
+
+@pytest.fixture
+def connect(url: str) -> Iterator[Callable[..., Connection]]:
+    """Return ``connect(**transport_options)``: a new Kombu connection to the file, released at the end."""
+    opened = []
+
+    def open_connection(**options: Any) -> Connection:
+        opened.append(Connection(url, transport=SqliteTransport, transport_options=options))
+        return opened[-1]
+
+    yield open_connection
+    for connection in opened:
+        connection.release()
+
+
+@pytest.fixture
+def producer(connect) -> Iterator[ProducerLane]:
+    lane = SqliteTransport.producer_lane(connect())
+    yield lane
+    lane.close()
+
+
+@pytest.fixture
+def consume(connect, loop) -> Iterator[Callable[..., ConsumerLane]]:
+    """Return ``consume(*queues, **transport_options)``: a new lane, open on these queues (default: tasks)."""
+    opened = []
+
+    def open_lane(*queues: str | Queue, **options: Any) -> ConsumerLane:
+        lane = SqliteTransport.consumer_lane(connect(**options))
+        opened.append(lane)
+        named = [queue if isinstance(queue, Queue) else Queue(queue) for queue in queues or ("tasks",)]
+        lane.open(named, loop.hub, loop.on_ready)
+        return lane
+
+    yield open_lane
+    for lane in opened:
+        lane.close()
+
+
+@pytest.fixture
+def message() -> Callable[..., OutgoingMessage]:
+    """Return ``message(body, **what differs)``."""
+
+    def make(body: bytes | str = b"{}", routing_key: str = "tasks", **given: Any) -> OutgoingMessage:
+        values = {
+            "content_type": "application/json",
+            "content_encoding": "utf-8",
+            "headers": {"id": "1"},
+            "properties": {"correlation_id": "1"},
+            "exchange": "",
+            **given,
+        }
+        return OutgoingMessage(body=body.encode() if isinstance(body, str) else body, routing_key=routing_key, **values)
+
+    return make
+
+
+@pytest.fixture
+def party(spawn, url) -> Callable[..., Any]:
+    """Return ``party(role, *arguments)``: another process that plays a part of party.py on the same file."""
+    return lambda role, *arguments: spawn(sys.executable, PARTY, role, url, *map(str, arguments))
+
+
+@pytest.fixture
+def app() -> Any:
+    """Return what a backend asks of an app: settings and serializers."""
+    from celeriac import Celery
+
+    return Celery("proj", set_as_current=False, broker="memory://", result_backend="disabled")
+
+
+@pytest.fixture
+def query(path: Path) -> Callable[..., list[Any]]:
+    """Return ``query(sql, *parameters)``: rows of the file, read past the plugin."""
+
+    def run(sql: str, *parameters: Any) -> list[Any]:
+        with closing(sqlite3.connect(path, timeout=10, isolation_level=None)) as connection:
+            return connection.execute(sql, parameters).fetchall()
+
+    return run
+
+
+@pytest.fixture
+def bodies() -> Callable[[Any], list[str]]:
+    return lambda deliveries: [delivery.body.decode() for delivery in deliveries]
+
+
+@pytest.fixture
+def tables(query) -> Callable[[], SimpleNamespace]:
+    """Return ``tables()``: how many rows the tables of messages have."""
+
+    def count() -> SimpleNamespace:
+        names = ("message", "ready", "delayed", "claim", "owner")
+        return SimpleNamespace(**{name: query(f"SELECT count(*) FROM {name}")[0][0] for name in names})
+
+    return count
