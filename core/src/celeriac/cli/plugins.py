@@ -10,6 +10,7 @@ import click
 from celeriac.plugin import drivers
 from celeriac.plugin.index import KERNEL, normalize
 from celeriac.plugin.manager import PluginManager
+from celeriac.plugin.registration import HOOKS
 from celeriac.plugin.spelling import did_you_mean
 from celeriac.plugin.state import State
 
@@ -104,6 +105,21 @@ def check(context: click.Context, name: str, url: str | None, kind: str | None, 
         print_report(report)
     if any(checked.failed for checked in report):
         context.exit(1)
+
+
+@plugins.command()
+@click.argument("name", required=False)
+def hooks(name: str | None) -> None:
+    """Print the reference of all hooks, or of the hook NAME (celeriac_ may be left out)."""
+    from celeriac.plugin import reference  # only this command prints it
+
+    if name is None:
+        click.echo(reference.render(), nl=False)
+        return
+    found = next((hook for hook in HOOKS if name in {hook, hook.removeprefix(f"{KERNEL}_")}), None)
+    if found is None:
+        raise click.ClickException(f"there is no hook {name!r}.{did_you_mean(name, HOOKS)}")
+    click.echo(reference.section_of(found), nl=False)
 
 
 @plugins.command()

@@ -48,7 +48,7 @@ def celeriac_app_created(app: Any) -> None:
 def celeriac_settings() -> Iterable[Setting]:
     """Adds settings: each becomes `app.conf.<name>`, is converted and validated, and is known to the reference page.
 
-    - Called: once per app, when its configuration is first needed, before `celeriac_configured`, in any thread.
+    - Called: once per app, when a setting is first read that is not the kernel's, in any thread.
     - For: every plugin with something to configure. Two plugins that define one name are an error naming both.
     - Parameters: none.
     - Returns: the settings, each with name, type, default and one sentence of documentation. Start the names with
@@ -321,7 +321,9 @@ def celeriac_task_options() -> Iterable[TaskOption]:
     - For: plugins whose middleware behaves differently from task to task. An option that nobody owns is refused with
       the nearest spelling; one that two plugins own is an error naming both.
     - Parameters: none.
-    - Returns: the options, each with name, type, default and one sentence of documentation.
+    - Returns: the options, each with name, type, default and one sentence of documentation. A value given to the task
+      becomes its attribute; one given to `apply_async` reaches publish middleware as `message.properties[name]`, which
+      takes it out.
     - Default: no options.
     - Results: all are joined.
     - Since: 0.1.
@@ -370,7 +372,8 @@ def celeriac_consume_middleware(app: Any) -> Iterable[Middleware]:
     - For: plugins that decide by the headers alone whether a message goes on. The body is not decoded here.
     - Parameters: `app` is the app.
     - Returns: layers. Each is called as `call(delivery, call_next)` with a `Delivery`, in the thread of the worker's
-      loop, and must not block.
+      loop, and must not block. It returns what `call_next` returns, or the `OutcomeKind` as which the delivery ends
+      there.
     - Default: no layers.
     - Results: all are sorted by priority.
     - Since: 0.1.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 
@@ -31,9 +30,14 @@ def load(text: str) -> Any:
 
 def load_module_or_object(text: str) -> Any:
     """The module of that name, or else the object.  Raises what importing raises, or `AttributeError`."""
-    if ":" in text or find_spec(text.rpartition(".")[0] or text) is None:
+    if ":" in text:
         return load(text)
-    return import_module(text) if find_spec(text) is not None else load(text)
+    try:
+        return import_module(text)
+    except ModuleNotFoundError as error:
+        if error.name != text or "." not in text:
+            raise
+        return load(text)
 
 
 def _is_dotted_name(text: str) -> bool:
