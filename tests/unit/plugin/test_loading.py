@@ -243,7 +243,8 @@ def test_the_setting_loads_modules_targets_and_objects_in_its_order(site, manage
             return ["mine"]
 
     plugins = manager()
-    plugins.load(["mod_one_of_mine", "pack.mod_four_x:Plugin", Mine(), "mod_two_of_mine", "pack.mod_four_x.Plugin"])
+    plugins.load(["mod_one_of_mine", "pack.mod_four_x:Plugin", Mine(), "mod_two_of_mine"])
+    plugins.load(["pack.mod_four_x.Plugin"])
     assert asked(plugins) == ["one", "four", "mine", "two"]
 
 
