@@ -69,7 +69,7 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def reraise(tp: type[BaseException], value: BaseException, tb: Any = None) -> NoReturn:
+def reraise(tp: type[BaseException], value: BaseException, tb: Any = None) -> NoReturn:  # noqa: ARG001  # as Celery's
     """Raise `value` with traceback `tb`; `tp` is accepted for the sake of old callers."""
     if value.__traceback__ is not tb:
         raise value.with_traceback(tb)
@@ -154,10 +154,11 @@ class Retry(TaskPredicate):
         **kwargs: Any,
     ) -> None:
         self.message = message
+        self.excs: str | None
         if isinstance(exc, str):
-            self.exc, self.excs = None, exc
+            self.exc, self.excs = None, str(exc)
         else:
-            self.exc, self.excs = exc, repr(exc) if exc is not None else None
+            self.exc, self.excs = exc, None if exc is None else repr(exc)
         self.when = when
         self.is_eager = is_eager
         self.sig = sig

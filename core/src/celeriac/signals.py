@@ -92,7 +92,7 @@ class Signal:
                 continue
             try:
                 answers.append((receiver, receiver(signal=self, sender=sender, **named)))
-            except Exception as error:  # noqa: BLE001  # a receiver's fault must not change what it watches
+            except Exception as error:
                 logger.exception("Receiver %r of signal %s raised", receiver, self.name)
                 answers.append((receiver, error))
         return answers

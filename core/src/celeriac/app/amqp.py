@@ -9,13 +9,13 @@ from celeriac.app.queues import Queues
 from celeriac.app.routing import Router
 
 if TYPE_CHECKING:
-    from celeriac.app.base import Celery
+    from celeriac.app.configuring import ConfiguredApp
 
 
 class AMQP:
     """Made with the app; loads Kombu when a queue is asked for."""
 
-    def __init__(self, app: Celery) -> None:
+    def __init__(self, app: ConfiguredApp) -> None:
         self.app = app
 
     @cached_property

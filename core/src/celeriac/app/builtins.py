@@ -16,7 +16,7 @@ def define_builtins(app: Celery) -> None:
         app.results.backend.cleanup()
 
     @app.task(name="celery.accumulate", bind=True, shared=False, max_retries=None)
-    def accumulate(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def accumulate(_: Any, *args: Any, **kwargs: Any) -> Any:
         index = kwargs.get("index")
         return args[index] if index is not None else args
 

@@ -13,8 +13,10 @@ from celeriac.exceptions import ImproperlyConfigured
 
 
 def find_app(path: str) -> Celery:
-    """The app that `path` names: ``module``, ``module:attribute``, ``module.attribute``, or a package with a
-    submodule ``celery``.  In a module it is called ``app`` or ``celery``, or is the only one there.
+    """The app that `path` names.
+
+    That is ``module``, ``module:attribute``, ``module.attribute``, or a package with a submodule ``celery``.  In a
+    module the app is called ``app`` or ``celery``, or is the only one there.
 
     The current directory is looked in first.  Raises `ImproperlyConfigured`, saying what was tried.
     """

@@ -41,7 +41,7 @@ class Proxy:
     def __repr__(self) -> str:
         return repr(self._get_current_object())
 
-    @property
+    @property  # type: ignore[misc]  # so that isinstance() sees what is stood for
     def __class__(self) -> Any:
         return type(self._get_current_object())
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from celeriac.exceptions import ImproperlyConfigured, QueueNotFound
 
 if TYPE_CHECKING:
-    from celeriac.app.base import Celery
+    from celeriac.app.configuring import ConfiguredApp
 
 
 class Queues(dict[str, Any]):
     """Queue name to Kombu ``Queue``."""
 
-    def __init__(self, app: Celery) -> None:
+    def __init__(self, app: ConfiguredApp) -> None:
         super().__init__()
         self.app = app
         self._consume: dict[str, Any] | None = None

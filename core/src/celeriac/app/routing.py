@@ -37,8 +37,9 @@ class MapRoute:
 
 
 def prepare_routes(routes: Any) -> list[RouteFunction]:
-    """The routers of the setting ``task_routes``: a map, a function, an object with ``route_for_task``, a dotted name,
-    or a list of these.
+    """The routers of the setting ``task_routes``.
+
+    It is a map, a function, an object with ``route_for_task``, a dotted name, or a list of these.
     """
     if routes is None:
         return []
@@ -62,7 +63,7 @@ def _prepare(route: Any) -> RouteFunction:
 
 
 def _from_method(method: Callable[..., Any]) -> RouteFunction:
-    def route(name: str, args: Any = None, kwargs: Any = None, options: Any = None, **_: Any) -> Any:
+    def route(name: str, args: Any = None, kwargs: Any = None, *_: Any, **__: Any) -> Any:
         return method(name, args=args, kwargs=kwargs)
 
     return route

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from celeriac.contracts.serializer import Serializer
 from celeriac.exceptions import SecurityError
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
+    from celeriac.contracts.serializer import Serializer
 
 #: Names, as ``accept_content`` has them, of the content types that are on the wire.
 KNOWN_TYPES = {

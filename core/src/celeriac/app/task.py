@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar
 
 from celeriac.app.context import Context
 from celeriac.app.current import get_current_app, get_current_request
@@ -60,12 +61,11 @@ class Task(Generic[P, R]):
 
     #: Asking for a retry that must not be swallowed; catch it only to raise it again.
     MaxRetriesExceededError = MaxRetriesExceededError
-    OperationalError: ClassVar[type[Exception]]
 
     app: Celery
     #: The name in messages, ``module.function`` unless given.
     name: str | None = None
-    type = "regular"
+    type: str = "regular"
     #: Arguments are checked against the function's before a message is sent.
     typing: bool = True
     #: Retries after which the error stands; None: for ever.
@@ -91,7 +91,7 @@ class Task(Generic[P, R]):
     acks_on_timeout: bool | None = None
     reject_on_worker_lost: bool | None = None
     store_eager_result: bool | None = None
-    throws: tuple[type[BaseException], ...] = ()
+    throws: tuple[builtins.type[BaseException], ...] = ()
     expires: Any = None
     priority: int | None = None
     queue: str | None = None
@@ -106,6 +106,7 @@ class Task(Generic[P, R]):
     from_config: tuple[tuple[str, str], ...] = FROM_CONFIG
 
     _bound = False
+    _function_name: str | None = None
     _direct: Context
     _arguments: ArgumentCheck | None = None
     _options: dict[str, Any] | None = None
@@ -189,14 +190,17 @@ class Task(Generic[P, R]):
             if name:
                 options["shadow"] = name
         if app.conf.task_always_eager:
-            return self._apply_eagerly(app, args, kwargs, task_id, options)
+            eager: AsyncResult[R] = self._apply_eagerly(app, args, kwargs, task_id, options)
+            return eager
         return app.send_for(self, args, kwargs, task_id, options)
 
     def _apply_eagerly(
         self, app: Celery, args: Sequence[Any], kwargs: Mapping[str, Any], task_id: str | None, options: dict[str, Any]
     ) -> Any:
         """In place of sending; arguments cross the serializer, so that what works eagerly works on the wire."""
-        content_type, _, data = app.serializers.encode([args, kwargs], options.get("serializer") or self.serializer)
+        content_type, _, data = app.serializers.encode(
+            [args, kwargs], options.get("serializer") or self.serializer or app.conf.task_serializer
+        )
         args, kwargs = app.serializers.decode(data, content_type)
         return self.apply(args, kwargs, task_id=task_id or uuid(), **options)
 
@@ -357,8 +361,9 @@ class Task(Generic[P, R]):
         """Called by the worker when the task has ended, however it did."""
 
     @property
-    def __name__(self) -> str:  # type: ignore[override]  # an instance that stands for a function
-        return getattr(self, "_function_name", type(self).__name__)
+    def __name__(self) -> str:
+        """The name of the function."""
+        return self._function_name or builtins.type(self).__qualname__
 
 
 def _task_by_name(name: str) -> Any:

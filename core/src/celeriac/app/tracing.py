@@ -92,10 +92,7 @@ class Trace:
                     signals.task_prerun.send(sender=task, task_id=task_id, task=task, args=args, kwargs=kwargs)
                 if self._before_start:
                     task.before_start(task_id, args, kwargs)
-                if self._wrapped is None:
-                    value = self._run(*args, **kwargs)
-                else:
-                    value = self._wrapped(request)
+                value = self._run(*args, **kwargs) if self._wrapped is None else self._wrapped(request)
                 runtime = time.perf_counter() - begun
                 self._follow(request, value)
                 ended = Ended(OutcomeKind.SUCCESS, states.SUCCESS, value, runtime)

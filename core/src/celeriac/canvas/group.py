@@ -75,7 +75,7 @@ class group(Signature):  # noqa: N801  # the name that Celery gave it
             if value is not None:
                 options[key] = value
         if app.conf.task_always_eager:
-            return self.apply(args, kwargs, **options)
+            return self.apply(args or (), kwargs, **options)
         sent = [
             self._prepared(app, task, args or (), kwargs or {}, {**options, "group_id": group_id, "group_index": index})
             for index, task in enumerate(self.tasks)

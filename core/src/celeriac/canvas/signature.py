@@ -104,8 +104,8 @@ class Signature(dict[str, Any]):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the task here and now, with these arguments before its own."""
-        args, kwargs, _ = self._merge(args, kwargs, {})
-        return self.type(*args, **kwargs)
+        all_args, all_kwargs, _ = self._merge(args, kwargs, {})
+        return self.type(*all_args, **all_kwargs)
 
     def __reduce__(self) -> Any:
         return signature, (dict(self),)

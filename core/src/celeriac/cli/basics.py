@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import platform
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import celeriac
-from celeriac.cli.state import State
+
+if TYPE_CHECKING:
+    from celeriac.cli.state import State
 
 
 @click.command("call")
@@ -24,7 +26,7 @@ from celeriac.cli.state import State
 @click.option("--exchange", help="The exchange.")
 @click.option("--routing-key", help="The routing key.")
 @click.pass_obj
-def call(state: State, name: str, args: str, kwargs: str, **options: Any) -> None:
+def call(state: State, /, name: str, args: str, kwargs: str, **options: Any) -> None:
     """Send a task by name, and print its id."""
     expires = options.get("expires")
     if expires and expires.replace(".", "", 1).isdigit():
@@ -49,7 +51,7 @@ def _json(text: str, kind: type, option: str) -> Any:
 @click.option("--traceback", is_flag=True, help="Show the traceback instead.")
 @click.option("--timeout", type=float, help="Seconds to wait; for ever unless given.")
 @click.pass_obj
-def result(state: State, task_id: str, task: str | None, traceback: bool, timeout: float | None) -> None:
+def result(state: State, /, task_id: str, traceback: bool, timeout: float | None, **_: Any) -> None:
     """Wait for the result of a task, and print it."""
     found = state.app.AsyncResult(task_id)
     value = found.get(timeout=timeout, propagate=False)
@@ -61,7 +63,7 @@ def result(state: State, task_id: str, task: str | None, traceback: bool, timeou
 @click.option("-Q", "--queues", help="These queues only, separated by commas.")
 @click.option("-X", "--exclude-queues", help="All but these.")
 @click.pass_obj
-def purge(state: State, force: bool, queues: str | None, exclude_queues: str | None) -> None:
+def purge(state: State, /, force: bool, queues: str | None, exclude_queues: str | None) -> None:
     """Remove all waiting messages from the queues.  There is no undo."""
     app = state.app
     app.amqp.queues.select(queues)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
+from celeriac.cli.state import State
 from celeriac.exceptions import PluginError
 
 #: One line of each of the kernel's commands, so that ``--help`` imports none of them.
@@ -44,14 +43,15 @@ class LazyCommands(click.Group):
         """The options that plugins and the app's user add to a command."""
         if not getattr(command, "takes_plugin_options", False) or getattr(command, "plugin_options", None) is not None:
             return
-        state = ctx.find_object(object)
-        app: Any = state.app if state is not None and getattr(state, "app_path", None) else None
+        state = ctx.find_object(State)
+        app = state.app if state is not None and state.app_path else None
+        name = command.name or ""
         if app is None:
             from celeriac.plugin.manager import PluginManager
 
-            options = PluginManager().cli_options(command.name)
+            options = PluginManager().cli_options(name)
         else:
-            options = [*app.plugins.cli_options(command.name), *app.user_options.get(command.name, ())]
+            options = [*app.plugins.cli_options(name), *app.user_options.get(name, ())]
         command.plugin_options = [option.name for option in options]  # type: ignore[attr-defined]  # read by the command
         command.params.extend(options)
 

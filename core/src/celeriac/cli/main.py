@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.option("--skip-checks", is_flag=True, help="Skip the checks of frameworks (Django).")
 @click.version_option(celeriac.__version__, prog_name="celeriac")
 @click.pass_context
-def celeriac_command(context: click.Context, **options: Any) -> None:
+def celeriac_command(context: click.Context, /, **options: Any) -> None:
     """Celeriac: a distributed task queue."""
     state = context.ensure_object(State)
     state.take(options)

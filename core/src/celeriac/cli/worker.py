@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from celeriac.cli.state import State
+if TYPE_CHECKING:
+    from celeriac.cli.state import State
 
 
 @click.command("worker")
@@ -29,7 +30,7 @@ from celeriac.cli.state import State
 @click.option("--without-mingle", is_flag=True, help="Accepted for compatibility.")
 @click.option("--without-heartbeat", is_flag=True, help="Accepted for compatibility.")
 @click.pass_context
-def worker(context: click.Context, **options: Any) -> None:
+def worker(context: click.Context, /, **options: Any) -> None:
     """Run a worker."""
     state: State = context.obj
     from celeriac.worker.banner import banner

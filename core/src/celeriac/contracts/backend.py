@@ -32,8 +32,9 @@ class ResultWatcher(ABC):
 
     @abstractmethod
     def wait(self, timeout: float | None) -> list[dict[str, Any]]:
-        """The metas of watched tasks that have changed since the last call; blocks up to `timeout` seconds
-        (None: for ever) until there is one, and returns an empty list if there is none.
+        """The metas of watched tasks that have changed since the last call.
+
+        Blocks up to `timeout` seconds (None: for ever) until there is one; empty if there is none.
         """
 
     @abstractmethod

@@ -11,9 +11,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Flag, auto
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from celeriac.contracts.loop import EventLoop
+if TYPE_CHECKING:
+    from celeriac.contracts.loop import EventLoop
 
 #: The version of this contract.  A transport may state ``api_version``; the kernel serves 1.
 BROKER_API: Final = 1
@@ -139,8 +140,9 @@ class ConsumerLane(ABC):
 
     @abstractmethod
     def claim(self, limit: int) -> list[Delivery]:
-        """Take up to `limit` messages, best priority first, then oldest; empty when there is none.  Atomic: a
-        message is at each moment either in the queue or claimed.
+        """Take up to `limit` messages, best priority first, then oldest; empty when there is none.
+
+        Atomic: a message is at each moment either in the queue or claimed.
         """
 
     @abstractmethod
@@ -157,8 +159,9 @@ class ConsumerLane(ABC):
         """How many unsettled messages this lane may hold; for brokers that push."""
 
     def lost(self) -> list[Delivery]:
-        """Begun messages whose worker has died, each handed out once and now claimed by this lane; the caller
-        reports them as lost and acks them.  Only with BEGIN_TRACE.  Called at start and every few seconds.
+        """Begun messages whose worker has died, each handed out once and now claimed by this lane.
+
+        The caller reports them as lost and acks them.  Only with BEGIN_TRACE.  Called at start and every few seconds.
         """
         return []
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from abc import ABC
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from types import ModuleType
 from typing import Any, ClassVar
 
 
-class Loader(ABC):
+class Loader:
     """Reads configuration and imports task modules for one app."""
 
     api_version: ClassVar[int] = 1

@@ -24,7 +24,8 @@ class Middleware:
 def bind(layers: Iterable[Middleware], core: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """`core` wrapped in `layers`, as one callable; `core` itself where there are none."""
     wrapped = core
-    for layer in reversed(sorted(layers, key=lambda layer: layer.priority)):
+    ordered = sorted(layers, key=lambda layer: layer.priority)
+    for layer in reversed(ordered):
         wrapped = _wrap(layer.call, wrapped)
     return wrapped
 

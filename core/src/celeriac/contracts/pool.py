@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
-from celeriac.contracts.backend import StoredResult
-from celeriac.contracts.loop import EventLoop
-from celeriac.contracts.outcome import OutcomeKind
+if TYPE_CHECKING:
+    from celeriac.contracts.backend import StoredResult
+    from celeriac.contracts.loop import EventLoop
+    from celeriac.contracts.outcome import OutcomeKind
 
 
 class Job(NamedTuple):
@@ -47,15 +48,17 @@ class Executor(Protocol):
     """What a pool calls where the tasks run: made by `PoolContext.executor` once per child (or once per thread)."""
 
     def run(self, job: Job) -> Report:
-        """Decode the body and run the task.  Does not raise for anything that the task does, except
-        `SystemExit` and `KeyboardInterrupt`, which end the child.
+        """Decode the body and run the task.
+
+        Raises nothing that the task raises, except `SystemExit` and `KeyboardInterrupt`, which end the child.
         """
 
     def flush(self, reports: list[Report]) -> list[Report]:
-        """Store the results of these jobs in one batch; what comes back may be sent to the worker (``stored`` is
-        None in all, and a job whose result could not be stored is reported as STORE_FAILED).  Blocks while the
-        store is out of reach, up to the retry policy.  May be called from another thread than `run`, by one
-        thread at a time.  Must be called before the pool reports a job.
+        """Store the results of these jobs in one batch; what comes back may be sent to the worker.
+
+        ``stored`` is None in all that come back, and a job whose result could not be stored is reported as
+        STORE_FAILED.  Blocks while the store is out of reach, up to the retry policy.  May be called from another
+        thread than `run`, by one thread at a time.  Must be called before the pool reports a job.
         """
 
     def close(self) -> None:
@@ -92,10 +95,11 @@ class Pool(ABC):
 
     @abstractmethod
     def start(self, loop: EventLoop, on_reports: Callable[[list[Report]], None]) -> None:
-        """Start children.  `on_reports` is called from the loop with the reports that have arrived, in batches,
-        exactly one for each submitted job that was not taken back: a job whose child died is reported as
-        WORKER_LOST by the pool itself, if the child may have started it; those that it provably had not started
-        are run by another child.
+        """Start children.
+
+        `on_reports` is called from the loop with the reports that have arrived, in batches, exactly one for each
+        submitted job that was not taken back: a job whose child died is reported as WORKER_LOST by the pool itself,
+        if the child may have started it; those that it provably had not started are run by another child.
         """
 
     @abstractmethod
@@ -116,8 +120,9 @@ class Pool(ABC):
 
     @abstractmethod
     def stop(self) -> None:
-        """End the children; called when nothing runs any more (``running() == 0``) or nobody cares.  May block for
-        a moment; what still runs after it is killed.  Tolerates never started and twice.
+        """End the children; called when nothing runs any more (``running() == 0``) or nobody cares.
+
+        May block for a moment; what still runs after it is killed.  Tolerates never started and twice.
         """
 
     @abstractmethod

@@ -175,7 +175,8 @@ class AsyncResult(Generic[R]):
                 parent.get(timeout=timeout, propagate=True, interval=interval, disable_sync_subtasks=False)
         if self._cache is None:
             self.app.results.wait([self.id], timeout, self._keep, on_interval, on_message, interval)
-        return self._outcome(propagate, callback)
+        value: R = self._outcome(propagate, callback)
+        return value
 
     wait = get
 

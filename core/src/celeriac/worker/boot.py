@@ -188,7 +188,7 @@ def concurrency_of(value: int | str | None) -> int:
         except AttributeError:  # not on this platform
             return os.cpu_count() or 2
     try:
-        number = int(value)  # type: ignore[arg-type]  # None was answered above
+        number = int(value)
     except ValueError:
         number = 0
     if number < 1:

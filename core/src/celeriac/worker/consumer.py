@@ -98,7 +98,7 @@ class Consumer:
                 lane.close()
                 if not retry or (tries and done >= tries):
                     raise
-                logger.error("Cannot reach the broker %s: %s. Trying again in %.1f s", self.broker_uri(), error, pause)  # noqa: TRY400  # the message says all
+                logger.error("Cannot reach the broker %s: %s. Trying again in %.1f s", self.broker_uri(), error, pause)
                 done += 1
                 time.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311  # spreads load, hides nothing
                 pause = min(pause * 2, _RETRY_MOST)
@@ -310,7 +310,7 @@ class Consumer:
         try:
             self.lane.renew()
         except self.app.connection_errors as error:
-            logger.error("Could not renew the leases of %d messages: %s", self._held, error)  # noqa: TRY400  # the message says all
+            logger.error("Could not renew the leases of %d messages: %s", self._held, error)
 
     def _find_lost(self) -> None:
         """Tasks that another worker had begun when it died."""
@@ -319,7 +319,7 @@ class Consumer:
         try:
             found = self.lane.lost()
         except self.app.connection_errors as error:
-            logger.error("Could not look for tasks of dead workers: %s", error)  # noqa: TRY400  # the message says all
+            logger.error("Could not look for tasks of dead workers: %s", error)
             return
         for delivery in found:
             self._number += 1

@@ -7,16 +7,16 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from celeriac import signals, states
-from celeriac.contracts.backend import StoredResult
-from celeriac.contracts.broker import Delivery
 from celeriac.contracts.outcome import Outcome, OutcomeKind
-from celeriac.contracts.pool import Report
 from celeriac.exceptions import BackendError, CeleryError, TaskRevokedError, TimeLimitExceeded, WorkerLostError
 from celeriac.protocol.body import decode_body
-from celeriac.worker.open_jobs import OpenJob
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
+    from celeriac.contracts.backend import StoredResult
+    from celeriac.contracts.broker import Delivery
+    from celeriac.contracts.pool import Report
+    from celeriac.worker.open_jobs import OpenJob
 
 logger = logging.getLogger("celeriac.worker.outcome")
 
@@ -84,11 +84,11 @@ class Endings:
             logger.info("Discarding %s task: %s[%s]", kind, name, task_id)
             if signals.task_revoked:
                 signals.task_revoked.send(sender=name, request=delivery, terminated=False, signum=None, expired=expired)
-        if task_id and kind not in {OutcomeKind.IGNORED, OutcomeKind.REJECTED} and error is not None:
-            if self._stores and not headers.get("ignore_result"):
-                state = states.REVOKED if kind in _REVOKED else states.FAILURE
-                self._owed.append((self.app.results.entry(task_id, state, error), _nothing))
-                self._pay()
+        shown = self._stores and not headers.get("ignore_result")
+        if shown and task_id and error is not None and kind not in {OutcomeKind.IGNORED, OutcomeKind.REJECTED}:
+            state = states.REVOKED if kind in _REVOKED else states.FAILURE
+            self._owed.append((self.app.results.entry(task_id, state, error), _nothing))
+            self._pay()
         if self._listeners:
             self._tell(
                 Outcome(
@@ -135,9 +135,9 @@ class Endings:
             for errback in body.errbacks or ():
                 self.app.signature(errback).apply_async((job.id,), parent_id=job.id)
         except CeleryError as error:
-            logger.error("Errbacks of lost task %s[%s] not sent: %s", job.name, job.id, error)  # noqa: TRY400  # the message says all
+            logger.error("Errbacks of lost task %s[%s] not sent: %s", job.name, job.id, error)
         except self.app.connection_errors as error:
-            logger.error("Errbacks of lost task %s[%s] not sent: %s", job.name, job.id, error)  # noqa: TRY400  # as above
+            logger.error("Errbacks of lost task %s[%s] not sent: %s", job.name, job.id, error)  # as above
 
     def _pay(self) -> bool:
         """Store what is owed; False while the store is out of reach."""
@@ -148,7 +148,7 @@ class Endings:
             self.app.results.backend.store([result for result, _ in owed])
         except BackendError as error:
             self._owed = owed + self._owed
-            logger.error("Results of %d tasks that no process could store wait for the store: %s", len(owed), error)  # noqa: TRY400  # the message says all
+            logger.error("Results of %d tasks that no process could store wait for the store: %s", len(owed), error)
             return False
         for _, then in owed:
             then()

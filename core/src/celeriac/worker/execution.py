@@ -11,7 +11,6 @@ from celeriac import signals, states
 from celeriac.app.context import Context
 from celeriac.app.coroutines import close_loop
 from celeriac.app.tracing import Ended, Trace
-from celeriac.contracts.backend import StoredResult
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Job, Report
 from celeriac.exceptions import BackendError, ProtocolError, SecurityError, SerializationError
@@ -20,6 +19,7 @@ from celeriac.protocol.reprs import safe_repr
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
+    from celeriac.contracts.backend import StoredResult
 
 logger = logging.getLogger("celeriac.worker.execution")
 
@@ -63,7 +63,7 @@ class TaskExecutor:
         except (ProtocolError, SecurityError) as error:
             logger.error(
                 "Task %s[%s] not run, its body cannot be read: %s", headers.get("task"), headers.get("id"), error
-            )  # noqa: TRY400  # the sender's fault has no traceback of ours
+            )
             return self._unreadable(job, error)
         request = self._request(job, body)
         task = self._tasks[headers["task"]]
@@ -145,7 +145,7 @@ class TaskExecutor:
             try:
                 self.app.results.store([report.stored])
             except SerializationError as error:
-                logger.error("Task %s returned what the result serializer cannot encode: %s", task_id, error)  # noqa: TRY400  # the message says where
+                logger.error("Task %s returned what the result serializer cannot encode: %s", task_id, error)
                 self.app.results.store([self._entry(task_id, states.FAILURE, error)])
                 return report._replace(kind=OutcomeKind.FAILURE, detail=repr(error), stored=None)
         except BackendError as error:

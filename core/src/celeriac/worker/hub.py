@@ -26,17 +26,17 @@ _IDLE: Final = 60.0
 _TIMERS_A_TURN: Final = 1000
 
 
-class WorkerHub(Hub):  # type: ignore[misc]  # Kombu has no types
+class WorkerHub(Hub):
     """One per worker, turned by one thread; `call_soon` may be called from any."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # Kombu has few types
         self._soon: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
         self._thread = threading.get_ident()
         self._bell, self._ringer = os.pipe()
         os.set_blocking(self._bell, False)
         os.set_blocking(self._ringer, False)
-        self.add_reader(self._bell, self._heard)
+        self.add_reader(self._bell, self._heard)  # type: ignore[no-untyped-call]  # as above
 
     def call_soon(self, callback: Callable[..., Any], *args: Any) -> None:
         self._soon.append((callback, args))
@@ -84,7 +84,7 @@ class WorkerHub(Hub):  # type: ignore[misc]  # Kombu has no types
         if found is None and event & (WRITE | ERR):
             found = self.writers.get(fd)
         if found is None:
-            self.remove(fd)
+            self.remove(fd)  # type: ignore[no-untyped-call]  # as above
             return
         callback, args = found
         if hasattr(callback, "send"):  # a generator, as Kombu's own writers are
@@ -100,7 +100,7 @@ class WorkerHub(Hub):  # type: ignore[misc]  # Kombu has no types
         except OSError as error:
             if error.errno != errno.EBADF:
                 logger.exception("Callback of descriptor %d failed", fd)
-            self.remove(fd)
+            self.remove(fd)  # type: ignore[no-untyped-call]  # as above
 
     def _call(self, callback: Callable[..., Any], args: tuple[Any, ...]) -> None:
         try:
@@ -109,7 +109,7 @@ class WorkerHub(Hub):  # type: ignore[misc]  # Kombu has no types
             logger.exception("Callback %r failed", callback)
 
     def close(self, *args: Any) -> None:
-        super().close(*args)
+        super().close(*args)  # type: ignore[no-untyped-call]  # as above
         for fd in (self._bell, self._ringer):
             with contextlib.suppress(OSError):
                 os.close(fd)

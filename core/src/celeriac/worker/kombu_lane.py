@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from celeriac.contracts.broker import ConsumerLane, Delivery, LaneCapabilities, Settlements
-from celeriac.contracts.loop import EventLoop
+
+if TYPE_CHECKING:
+    from celeriac.contracts.loop import EventLoop
 
 #: Seconds between two looks at a transport that cannot wake the loop, while busy and at most.
 _SOONEST: Final = 0.01
@@ -76,7 +78,7 @@ class KombuConsumerLane(ConsumerLane):
         self._on_ready()
 
     def claim(self, limit: int) -> list[Delivery]:
-        claimed = []
+        claimed: list[Delivery] = []
         while self._buffer and len(claimed) < limit:
             message = self._buffer.popleft()
             self._next += 1

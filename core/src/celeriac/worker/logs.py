@@ -39,7 +39,7 @@ def level_of(given: Any) -> int:
 
 
 def set_up_logging(app: Celery, level: int, logfile: str | None = None) -> None:
-    """Set up the root logger, unless a receiver of ``setup_logging`` does it, or ``worker_hijack_root_logger`` is off."""
+    """Set up logging, unless a receiver of ``setup_logging`` does it; the root logger where it is to be hijacked."""
     conf = app.conf
     shown = {"loglevel": level, "logfile": logfile, "format": conf.worker_log_format, "colorize": conf.worker_log_color}
     if signals.setup_logging.send(sender=None, **shown):

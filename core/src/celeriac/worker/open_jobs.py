@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from celeriac.contracts.pool import Job
+if TYPE_CHECKING:
+    from celeriac.contracts.pool import Job
 
 
 class OpenJob:

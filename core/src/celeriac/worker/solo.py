@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from celeriac.contracts.loop import EventLoop
 from celeriac.contracts.pool import Executor, Job, Pool, PoolContext, Report
+
+if TYPE_CHECKING:
+    from celeriac.contracts.loop import EventLoop
 
 #: Seconds after which the loop gets its turn, between two jobs.
 _TURN: Final = 0.01

@@ -50,7 +50,8 @@ class PoolPart(StartStopStep):
         return parent.pool
 
     def start(self, parent: Any) -> None:
-        parent.pool.start(parent.hub, lambda reports: parent.consumer.on_reports(reports))
+        # The consumer is made after the pool.
+        parent.pool.start(parent.hub, lambda reports: parent.consumer.on_reports(reports))  # noqa: PLW0108  # as said
 
     def stop(self, parent: Any) -> None:
         parent.pool.stop()

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from celeriac import signals
 from celeriac.app.serialization import refusal
-from celeriac.contracts.broker import Delivery
 from celeriac.contracts.middleware import bind
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Job
@@ -20,6 +19,7 @@ from celeriac.worker.open_jobs import OpenJob
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
+    from celeriac.contracts.broker import Delivery
 
 #: Why a message will not run.
 Refusal = tuple[OutcomeKind, Exception | None]

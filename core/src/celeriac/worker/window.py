@@ -12,9 +12,10 @@ _MOST: Final = 250
 
 
 class PrefetchWindow:
-    """Follows the tasks' run times: where they are short it holds more than the configured prefetch, so that each
-    round trip to the broker carries a batch; where they are long it holds just that.
+    """Follows the tasks' run times.
 
+    Where they are short it holds more than the configured prefetch, so that each round trip to the broker carries a
+    batch; where they are long it holds just that.
     A multiplier of 1 is taken at its word, and 0 means as many as the broker gives.
     """
 

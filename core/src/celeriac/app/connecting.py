@@ -1,0 +1,110 @@
+"""The part of an app that reaches a broker: URLs, transports, connections."""
+
+from __future__ import annotations
+
+import os
+import threading
+from functools import cached_property
+from typing import Any
+
+from celeriac.app.amqp import AMQP
+from celeriac.app.configuring import ConfiguredApp
+from celeriac.exceptions import ImproperlyConfigured
+
+
+class ConnectedApp(ConfiguredApp):
+    """What a `Celery` knows of its broker."""
+
+    _amqp_cls: Any
+
+    @cached_property
+    def amqp(self) -> Any:
+        """Queues and routes."""
+        return (self._amqp_cls or AMQP)(self)
+
+    @cached_property
+    def connection_errors(self) -> tuple[type[BaseException], ...]:
+        """What a broker that is out of reach raises."""
+        from kombu.exceptions import OperationalError
+
+        errors = getattr(self.broker_transport, "connection_errors", ()) or ()
+        return (OperationalError, *errors)
+
+    @cached_property
+    def broker_transport(self) -> type[Any]:
+        """The Kombu transport class that serves the broker's URL."""
+        return self.transport_for(self.broker_url())
+
+    def transport_for(self, url: Any) -> type[Any]:
+        """The transport class for a URL.  Raises `PluginNotFound`."""
+        from celeriac.contracts.urls import scheme_of
+
+        wanted = self.conf.broker_transport
+        first = url[0] if isinstance(url, (list, tuple)) else url
+        found: type[Any] = self.plugins.driver("broker", wanted or scheme_of(first))
+        return found
+
+    def broker_url(self, write: bool = True) -> Any:
+        """The URL of the broker.  Raises `ImproperlyConfigured` where there is none."""
+        conf = self.conf
+        url = (conf.broker_write_url if write else conf.broker_read_url) or conf.broker_url
+        if not url and conf.broker_transport:
+            url = f"{conf.broker_transport}://"
+        if not url:
+            raise ImproperlyConfigured(
+                "no broker is configured, and no installed plugin offers one of its own. For the embedded queue: "
+                "pip install celeriac-sqlite; for any other, set broker_url, as in Celery('proj', broker='redis://')"
+            )
+        return url
+
+    def connection_for_write(self, url: Any = None, **kwargs: Any) -> Any:
+        """A Kombu connection for publishing; it connects when it is used."""
+        return self._connection(url or self.broker_url(write=True), **kwargs)
+
+    def connection_for_read(self, url: Any = None, **kwargs: Any) -> Any:
+        """A Kombu connection for consuming."""
+        return self._connection(url or self.broker_url(write=False), **kwargs)
+
+    connection = connection_for_write
+    broker_connection = connection_for_write
+
+    def _connection(self, url: Any, **kwargs: Any) -> Any:
+        from kombu import Connection
+
+        conf = self.conf
+        options = {
+            "transport": self.transport_for(url),
+            "ssl": conf.broker_use_ssl or False,
+            "heartbeat": conf.broker_heartbeat,
+            "connect_timeout": conf.broker_connection_timeout,
+            "login_method": conf.broker_login_method,
+            "failover_strategy": conf.broker_failover_strategy,
+            "transport_options": dict(conf.broker_transport_options),
+            **kwargs,
+        }
+        given = {"userid": conf.broker_user, "password": conf.broker_password, "port": conf.broker_port}
+        options.update({key: value for key, value in given.items() if value is not None and key not in options})
+        connection = Connection(url, **options)
+        connection.app = self  # type: ignore[attr-defined]  # lanes and channels find their settings here
+        return connection
+
+    @property
+    def oid(self) -> str:
+        """An id of this app in this process."""
+        from celeriac.protocol.origin import oid_from
+
+        return oid_from(self, threads=False)
+
+    @property
+    def thread_oid(self) -> str:
+        """An id of this app in this thread: where replies go."""
+        ident = (os.getpid(), threading.get_ident())
+        known = self.__dict__.get("_thread_oid")
+        if known is not None and known[0] == ident:
+            oid: str = known[1]
+            return oid
+        from celeriac.protocol.origin import oid_from
+
+        oid = oid_from(self, threads=True)
+        self.__dict__["_thread_oid"] = (ident, oid)
+        return oid

@@ -1,0 +1,195 @@
+"""The part of an app that sends tasks and asks for their results."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+
+from celeriac.app import current
+from celeriac.app.connecting import ConnectedApp
+from celeriac.app.identifiers import uuid
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from celeriac.app.base import Celery
+    from celeriac.app.publishing import Publisher
+    from celeriac.app.serialization import Serializers
+    from celeriac.app.task import Task as TaskType
+    from celeriac.contracts.backend import Backend
+    from celeriac.results.async_result import AsyncResult
+    from celeriac.results.eager import EagerResult
+    from celeriac.results.group_result import GroupResult
+    from celeriac.results.service import Results
+
+
+class SendingApp(ConnectedApp):
+    """What a `Celery` does to have tasks run elsewhere."""
+
+    _publisher: Publisher | None
+    _lock: threading.RLock
+
+    @property
+    def _whole(self) -> Celery:
+        """This app as what it is: every app is a `Celery`."""
+        return cast("Celery", self)
+
+    @cached_property
+    def serializers(self) -> Serializers:
+        """What this app writes and agrees to read."""
+        from celeriac.app.serialization import Serializers
+
+        return Serializers(self._whole)
+
+    @property
+    def publisher(self) -> Publisher:
+        """Builds and sends messages."""
+        found = self._publisher
+        if found is None:
+            with self._lock:
+                if self._publisher is None:
+                    from celeriac.app.publishing import Publisher
+
+                    self._whole.finalize(auto=True)
+                    self._publisher = Publisher(self._whole)
+                found = self._publisher
+        return found
+
+    @cached_property
+    def results(self) -> Results:
+        """Stores results, finds them, waits for them."""
+        from celeriac.results.service import Results
+
+        return Results(self._whole)
+
+    @property
+    def backend(self) -> Backend:
+        """The result store."""
+        return self.results.backend
+
+    def send_for(
+        self,
+        task: TaskType[Any, Any],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        task_id: str | None,
+        options: dict[str, Any],
+    ) -> AsyncResult[Any]:
+        """Send a task that is known here: its own options under those of the call."""
+        name = task.name or ""
+        merged = {**task.exec_options(), **options}
+        router = self.amqp.router
+        if router:
+            merged = router.route(merged, name, args, kwargs, task)
+        return self._send(name, args, kwargs, task_id or uuid(), merged, ignored=bool(merged.get("ignore_result")))
+
+    def send_task(
+        self,
+        name: str,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        countdown: float | None = None,
+        eta: datetime | None = None,
+        task_id: str | None = None,
+        producer: Any = None,
+        connection: Any = None,
+        router: Any = None,
+        result_cls: Any = None,
+        expires: Any = None,
+        publisher: Any = None,
+        link: Any = None,
+        link_error: Any = None,
+        add_to_parent: bool = True,
+        group_id: str | None = None,
+        group_index: int | None = None,
+        retries: int = 0,
+        chord: Any = None,
+        reply_to: str | None = None,
+        time_limit: float | None = None,
+        soft_time_limit: float | None = None,
+        root_id: str | None = None,
+        parent_id: str | None = None,
+        route_name: str | None = None,
+        shadow: str | None = None,
+        chain: Any = None,
+        task_type: Any = None,
+        replaced_task_nesting: int = 0,
+        **options: Any,
+    ) -> AsyncResult[Any]:
+        """Send a task by name, known here or not.  Errors as `Task.apply_async`."""
+        named = {
+            "countdown": countdown,
+            "eta": eta,
+            "expires": expires,
+            "link": link,
+            "link_error": link_error,
+            "group_id": group_id,
+            "group_index": group_index,
+            "retries": retries or None,
+            "chord": chord,
+            "reply_to": reply_to,
+            "time_limit": time_limit,
+            "soft_time_limit": soft_time_limit,
+            "root_id": root_id,
+            "parent_id": parent_id,
+            "shadow": shadow,
+            "chain": chain,
+            "replaced_task_nesting": replaced_task_nesting or None,
+        }
+        options.update((key, value) for key, value in named.items() if value is not None)
+        options.setdefault("priority", 0)
+        args, kwargs = args or (), kwargs or {}
+        options = (router or self.amqp.router).route(options, route_name or name, args, kwargs, task_type)
+        ignored = bool(options.get("ignore_result"))
+        return self._send(name, args, kwargs, task_id or uuid(), options, add_to_parent, ignored)
+
+    def _send(
+        self,
+        name: str,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        task_id: str,
+        options: dict[str, Any],
+        add_to_parent: bool = True,
+        ignored: bool = False,
+    ) -> AsyncResult[Any]:
+        parent = current.get_current_request()
+        publisher = self.publisher
+        publisher.send([publisher.build(name, args, kwargs, task_id, options, parent)], options)
+        result = self.AsyncResult(task_id, task_name=name)
+        if ignored:
+            result.ignored = True
+        if parent is not None and add_to_parent and options.get("add_to_parent", True):
+            task = current.get_current_task()
+            if task is not None and task.trail:
+                parent.children.append(result)
+        return result
+
+    def run_eagerly(
+        self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> EagerResult[Any]:
+        """What ``task.apply`` does."""
+        from celeriac.results.eager import run
+
+        return run(self._whole, task, args, kwargs, options)
+
+    def AsyncResult(self, id: str, **kwargs: Any) -> AsyncResult[Any]:
+        """The result of a task, by id."""
+        from celeriac.results.async_result import AsyncResult
+
+        return AsyncResult(id, app=self._whole, **kwargs)
+
+    def GroupResult(self, id: str | None = None, results: Any = None, **kwargs: Any) -> GroupResult:
+        """The results of a group."""
+        from celeriac.results.group_result import GroupResult
+
+        return GroupResult(id, results, app=self._whole, **kwargs)
+
+    def signature(self, *args: Any, **kwargs: Any) -> Any:
+        """A call of one of this app's tasks that has not been made."""
+        from celeriac.canvas.signature import signature
+
+        kwargs["app"] = self._whole
+        return signature(*args, **kwargs)
