@@ -4,27 +4,42 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import socket
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
 from celeriac_prefork import lifeline, process
 from celeriac_prefork.board import Board
-from celeriac_prefork.frames import Frame, FrameReader
+from celeriac_prefork.frames import Frame, FrameReader, Row
 from celeriac_prefork.parcel import INLINE_LIMIT, Parcel, in_file, number_in
 from celeriac_prefork.runner import Allowance, descriptors_in, run_child
 
 if TYPE_CHECKING:
     from celeriac.contracts.pool import Executor
 
-#: One datagram, one job.  SEQPACKET also tells the reader that the writer is gone; macOS does not have it.
-_DATAGRAMS: Final = getattr(socket, "SOCK_SEQPACKET", socket.SOCK_DGRAM)
+#: One datagram, one job.  SEQPACKET also tells the reader that the writer is gone; macOS has it in name only.
+_DATAGRAMS: Final = socket.SOCK_DGRAM if sys.platform == "darwin" else socket.SOCK_SEQPACKET
 #: What the kernel may hold for one child; it counts about 2.3 KiB for a small job.
 _BUFFER_SIZE: Final = 1024 * 1024
 _READ_SIZE: Final = 256 * 1024
 _ANCILLARY_SIZE: Final = socket.CMSG_SPACE(16)
 #: What sending says when the socket holds as much as it may.
-_FULL: Final = {errno.EAGAIN, errno.ENOBUFS, errno.ETOOMANYREFS}
+_FULL: Final = {errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM, errno.ETOOMANYREFS}
+
+#: All children of which this process holds the parent's ends.
+_held: set[Child] = set()
+
+
+def _let_go_of_all() -> None:
+    # In any process forked from here, another child of the pool or not: a child whose ends are still held somewhere
+    # would not see its parent die, and its parent not its death.
+    for child in list(_held):
+        child.close()
+
+
+os.register_at_fork(after_in_child=_let_go_of_all)
 
 
 class Child:
@@ -65,12 +80,10 @@ class Child:
             raise
         self._jobs_in.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_SIZE)
 
-    def start(self, make_executor: Callable[[], Executor], allowance: Allowance, others: list[Child]) -> None:
-        """Fork.  `others` are all that this process has, whose ends the new one must not hold.  Raises `OSError`."""
+    def start(self, make_executor: Callable[[], Executor], allowance: Allowance) -> None:
+        """Fork.  Raises `OSError`."""
 
         def main() -> int:
-            for other in others:
-                other.close()
             self._jobs_in.close()
             self._reports_out.close()
             os.close(self._lifeline_in)
@@ -78,6 +91,7 @@ class Child:
             return run_child(make_executor, self._jobs_out, self._reports_in, self.board, allowance)
 
         self.pid = process.start(main)
+        _held.add(self)
         self._reports_in.close()
         os.close(self._lifeline_out)
         self._lifeline_out = -1
@@ -105,18 +119,34 @@ class Child:
             else:
                 socket.send_fds(self._jobs_in, [parcel.data], [parcel.file], socket.MSG_DONTWAIT)
         except OSError as error:
-            if error.errno in _FULL:
-                self.is_full = True
-                return False
             if error.errno == errno.EMSGSIZE and parcel.file is None:
-                return self.send(in_file(parcel))
-            raise
+                return self._send_in_file(parcel)
+            if error.errno not in _FULL:
+                raise
+            self.is_full = True
+            return False
         self.assigned[parcel.number] = parcel
         return True
 
-    def settle(self, number: int) -> None:
-        """The job has been reported."""
-        self.assigned.pop(number).close()
+    def _send_in_file(self, parcel: Parcel) -> bool:
+        """Send what is too long for a datagram here, because the system allows only small buffers."""
+        try:
+            parcel = in_file(parcel)
+        except OSError:  # no file now; later perhaps
+            self.is_full = True
+            return False
+        if self.send(parcel):
+            return True
+        parcel.close()
+        return False
+
+    def settle(self, rows: Iterable[Row]) -> None:
+        """These jobs have been reported."""
+        assigned = self.assigned
+        for row in rows:
+            parcel = assigned.pop(row[0])
+            if parcel.file is not None:
+                parcel.close()
 
     def take_back(self, limit: int) -> list[Parcel]:
         """Up to `limit` jobs that it has not received, oldest first; they are not its own any more."""
@@ -169,6 +199,11 @@ class Child:
                 return frames
             frames += self._frames.feed(data)
 
+    def interrupt(self, number: int) -> None:
+        """Raise SoftTimeLimitExceeded in this job, if it still runs when the child gets to hear of it."""
+        self.board.interrupt(number)
+        process.kill(self.pid, signal.SIGUSR1)
+
     def dismiss(self) -> None:
         """Tell it that no more jobs come, after those that it has."""
         try:
@@ -182,6 +217,7 @@ class Child:
 
     def close(self) -> None:
         """Close all that this process holds of it; tolerates twice."""
+        _held.discard(self)
         self._close_sockets()
         for name in ("_lifeline_in", "_lifeline_out", "watch"):
             descriptor = getattr(self, name, -1)

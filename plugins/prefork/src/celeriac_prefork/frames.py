@@ -16,8 +16,10 @@ READY: Final = "ready"
 LEAVING: Final = "leaving"
 
 Notice = Literal["ready", "leaving"]
-#: Reports as rows, or a word about the child itself.
-Frame = list[tuple[int, str, float | None, str | None, bool]] | Notice
+#: A report in plain types: all but what `flush` has stored.
+Row = tuple[int, str, float | None, str | None, bool]
+#: Reports, or a word about the child itself.
+Frame = list[Row] | Notice
 
 _LENGTH: Final = struct.Struct("!I")
 _KINDS: Final = {kind.value: kind for kind in OutcomeKind}
@@ -35,7 +37,7 @@ def frame_of_notice(notice: Notice) -> bytes:
     return _framed(notice)
 
 
-def report_of(row: tuple[int, str, float | None, str | None, bool]) -> Report:
+def report_of(row: Row) -> Report:
     """The report in one row of a frame."""
     number, kind, runtime, detail, requeue = row
     return Report(number, _KINDS[kind], runtime, detail, requeue)

@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import sys
+import threading
 from typing import Final
 
 #: fcntl(2): which signal to send in place of SIGIO.  The module `fcntl` has no name for it.
@@ -14,18 +15,34 @@ _F_SETSIG: Final = 10
 
 
 def arm(descriptor: int) -> None:
-    """Have the kernel kill this process when the other end of a pipe is closed; nobody ever writes to it.
-
-    The signal is SIGKILL where the kernel lets us choose (Linux), since a task may block or catch any other, and SIGIO,
-    whose default is to end the process, elsewhere.
-    """
+    """Have this process killed as soon as the other end of a pipe is closed; nobody ever writes to it."""
     if sys.platform == "linux":
-        fcntl.fcntl(descriptor, _F_SETSIG, signal.SIGKILL)
+        arm_by_kernel(descriptor)
     else:
-        signal.signal(signal.SIGIO, signal.SIG_DFL)
+        arm_by_thread(descriptor)
+
+
+def arm_by_kernel(descriptor: int) -> None:
+    """Leave it to the kernel: no thread, and no task can block or catch SIGKILL.  Only Linux lets us choose that."""
+    fcntl.fcntl(descriptor, _F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(descriptor, fcntl.F_SETOWN, os.getpid())
     flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
     fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_ASYNC)
     # The parent may have died before all this.
     if select.select([descriptor], [], [], 0)[0]:
-        os.kill(os.getpid(), signal.SIGKILL)
+        _die()
+
+
+def arm_by_thread(descriptor: int) -> None:
+    """Wait in a thread; a task that never lets go of the interpreter also holds up its end."""
+    threading.Thread(target=_die_after, args=(descriptor,), name="celeriac-lifeline", daemon=True).start()
+
+
+def _die_after(descriptor: int) -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    os.read(descriptor, 1)
+    _die()
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import marshal
 import os
 import tempfile
@@ -53,10 +54,15 @@ def number_in(data: bytes) -> int:
 
 
 def unpack(data: bytes, files: Sequence[int]) -> Job:
-    """The job that came as `data` with `files`, which are closed."""
-    content = marshal.loads(data)  # noqa: S302  # written by our own parent
+    """The job that came as `data` with `files`, which are closed.
+
+    Raises `OSError` where its file is missing: this process may open no more, so the kernel has dropped it.
+    """
+    content: Any = marshal.loads(data)  # noqa: S302  # written by our own parent
     if files:
         content = marshal.loads(_content_of(files[0]))  # noqa: S302  # likewise
+    elif type(content) is int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
     return Job._make(content)
 
 

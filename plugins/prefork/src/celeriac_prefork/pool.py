@@ -6,8 +6,6 @@ import gc
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from functools import partial
-from signal import SIGUSR1
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from celeriac.contracts.outcome import OutcomeKind
@@ -16,19 +14,22 @@ from celeriac_prefork import process
 from celeriac_prefork.child import Child
 from celeriac_prefork.ending import end_at_once, reports_of_lost, see_out
 from celeriac_prefork.frames import LEAVING, READY, Frame, report_of
-from celeriac_prefork.limits import NO_LIMITS, Limits, LimitWatch, limits_of, seconds
+from celeriac_prefork.limits import NO_LIMITS, Limits, seconds
 from celeriac_prefork.parcel import Parcel, pack
 from celeriac_prefork.restarts import FIRST_DELAY, RestartDelay
-from celeriac_prefork.runner import Allowance
-from celeriac_prefork.spread import HAND_AHEAD, spread, take_for
+from celeriac_prefork.runner import Allowance, peak_memory
+from celeriac_prefork.spread import HAND_AHEAD, most_laden, spread
+from celeriac_prefork.timekeeper import Timekeeper
 
 if TYPE_CHECKING:
-    from celeriac.contracts.loop import EventLoop, Timer
+    from celeriac.contracts.loop import EventLoop
 
 logger = logging.getLogger(__name__)
 
 #: Seconds that `stop` gives the children to end by themselves.
 STOP_TIMEOUT: Final = 3.0
+#: Seconds until a job is offered again that no socket would take although none holds anything.
+RETRY_DELAY: Final = 0.05
 
 
 class PreforkPool(Pool):
@@ -53,11 +54,10 @@ class PreforkPool(Pool):
         self._waiting: deque[Parcel] = deque()
         #: Submitted and neither reported nor taken back.
         self._running = 0
-        #: Those of them that have limits.
-        self._limits: dict[int, Limits] = {}
-        self._watches: dict[Child, LimitWatch] = {}
+        self._times: Timekeeper
         self._restarts = RestartDelay()
-        self._restart_timers: list[Timer] = []
+        #: A timer will offer `_waiting` again.
+        self._is_retrying = False
         self._is_stopped = True
         self._has_frozen = False
 
@@ -67,6 +67,14 @@ class PreforkPool(Pool):
         self._loop = loop
         self._on_reports = on_reports
         self._is_stopped = False
+        self._times = Timekeeper(loop, self._default_limits, self._on_hard_limit)
+        if self._allowance.is_used_up(0):
+            logger.warning(
+                "max_memory_per_child is %d KiB, but the worker itself has %d KiB before any task: "
+                "each child will be replaced after one task.",
+                self._allowance.memory,
+                peak_memory(),
+            )
         if gc.get_freeze_count() == 0:
             # The collector writes to every object that it looks at, and so would copy memory shared with the children.
             gc.freeze()
@@ -79,34 +87,32 @@ class PreforkPool(Pool):
             raise
 
     def room(self) -> int:
-        able = sum(child.takes_jobs for child in self._children)
-        return max(0, able * HAND_AHEAD - self._running)
+        return max(0, self._able() * HAND_AHEAD - self._running)
 
     def submit(self, jobs: Sequence[Job]) -> None:
-        default = self._default_limits
+        note = self._times.note
         for job in jobs:
             try:
                 parcel = pack(job)
             except OSError as error:
                 self._give_up(job.number, error)
                 continue
-            limits = limits_of(job.headers, default)
-            if limits is not NO_LIMITS:
-                self._limits[job.number] = limits
+            note(job.number, job.headers)
             self._waiting.append(parcel)
         self._running += len(jobs)
         self._spread()
 
     def take_back(self) -> list[int]:
-        parcels = [*self._waiting]
-        self._waiting.clear()
         for child in self._children:
-            parcels += self._take_from(child, HAND_AHEAD)
-        for parcel in parcels:
+            self._take_from(child, HAND_AHEAD)
+        numbers = [parcel.number for parcel in self._waiting]
+        for parcel in self._waiting:
             parcel.close()
-            self._limits.pop(parcel.number, None)
-        self._running -= len(parcels)
-        return [parcel.number for parcel in parcels]
+        self._waiting.clear()
+        self._running -= len(numbers)
+        if numbers:
+            self._times.forget(numbers)
+        return numbers
 
     def running(self) -> int:
         return self._running
@@ -133,7 +139,7 @@ class PreforkPool(Pool):
     def _add_child(self) -> None:
         child = Child()
         try:
-            child.start(self.context.executor, self._allowance, self._children)
+            child.start(self.context.executor, self._allowance)
         except OSError:
             child.close()
             raise
@@ -142,24 +148,27 @@ class PreforkPool(Pool):
         if child.watch is not None:
             self._loop.add_reader(child.watch, self._on_exit, child)
 
+    def _able(self) -> int:
+        return sum(child.takes_jobs for child in self._children)
+
     def _replace(self) -> None:
-        if self._is_stopped:
+        # Also called by timers, when much may have happened since.
+        if self._is_stopped or self._able() >= self.context.concurrency:
             return
         try:
             self._add_child()
         except OSError:
-            delay = max(self._restarts.failed(), FIRST_DELAY)
+            delay = max(self._restarts.after_failure(), FIRST_DELAY)
             logger.exception("A child process could not be started; next try in %g s.", delay)
             self._replace_after(delay)
             return
         self._spread()
 
     def _replace_after(self, delay: float) -> None:
-        if delay <= 0:
-            self._replace()
+        if delay > 0:
+            self._loop.call_later(delay, self._replace)
         else:
-            self._restart_timers = [timer for timer in self._restart_timers if not getattr(timer, "canceled", False)]
-            self._restart_timers.append(self._loop.call_later(delay, self._replace))
+            self._replace()
 
     def _on_readable(self, child: Child) -> None:
         frames, has_more = child.read()
@@ -190,37 +199,21 @@ class PreforkPool(Pool):
         reports = self._reports_in(child, child.read_all())
         never_begun, begun = child.take_remains()
         self._put_back(never_begun)
+        self._times.forget(begun)
         lost = reports_of_lost(child, begun, code)
         self._running -= len(lost)
-        for report in lost:
-            self._limits.pop(report.number, None)
         was_expected = child.is_leaving
         self._forget(child)
         if not was_expected:
-            self._replace_after(self._mourn(child, code, lost))
+            self._replace_after(self._restarts.after_death(child, code, begun))
         if reports or lost:
             self._on_reports(reports + lost)
         if not self._is_stopped:
             self._spread()
 
-    def _mourn(self, child: Child, code: int, lost: list[Report]) -> float:
-        """Say what happened; returns how long to wait with the next."""
-        manner = process.describe_exit(code)
-        if child.has_reported or lost:
-            jobs = ", ".join(str(report.number) for report in lost) or "none"
-            logger.error("Child process %d ended with %s; jobs lost: %s.", child.pid, manner, jobs)
-            return 0.0
-        delay = self._restarts.failed()
-        logger.error(
-            "Child process %d ended with %s before it ran anything, %d in a row; the next one starts in %g s.",
-            child.pid, manner, self._restarts.failures, delay,
-        )  # fmt: skip
-        return delay
-
     def _forget(self, child: Child) -> None:
         self._unwatch(child)
-        if (watch := self._watches.pop(child, None)) is not None:
-            watch.close()
+        self._times.dismiss(child)
         self._children.remove(child)
         child.close()
 
@@ -235,8 +228,6 @@ class PreforkPool(Pool):
             return
         self._is_stopped = True
         self.take_back()
-        for timer in self._restart_timers:
-            timer.cancel()
         for child in self._children:
             self._unwatch(child)
             child.dismiss()
@@ -244,7 +235,6 @@ class PreforkPool(Pool):
         for child in list(self._children):
             self._forget(child)
         self._running = 0
-        self._limits.clear()
         if self._has_frozen:
             gc.unfreeze()
 
@@ -258,50 +248,57 @@ class PreforkPool(Pool):
             elif frame == LEAVING:
                 self._let_go(child)
             else:
-                for row in frame:
-                    child.settle(row[0])
-                    reports.append(report_of(row))
+                child.settle(frame)
+                reports += [report_of(row) for row in frame]
         if reports:
             self._running -= len(reports)
             child.is_full = False
             child.has_reported = True
             self._restarts.succeeded()
-            if self._limits:
-                self._forget_limits(child, [report.number for report in reports])
+            if self._times:
+                self._times.ended(child, [report.number for report in reports])
         return reports
 
     def _let_go(self, child: Child) -> None:
         """A child has used up its allowance: its jobs go to others, and one more of these comes now."""
         child.is_leaving = True
-        self._put_back(self._take_from(child, HAND_AHEAD))
+        self._take_from(child, HAND_AHEAD)
         self._replace()
 
     def _spread(self) -> None:
         if self._waiting:
-            spread(self._waiting, self._children, self._send)
+            spread(self._waiting, self._children, self._send if self._times else Child.send)
+            if len(self._waiting) == self._running and not self._is_retrying and self._able():
+                # No child has anything, so no report will bring us here again.
+                self._is_retrying = True
+                self._loop.call_later(RETRY_DELAY, self._retry)
+
+    def _retry(self) -> None:
+        self._is_retrying = False
+        for child in self._children:
+            child.is_full = False
+        self._spread()
 
     def _feed(self, idle: Child) -> None:
-        for parcel in (taken := take_for(idle, self._children)):
-            self._waiting.append(parcel)
-        if taken and self._limits:
-            for watch in self._watches.values():
-                for parcel in taken:
-                    watch.discard(parcel.number)
+        """Give a child that has nothing to do something of what others have not begun."""
+        for child in most_laden(self._children):
+            if child is not idle and self._take_from(child, (child.not_begun + 1) // 2):
+                break
         self._spread()
 
     def _send(self, child: Child, parcel: Parcel) -> bool:
         if not child.send(parcel):
             return False
-        if self._limits and (limits := self._limits.get(parcel.number)) is not None:
-            self._watch_of(child).add(parcel.number, limits)
+        self._times.given(child, parcel.number)
         return True
 
-    def _take_from(self, child: Child, limit: int) -> list[Parcel]:
+    def _take_from(self, child: Child, limit: int) -> bool:
+        """Let up to `limit` jobs that the child has not received wait for any child again; True where there were."""
         parcels = child.take_back(limit)
-        if parcels and (watch := self._watches.get(child)) is not None:
-            for parcel in parcels:
-                watch.discard(parcel.number)
-        return parcels
+        self._put_back(parcels)
+        if parcels and self._times:
+            self._times.taken(child, [parcel.number for parcel in parcels])
+        return bool(parcels)
 
     def _put_back(self, parcels: list[Parcel]) -> None:
         self._waiting.extendleft(reversed(parcels))
@@ -312,34 +309,14 @@ class PreforkPool(Pool):
         self._loop.call_soon(self._report_given_up, report)
 
     def _report_given_up(self, report: Report) -> None:
+        if self._is_stopped:
+            return
         self._running -= 1
         self._on_reports([report])
 
-    # -- time limits ---------------------------------------------------------------------------------------------------
-
-    def _watch_of(self, child: Child) -> LimitWatch:
-        watch = self._watches.get(child)
-        if watch is None:
-            watch = LimitWatch(
-                self._loop, child.board.read, partial(self._on_soft_limit, child), partial(self._on_hard_limit, child)
-            )
-            self._watches[child] = watch
-        return watch
-
-    def _forget_limits(self, child: Child, numbers: list[int]) -> None:
-        watch = self._watches.get(child)
-        for number in numbers:
-            if self._limits.pop(number, None) is not None and watch is not None:
-                watch.discard(number)
-
-    def _on_soft_limit(self, child: Child, number: int, limit: float) -> None:
-        logger.warning("Soft time limit of %g s reached by job %d.", limit, number)
-        child.board.interrupt(number)
-        process.kill(child.pid, SIGUSR1)
-
     def _on_hard_limit(self, child: Child, number: int, limit: float) -> None:
         # With nothing left to receive, the kill can hit no job but this one.
-        self._put_back(self._take_from(child, HAND_AHEAD))
+        self._take_from(child, HAND_AHEAD)
         if child.board.read()[0] == number:
             logger.error("Hard time limit of %g s reached by job %d; its process is killed.", limit, number)
             child.killed_for = (number, limit)

@@ -44,6 +44,7 @@ def _become_child(main: Callable[[], int], mask: Iterable[int]) -> NoReturn:
         # What is inherited is never collected: that would write to, and so copy, memory shared with the parent.
         gc.freeze()
         reset_signals()
+        leave_terminal()
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         code = main()
     except BaseException:  # noqa: BLE001  # nothing may unwind into the parent's frames
@@ -65,6 +66,17 @@ def reset_signals() -> None:
             signal.signal(number, signal.SIG_DFL)
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
+
+
+def leave_terminal() -> None:
+    """Read nothing where the parent would: a task that asks for input gets an end of file, not the operator's keys."""
+    try:
+        descriptor = sys.stdin.fileno()
+    except (AttributeError, OSError, ValueError):  # there is none
+        return
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, descriptor)
+    os.close(nothing)
 
 
 def exit_watch(pid: int) -> int | None:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from celeriac_prefork.process import describe_exit
+
+if TYPE_CHECKING:
+    from celeriac_prefork.child import Child
+
+logger = logging.getLogger(__name__)
 
 #: So many in a row are replaced at once.
 AT_ONCE: Final = 5
@@ -11,18 +20,35 @@ LONGEST_DELAY: Final = 30.0
 
 
 class RestartDelay:
-    """Counts children that died before they were ready."""
+    """Counts children in a row that died before they ran anything."""
 
     def __init__(self) -> None:
         self.failures = 0
 
-    def failed(self) -> float:
-        """One more has failed; returns the seconds to wait, 0 for the first few."""
+    def after_death(self, child: Child, code: int, lost: Sequence[int]) -> float:
+        """Seconds to wait after a child has died unasked, with these jobs; says so in the log."""
+        manner = describe_exit(code)
+        if child.has_reported or lost:
+            jobs = ", ".join(map(str, lost)) or "none"
+            logger.error("Child process %d ended with %s; jobs lost: %s.", child.pid, manner, jobs)
+            return 0.0
+        delay = self.after_failure()
+        logger.error(
+            "Child process %d ended with %s before it ran anything, %d in a row; the next one starts in %g s.",
+            child.pid,
+            manner,
+            self.failures,
+            delay,
+        )
+        return delay
+
+    def after_failure(self) -> float:
+        """Seconds to wait after one more has come to nothing; 0 for the first few."""
         self.failures += 1
         if self.failures < AT_ONCE:
             return 0.0
         return min(FIRST_DELAY * 2.0 ** min(self.failures - AT_ONCE, 20), LONGEST_DELAY)
 
     def succeeded(self) -> None:
-        """A child is ready, so it can be done."""
+        """A child has run something, so it can be done."""
         self.failures = 0

@@ -19,7 +19,7 @@ from celeriac.contracts.pool import Executor, Job, Report
 from celeriac.exceptions import SoftTimeLimitExceeded
 from celeriac_prefork.flusher import ReportFlusher
 from celeriac_prefork.frames import LEAVING, READY, frame_of_notice, frame_of_reports
-from celeriac_prefork.parcel import INLINE_LIMIT, unpack
+from celeriac_prefork.parcel import INLINE_LIMIT, number_in, unpack
 
 if TYPE_CHECKING:
     from celeriac_prefork.board import Board
@@ -101,14 +101,18 @@ class Runner:
                 hurry()
             if not data:
                 return
-            job = unpack(data, descriptors_in(ancillary) if ancillary else ())
+            try:
+                job = unpack(data, descriptors_in(ancillary) if ancillary else ())
+            except OSError as error:
+                add(_report_of_unreadable(data, error))
+                continue
             begin(job.number)
             try:
                 report = run(job)
                 end()
             except Exception as error:  # noqa: BLE001  # must be reported, whatever it is
                 end()
-                report = self._report_of_escaped(job, error)
+                report = _report_of_escaped(job, error)
             if self._is_copy:
                 return
             add(report)
@@ -126,15 +130,22 @@ class Runner:
         if self._board.is_interrupted():
             raise SoftTimeLimitExceeded
 
-    def _report_of_escaped(self, job: Job, error: Exception) -> Report:
-        logger.critical("The executor itself failed on job %d, which counts as lost.", job.number, exc_info=error)
-        return Report(job.number, OutcomeKind.WORKER_LOST, None, repr(error))
-
     def _become_copy(self) -> None:
         self._is_copy = True
 
     def _send(self, reports: list[Report]) -> None:
         self._reports.sendall(frame_of_reports(reports))
+
+
+def _report_of_escaped(job: Job, error: Exception) -> Report:
+    logger.critical("The executor itself failed on job %d, which counts as lost.", job.number, exc_info=error)
+    return Report(job.number, OutcomeKind.WORKER_LOST, None, repr(error))
+
+
+def _report_of_unreadable(data: bytes, error: OSError) -> Report:
+    number = number_in(data)
+    logger.error("Job %d came without its content (%s) and goes back to its queue.", number, error)
+    return Report(number, OutcomeKind.REJECTED, None, repr(error), requeue=True)
 
 
 def descriptors_in(ancillary: list[tuple[int, int, bytes]]) -> list[int]:

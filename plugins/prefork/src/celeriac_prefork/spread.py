@@ -37,17 +37,11 @@ def spread(waiting: deque[Parcel], children: Iterable[Child], send: Send) -> Non
             heapq.heappop(heap)
 
 
-def take_for(idle: Child, children: Iterable[Child]) -> list[Parcel]:
-    """Half of what the busiest of the others has not begun, taken back from it, for a child that has nothing to do.
-
-    Half, so that the next idle one finds something too; the last one is taken as well.
-    """
-    laden = [child for child in children if child is not idle and child.not_begun > 0]
-    for child in sorted(laden, key=_not_begun, reverse=True):
-        taken = child.take_back((child.not_begun + 1) // 2)
-        if taken:
-            return taken
-    return []
+def most_laden(children: Iterable[Child]) -> list[Child]:
+    """The children that have jobs which they cannot have begun, that with most of them first."""
+    laden = [child for child in children if child.not_begun > 0]
+    laden.sort(key=_not_begun, reverse=True)
+    return laden
 
 
 def _not_begun(child: Child) -> int:
