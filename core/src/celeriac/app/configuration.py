@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from celeriac.app.settings import kernel_schema
 from celeriac.exceptions import ImproperlyConfigured
-from celeriac.plugin.settings import Schema
 
 if TYPE_CHECKING:
-    from celeriac.plugin.settings import Setting
+    from celeriac.plugin.settings import Schema, Setting
 
 #: A layer is a map of settings, or a function that makes one when it is first needed.
 Layer = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
@@ -26,12 +24,12 @@ class Settings(Mapping[str, Any]):
     """
 
     _OWN = frozenset(
-        {"_schema", "_complete", "_changes", "_source", "_defaults", "_values", "_lock", "_on_load", "_extend"}
+        {"_known", "_complete", "_changes", "_source", "_defaults", "_values", "_lock", "_on_load", "_extend"}
     )
 
     def __init__(self, extend: Callable[[], Schema], on_load: Callable[[Settings], None]) -> None:
         """`extend` gives the plugins' settings, `on_load` is called once, before the first read."""
-        self._schema = kernel_schema()
+        self._known: Schema | None = None
         self._complete = False
         self._changes: dict[str, Any] = {}
         self._source: Callable[[], Mapping[str, Any]] | None = None
@@ -157,27 +155,35 @@ class Settings(Mapping[str, Any]):
     # -- finding ------------------------------------------------------------------------------------------------------
 
     def _setting(self, name: str) -> Setting | None:
-        setting = self._schema.get(name)
+        setting = self._schema().get(name)
         if setting is None and not self._complete:  # only a name that the kernel does not know asks the plugins
             self._take_plugins()
-            setting = self._schema.get(name)
+            setting = self._schema().get(name)
         return setting
+
+    def _schema(self) -> Schema:
+        """The settings that are known so far; the table is not loaded by an app that nobody asks."""
+        if self._known is None:
+            from celeriac.app.settings import kernel_schema
+
+            self._known = kernel_schema()
+        return self._known
 
     def _all(self) -> Schema:
         if not self._complete:
             self._take_plugins()
-        return self._schema
+        return self._schema()
 
     def _take_plugins(self) -> None:
         with self._lock:
             if not self._complete:
-                schema = Schema()
-                schema.extend(kernel_schema())
+                schema = type(kernel := self._schema())()
+                schema.extend(kernel)
                 schema.extend(self._extend())
-                self._schema, self._complete = schema, True
+                self._known, self._complete = schema, True
 
     def _find(self, name: str) -> tuple[bool, Any]:
-        setting = self._schema.get(name)
+        setting = self._schema().get(name)
         names = (name,) if setting is None else (setting.name, *setting.old_names)
         for layer in self._layers():
             for one in names:
