@@ -1,0 +1,71 @@
+"""Django in the life of an app."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from celeriac.contracts import Fixup
+from celeriac_django.task import DjangoTask
+
+
+class DjangoFixup(Fixup):
+    """Sets Django up where a worker begins, and looks after its connections around tasks and forks.
+
+    Settings are the user's own call: ``app.config_from_object("django.conf:settings", namespace="CELERY")``.
+    """
+
+    def __init__(self, app: Any) -> None:
+        super().__init__(app)
+        self._main_pid: int | None = None
+
+    def install(self) -> None:
+        # The project lies where the command was called, and an installed command does not look there.
+        if (here := os.getcwd()) not in sys.path:
+            sys.path.insert(0, here)
+        if getattr(self.app, "task_cls", None) is None:  # one given by name is looked up later than now
+            base = self.app.Task
+            namespace = {"app": self.app, "abstract": True, "__module__": base.__module__}
+            self.app.Task = type("Task", (base, DjangoTask), namespace)
+
+    def on_worker_init(self) -> None:
+        self._set_up()
+        self._main_pid = os.getpid()
+
+        from celeriac_django.connections import before_fork
+
+        before_fork()
+
+    def on_process_init(self) -> None:
+        if os.getpid() != self._main_pid:
+            from celeriac_django.connections import after_fork
+
+            after_fork()
+
+    def on_task_start(self, task_id: str, task: Any) -> None:
+        if not task.request.is_eager:
+            from celeriac_django.connections import before_task
+
+            before_task()
+
+    def on_task_end(self, task_id: str, task: Any) -> None:
+        if not task.request.is_eager:
+            from celeriac_django.connections import after_task
+
+            after_task()
+
+    def autodiscover_modules(self) -> list[str]:
+        from django.apps import apps  # type: ignore[import-untyped]  # Django has no annotations
+
+        self._set_up()
+        return [config.name for config in apps.get_app_configs()]
+
+    @staticmethod
+    def _set_up() -> None:
+        """Load settings and apps, unless that has been done, or is being done by whoever called us."""
+        import django  # type: ignore[import-untyped]  # Django has no annotations
+        from django.apps import apps
+
+        if not (apps.ready or apps.loading):
+            django.setup()

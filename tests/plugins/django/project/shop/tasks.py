@@ -1,0 +1,40 @@
+import os
+
+from django.core.cache import cache
+from django.db import connection
+
+from celeriac import shared_task
+from shop.apps import ShopConfig
+from shop.cache import CountingCache
+from shop.models import Order
+
+
+@shared_task
+def ship(order_id):
+    return Order.objects.filter(pk=order_id, shipped=False).update(shipped=True)
+
+
+@shared_task
+def look_at_connection():
+    """What was open when the task began; afterwards the connection is open."""
+    before = connection.connection
+    connection.ensure_connection()
+    return {
+        "pid": os.getpid(),
+        "was_open": before is not None,
+        "id": id(connection.connection),
+        "is_inherited": connection.connection is ShopConfig.inherited,
+        "parent_had_one": ShopConfig.inherited is not None,
+    }
+
+
+@shared_task
+def use_cache():
+    cache.set("key", "value")
+    return CountingCache.closed
+
+
+@shared_task
+def break_transaction():
+    connection.set_autocommit(False)
+    Order.objects.create(name="never committed")
