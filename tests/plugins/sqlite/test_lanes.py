@@ -7,6 +7,7 @@ import time
 
 import pytest
 from kombu import Exchange, Queue
+from kombu.exceptions import OperationalError
 
 from celeriac.contracts import LaneCapabilities, Settlements
 from celeriac.exceptions import SerializationError
@@ -100,11 +101,30 @@ def test_settling_and_claiming_share_a_turn(producer, consume, message, bodies, 
     assert lane.turn(Settlements(), 5) == []
 
 
-def test_a_message_given_back_in_a_turn_can_be_claimed_in_it(producer, consume, message, bodies):
+def test_a_message_given_back_in_a_turn_can_be_claimed_in_it(producer, consume, message, bodies, tables):
     lane = consume()
     producer.publish([message("1")])
     first = lane.claim(1)
-    assert bodies(lane.turn(Settlements(requeue=tags(first)), 1)) == ["1"]
+    again = lane.turn(Settlements(requeue=tags(first)), 1)
+    assert bodies(again) == ["1"]
+    lane.settle(Settlements(ack=tags(again)))
+    assert tables().message == 0
+
+
+@pytest.mark.parametrize("statement", ["DELETE ON message", "INSERT ON claim"])
+def test_a_turn_that_fails_has_done_nothing_and_can_be_repeated(
+    producer, consume, message, bodies, tables, query, statement
+):
+    lane = consume()
+    producer.publish([message("1"), message("2")])
+    batch = Settlements(ack=tags(lane.claim(1)))
+    query(f"CREATE TRIGGER fail BEFORE {statement} BEGIN SELECT RAISE(ABORT, 'as wanted'); END")
+    with pytest.raises(OperationalError, match="as wanted"):
+        lane.turn(batch, 5)
+    assert (tables().claim, tables().ready, tables().message) == (1, 1, 2)
+    query("DROP TRIGGER fail")
+    assert bodies(lane.turn(batch, 5)) == ["2"]
+    assert (tables().claim, tables().ready, tables().message) == (1, 0, 1)
 
 
 def test_unknown_tags_are_ignored(producer, consume, message, tables):

@@ -68,7 +68,12 @@ class SqliteBackend(Backend):
             raise StoreUnavailable(str(error)) from error
 
     def cleanup(self) -> None:
-        self._use(results.delete_expired)
+        while self.clean_some():
+            continue
+
+    def clean_some(self) -> bool:
+        """Remove a few hundred expired results; whether there may be more.  Raises StoreUnavailable."""
+        return self._use(results.delete_expired) > 0
 
     def after_fork(self) -> None:
         # The connection was disowned in the fork; the lock may have been held by a thread that is not here.

@@ -146,10 +146,9 @@ class SqliteTransport(virtual.Transport):
         self._monotonic_upkeep = monotonic_now + _UPKEEP_INTERVAL
         database = self.database
         claims = [channel.claims for channel in self.channels if channel.claims.known_owner is not None]
-        if claims:
-            with database:
-                for one in claims:
-                    one.renew()
+        for one in claims:
+            with one:
+                one.renew()
         touch_queues(database, [queue for channel in self.channels for queue in channel.active_queues()])
         delete_idle_queues(database)
         if owners.reap(database, {one.known_owner for one in claims}):

@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 from queue import Empty
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from amqp.protocol import queue_declare_ok_t
 from kombu.exceptions import ChannelError
 from kombu.transport import virtual
 
@@ -26,6 +25,14 @@ if TYPE_CHECKING:
 
 #: Properties that Kombu adds to a message in memory and that are not part of it.
 _IN_MEMORY = ("delivery_info", "delivery_tag", "body_encoding")
+
+
+class DeclaredQueue(NamedTuple):
+    """The answer to a declaration, in AMQP's order."""
+
+    queue: str
+    message_count: int
+    consumer_count: int = 0
 
 
 class SqliteQoS(virtual.QoS):
@@ -126,10 +133,10 @@ class SqliteChannel(virtual.Channel):
             raise ChannelError(f"no queue {name!r}", (50, 10), "404", "Channel.queue_declare")
         if not passive:
             self._new_queue(name, **kwargs)
-        return queue_declare_ok_t(name, self._size(name), 0)
+        return DeclaredQueue(name, self._size(name))
 
     def _new_queue(self, queue: str, **kwargs: Any) -> None:
-        with self._database:
+        with self.claims:
             owner = self.claims.owner() if kwargs.get("exclusive") else None
             self._topology.declare_queue(queue, kwargs.get("arguments") or {}, owner)
         if kwargs.get("auto_delete"):
@@ -234,7 +241,7 @@ class SqliteChannel(virtual.Channel):
     def _get(self, queue: str, timeout: float | None = None) -> dict[str, Any]:
         if not self.claims.waiting([queue]):
             raise Empty
-        with self._database:
+        with self.claims:
             rows = self.claims.take(1, [queue])
             if rows and queue in self._without_ack:
                 self.claims.settle(Settlements(ack=[rows[0][0]]))
@@ -260,7 +267,7 @@ class SqliteChannel(virtual.Channel):
 
     def settle(self, batch: Settlements) -> None:
         """Carry out what consumers decided."""
-        with self._database:
+        with self.claims:
             self.claims.settle(batch)
         if batch.redeliver:
             self.connection.bell.ring()
@@ -273,7 +280,7 @@ class SqliteChannel(virtual.Channel):
             if self._qos is not None:
                 self._qos.restore_unacked()
             if self.claims.known_owner is not None:
-                with self._database:
+                with self.claims:
                     self.claims.release()
         elif not self._database.usable:
             self._auto_delete.clear()

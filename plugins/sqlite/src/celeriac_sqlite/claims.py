@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from celeriac_sqlite import owners
 from celeriac_sqlite.envelope import COLUMNS
 from celeriac_sqlite.runs import runs_of
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from celeriac.contracts import Settlements
     from celeriac_sqlite.database import Database
 
@@ -34,16 +36,40 @@ Row = tuple[Any, ...]
 
 
 class Claims:
-    """The claims of one owner on messages of some queues.
+    """The claims of one owner on messages of some queues, and a context manager: ``with claims:`` is a transaction.
 
-    The methods that say so are called within a write transaction.
+    What is remembered here of a transaction that fails is forgotten with it, so that it can be tried again.
     """
 
     def __init__(self, database: Database, queues: Sequence[str]) -> None:
-        self._database = database
+        self.database = database
         self._owner: int | None = None
         self._open: set[int] = set()
+        #: What this transaction adds to the open claims and takes from them.
+        self._taken: set[int] = set()
+        self._settled: set[int] = set()
+        self._before: tuple[int | None, set[int]] = (None, set())
         self.queues = list(dict.fromkeys(queues))
+
+    def __enter__(self) -> Self:
+        self.database.__enter__()
+        self._taken, self._settled = set(), set()
+        self._before = self._owner, self._open
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        committed = False
+        try:
+            self.database.__exit__(kind, error, traceback)
+            committed = error is None
+        finally:
+            if committed:
+                self._open -= self._settled
+                self._open |= self._taken
+            else:
+                self._owner, self._open = self._before
 
     # -- looking, without a lock ------------------------------------------------------------------
 
@@ -51,7 +77,7 @@ class Claims:
         """Whether there is anything to take now, from these queues or from all."""
         now = time.time()
         for queue in self.queues if queues is None else queues:
-            if self._database.rows(
+            if self.database.rows(
                 "SELECT EXISTS (SELECT 1 FROM ready WHERE queue = ?)"
                 " OR EXISTS (SELECT 1 FROM delayed WHERE queue = ? AND eta <= ?)",
                 (queue, queue, now),
@@ -64,7 +90,7 @@ class Claims:
         found = [
             eta
             for queue in (self.queues if queues is None else queues)
-            for (eta,) in self._database.rows("SELECT min(eta) FROM delayed WHERE queue = ?", (queue,))
+            for (eta,) in self.database.rows("SELECT min(eta) FROM delayed WHERE queue = ?", (queue,))
             if eta is not None
         ]
         return min(found, default=None)
@@ -74,14 +100,14 @@ class Claims:
     def owner(self) -> int:
         """The number of the owner, whose lease has not run out; within a transaction."""
         if self._owner is None:
-            self._owner = owners.register(self._database)
-        elif not owners.is_registered(self._database, self._owner):
+            self._owner = owners.register(self.database)
+        elif not owners.is_registered(self.database, self._owner):
             self._resume()
         return self._owner
 
     def renew(self) -> None:
         """Extend the lease; within a transaction."""
-        if self._owner is None or not owners.renew(self._database, self._owner):
+        if self._owner is None or not owners.renew(self.database, self._owner):
             self.owner()
 
     @property
@@ -91,9 +117,9 @@ class Claims:
 
     def _resume(self) -> None:
         """Take back what others have released and nobody has taken: the lease ran out, and yet this process lives."""
-        execute, executemany = self._database.execute, self._database.executemany
+        execute, executemany = self.database.execute, self.database.executemany
         before = len(self._open)
-        self._owner = owners.register(self._database)
+        self._owner = owners.register(self.database)
         runs = runs_of(self._open)
         executemany(
             "INSERT INTO claim SELECT r.id, ?, 0, r.deliveries FROM message m JOIN ready r"
@@ -120,9 +146,8 @@ class Claims:
     def release(self) -> None:
         """Give back what is neither begun nor settled, uncounted, and be no owner any more; within a transaction."""
         if self._owner is not None:
-            owners.remove(self._database, self._owner, counted=False)
-        self._owner = None
-        self._open.clear()
+            owners.remove(self.database, self._owner, counted=False)
+        self._owner, self._open = None, set()
 
     # -- taking -----------------------------------------------------------------------------------
 
@@ -147,11 +172,11 @@ class Claims:
             found.sort(key=lambda row: (row[-1], row[0]))
         # rank and expires have served
         rows = [row[:-2] for row in found]
-        self._open.update(row[0] for row in rows)
+        self._note_taken(row[0] for row in rows)
         return rows
 
     def _move_due(self, queue: str, now: float, limit: int) -> None:
-        execute, executemany = self._database.execute, self._database.executemany
+        execute, executemany = self.database.execute, self.database.executemany
         due = execute(
             "SELECT queue, rank, id, deliveries, eta FROM delayed WHERE queue = ? AND eta <= ? ORDER BY eta, id"
             " LIMIT ?",
@@ -169,7 +194,7 @@ class Claims:
         first = sorted(
             (rank, id_, queue)
             for queue in queues
-            for rank, id_ in self._database.execute(
+            for rank, id_ in self.database.execute(
                 "SELECT rank, id FROM ready WHERE queue = ? ORDER BY rank, id LIMIT ?", (queue, limit)
             )
         )[:limit]
@@ -179,7 +204,7 @@ class Claims:
         return list(counts.items())
 
     def _take_from(self, queue: str, count: int, owner: int) -> list[Row]:
-        execute = self._database.execute
+        execute = self.database.execute
         rows: list[Row] = execute(
             f"SELECT {COLUMNS}, r.deliveries, m.expires, r.rank FROM ready r CROSS JOIN message m ON m.id = r.id"  # noqa: S608  # constant
             " WHERE r.queue = ? ORDER BY r.rank, r.id LIMIT ?",
@@ -203,14 +228,14 @@ class Claims:
         """Rows of begun messages whose owner has died, now this owner's; within a transaction."""
         owner = self.owner()
         places = ", ".join("?" * len(self.queues))
-        rows: list[Row] = self._database.execute(
+        rows: list[Row] = self.database.execute(
             f"SELECT {COLUMNS}, c.deliveries - 1 FROM claim c JOIN message m ON m.id = c.id"  # noqa: S608  # question marks
             f" WHERE c.owner IS NULL AND m.queue IN ({places}) ORDER BY c.id LIMIT {_LOST_AT_ONCE}",
             self.queues,
         ).fetchall()
         ids = [row[0] for row in rows]
-        self._database.executemany("UPDATE claim SET owner = ? WHERE id = ?", [(owner, id_) for id_ in ids])
-        self._open.update(ids)
+        self.database.executemany("UPDATE claim SET owner = ? WHERE id = ?", [(owner, id_) for id_ in ids])
+        self._note_taken(ids)
         return rows
 
     # -- settling ---------------------------------------------------------------------------------
@@ -218,9 +243,9 @@ class Claims:
     def settle(self, batch: Settlements) -> None:
         """Carry out the batch; within a transaction."""
         self.owner()  # or what was taken may not be ours any more
-        executemany = self._database.executemany
+        executemany = self.database.executemany
         if batch.begin:
-            executemany(_BEGIN, runs_of(self._open.intersection(batch.begin)))
+            executemany(_BEGIN, runs_of(self._mine(batch.begin)))
         if batch.ack:
             self._delete(self._closed(batch.ack))
         if batch.reject:
@@ -231,14 +256,24 @@ class Claims:
             self._give_back(self._closed(batch.redeliver), uncounted=0)
 
     def _closed(self, tags: Iterable[Any]) -> list[tuple[int, int]]:
-        ids = self._open.intersection(tags)
-        self._open -= ids
+        ids = self._mine(tags)
+        self._taken -= ids
+        self._settled |= ids
         return runs_of(ids)
 
+    def _note_taken(self, ids: Iterable[int]) -> None:
+        new = set(ids)
+        self._settled -= new  # one may have been given back in the same transaction
+        self._taken |= new
+
+    def _mine(self, tags: Iterable[Any]) -> set[int]:
+        found = self._open.intersection(tags) - self._settled
+        return found | self._taken.intersection(tags) if self._taken else found
+
     def _delete(self, runs: list[tuple[int, int]]) -> None:
-        self._database.executemany(_UNCLAIM, runs)
-        self._database.executemany(_FORGET, runs)
+        self.database.executemany(_UNCLAIM, runs)
+        self.database.executemany(_FORGET, runs)
 
     def _give_back(self, runs: list[tuple[int, int]], uncounted: int) -> None:
-        self._database.executemany(_RETURN, [(uncounted, *run) for run in runs])
-        self._database.executemany(_UNCLAIM, runs)
+        self.database.executemany(_RETURN, [(uncounted, *run) for run in runs])
+        self.database.executemany(_UNCLAIM, runs)

@@ -43,6 +43,7 @@ class SqliteConsumerLane(ConsumerLane):
         self._path = path
         self._options = options
         self.renew_interval = options.lease / _LEASES_PER_RENEWAL
+        self._database: Database | None = None
         self._watch: _Watch | None = None
 
     def open(self, queues: Sequence[Any], loop: EventLoop, on_ready: Callable[[], None]) -> None:
@@ -50,7 +51,7 @@ class SqliteConsumerLane(ConsumerLane):
         self._claims = Claims(database, [queue.name for queue in queues])
         self._bell = Bell(self._path, "w")
         topology = Topology(database)
-        with database:
+        with self._claims:
             owner = self._claims.owner()
             for queue in queues:
                 topology.declare(queue, owner)
@@ -60,19 +61,19 @@ class SqliteConsumerLane(ConsumerLane):
     def claim(self, limit: int) -> list[Delivery]:
         if limit <= 0 or not self._claims.waiting():
             return self._taken([], limit)
-        with self._database:
+        with self._claims:
             rows = self._claims.take(limit)
         return self._taken(rows, limit)
 
     def settle(self, batch: Settlements) -> None:
-        with self._database:
+        with self._claims:
             self._claims.settle(batch)
         self._wake_others(batch)
 
     def turn(self, batch: Settlements, limit: int) -> list[Delivery]:
         if not batch:
             return self.claim(limit)
-        with self._database:
+        with self._claims:
             self._claims.settle(batch)
             rows = self._claims.take(limit) if limit > 0 else []
         self._wake_others(batch)
@@ -88,33 +89,36 @@ class SqliteConsumerLane(ConsumerLane):
             self._bell.ring()
 
     def lost(self) -> list[Delivery]:
-        owners.reap(self._database, {self._claims.known_owner})
-        if not self._database.rows("SELECT 1 FROM claim WHERE owner IS NULL LIMIT 1"):
+        database = self._claims.database
+        owners.reap(database, {self._claims.known_owner})
+        if not database.rows("SELECT 1 FROM claim WHERE owner IS NULL LIMIT 1"):
             return []
-        with self._database:
+        with self._claims:
             rows = self._claims.take_lost()
         return opened(rows)
 
     def renew(self) -> None:
-        with self._database:
+        with self._claims:
             self._claims.renew()
 
     def depth(self, queue: str) -> int | None:
-        return int(self._database.rows("SELECT count(*) FROM ready WHERE queue = ?", (queue,))[0][0])
+        return int(self._claims.database.rows("SELECT count(*) FROM ready WHERE queue = ?", (queue,))[0][0])
 
     def close(self) -> None:
-        if self._watch is None:
+        if self._watch is not None:
+            self._watch.stop()
+            self._watch = None
+        database, self._database = self._database, None
+        if database is None:
             return
-        self._watch.stop()
-        self._watch = None
         try:
-            if self._database.usable:
-                with self._database:
+            if database.usable:
+                with self._claims:
                     self._claims.release()
                 self._bell.ring()
         finally:
             self._bell.close()
-            self._database.close()
+            database.close()
 
 
 class _Watch:

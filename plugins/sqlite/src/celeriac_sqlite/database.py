@@ -25,8 +25,8 @@ T = TypeVar("T")
 _OLDEST: Final = (3, 24, 0)
 #: The pause before the first new try for the lock, doubled up to the longest; in seconds. SQLite's own
 #: handler begins with 1 ms and goes up to 100, and a transaction here takes less than either.
-_FIRST_PAUSE: Final = 0.0001
-_LONGEST_PAUSE: Final = 0.005
+_FIRST_PAUSE: Final = 0.00005
+_LONGEST_PAUSE: Final = 0.001
 #: Pages of 4 KiB in the log before it is copied into the file.
 _CHECKPOINT_PAGES: Final = 4000
 _LOG_LIMIT_BYTES: Final = 64 * 1024 * 1024

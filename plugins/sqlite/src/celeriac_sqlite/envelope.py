@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from json import JSONDecoder
 from typing import Any, Final, NamedTuple
 
 from celeriac.contracts import Delivery, OutgoingMessage
 from celeriac.exceptions import ProtocolError
 from celeriac.protocol.json import dumps, loads
+
+#: What plain JSON cannot hold is marked so; see `celeriac.protocol.json`.
+_EXTENDED: Final = '"__type__"'
+_plain: Final = JSONDecoder().decode
 
 LOWEST_PRIORITY: Final = 0
 HIGHEST_PRIORITY: Final = 9
@@ -86,11 +92,12 @@ def opened(rows: Sequence[tuple[Any, ...]]) -> list[Delivery]:
 
 def _decoded(texts: list[str]) -> list[dict[str, Any]]:
     # One call for all: it shares the strings of equal keys, and each call has its price.
-    try:
-        found: list[dict[str, Any]] = loads(f"[{','.join(texts)}]")
-    except ProtocolError:  # together too large or too deep, or one is damaged
-        found = [_decoded_alone(text) for text in texts]
-    return found
+    joined = f"[{','.join(texts)}]"
+    if _EXTENDED not in joined:
+        with suppress(ValueError, RecursionError):  # one is damaged
+            found: list[dict[str, Any]] = _plain(joined)
+            return found
+    return [_decoded_alone(text) for text in texts]
 
 
 def _decoded_alone(text: str) -> dict[str, Any]:

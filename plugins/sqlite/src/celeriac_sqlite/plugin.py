@@ -36,6 +36,13 @@ def celeriac_settings() -> Iterable[Setting]:
             " ended on the same machine ends at once.",
             minimum=1,
         ),
+        Setting(
+            "sqlite_cleanup_interval",
+            "seconds",
+            300.0,
+            "How often a worker removes expired results from the file; 0: never.",
+            minimum=0,
+        ),
     ]
 
 
@@ -45,6 +52,17 @@ def celeriac_configured(app: Any) -> None:
     from celeriac_sqlite import embedded
 
     embedded.make_default(app)
+
+
+@hookimpl
+def celeriac_worker_steps(app: Any) -> Iterable[type[Any]]:
+    """Have workers remove expired results."""
+    url = app.conf.result_backend
+    if not isinstance(url, str) or not url.startswith("sqlite:"):
+        return []
+    from celeriac_sqlite.cleaner import ResultCleaner
+
+    return [ResultCleaner]
 
 
 @hookimpl

@@ -95,17 +95,12 @@ def delete(database: Database, task_ids: Collection[str]) -> None:
         database.executemany("DELETE FROM result WHERE task_id = ?", [(task_id,) for task_id in task_ids])
 
 
-def delete_expired(database: Database) -> int:
-    """Remove what nobody can see any more; how many.  In portions, so that nobody waits long for the lock."""
-    removed = 0
-    while True:
-        with database:
-            count = database.execute(
-                "DELETE FROM result WHERE seq IN (SELECT seq FROM result WHERE expires <= ? LIMIT 1000)", (time.time(),)
-            ).rowcount
-        removed += count
-        if count < 1000:
-            return removed
+def delete_expired(database: Database, most: int = 500) -> int:
+    """Remove what nobody can see any more, up to `most`; how many.  Few at a time: meanwhile nobody else can write."""
+    with database:
+        return database.execute(
+            "DELETE FROM result WHERE seq IN (SELECT seq FROM result WHERE expires <= ? LIMIT ?)", (time.time(), most)
+        ).rowcount
 
 
 def _portions(task_ids: Iterable[str]) -> Iterable[list[str]]:
