@@ -7,19 +7,22 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kombu.exceptions import OperationalError
 
 from celeriac.contracts import Backend, ResultWatcher, StoredResult
 from celeriac.exceptions import StoreUnavailable
 from celeriac_sqlite import results
-from celeriac_sqlite.database import Database
+from celeriac_sqlite.connections import Connections
 from celeriac_sqlite.options import options_of
 from celeriac_sqlite.payload import decoded, encoded
 from celeriac_sqlite.place import path_of
 from celeriac_sqlite.wake import Bell
 from celeriac_sqlite.watcher import SqliteResultWatcher
+
+if TYPE_CHECKING:
+    from celeriac_sqlite.database import Database
 
 T = TypeVar("T")
 
@@ -33,7 +36,7 @@ class SqliteBackend(Backend):
     def __init__(self, app: Any, url: str) -> None:
         super().__init__(app, url)
         self.path: Path = path_of(url, getattr(app, "main", None))
-        self.options = options_of(app)
+        self._connections = Connections(self.path, options_of(app))
         self._lock = threading.RLock()
         self._database: Database | None = None
         self._bell: Bell | None = None
@@ -63,7 +66,7 @@ class SqliteBackend(Backend):
 
     def watch(self) -> ResultWatcher:
         try:
-            return SqliteResultWatcher(self.app, self.path, self.options)
+            return SqliteResultWatcher(self.app, self._connections)
         except OperationalError as error:
             raise StoreUnavailable(str(error)) from error
 
@@ -84,6 +87,7 @@ class SqliteBackend(Backend):
         with self._lock:
             if self._database is not None:
                 self._database.close()
+            self._connections.close()
             if self._bell is not None:
                 self._bell.close()
             self._database = self._bell = None
@@ -92,7 +96,7 @@ class SqliteBackend(Backend):
         with self._lock:
             try:
                 if self._database is None:
-                    self._database = Database(self.path, self.options)
+                    self._database = self._connections.lend()
                     self._bell = Bell(self.path, "r")
                 return operation(self._database)
             except OperationalError as error:
