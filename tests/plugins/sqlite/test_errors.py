@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import shutil
@@ -163,3 +164,11 @@ def test_a_directory_of_sockets_that_others_can_write_is_not_used(path, consume,
     producer.publish([message()])
     loop.turn_until(lambda: loop.calls > before)  # the safety net
     assert len(lane.claim(1)) == 1
+
+
+def test_a_file_that_is_removed_under_a_worker_is_missed_aloud(path, consume, loop, caplog):
+    consume()
+    path.rename(path.with_name("moved.db"))
+    with caplog.at_level(logging.ERROR, "celeriac.sqlite"):
+        loop.turn_until(lambda: caplog.records)
+    assert f"{path} was removed or replaced" in caplog.text

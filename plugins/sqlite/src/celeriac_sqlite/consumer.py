@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from celeriac_sqlite.wake import SAFETY_NET, Bell, Listener
 if TYPE_CHECKING:
     from celeriac.contracts.loop import EventLoop, Timer
     from celeriac_sqlite.options import FileOptions
+
+logger = logging.getLogger("celeriac.sqlite")
 
 #: Seconds between two looks for dead owners.
 _REAP_INTERVAL: Final = 1.0
@@ -136,6 +139,7 @@ class _Watch:
         self._due_at: float | None = None
         self._version = 0
         self._more = True
+        self._mourned = False
 
     def start(self) -> None:
         descriptor = self._listener.fileno()
@@ -186,6 +190,13 @@ class _Watch:
                 self._ready()
 
     def _tidy(self) -> None:
+        if self._database.was_removed() and not self._mourned:
+            self._mourned = True
+            logger.error(
+                "the queue file %s was removed or replaced while this process uses it: what others send now is not"
+                " seen here; restart this process",
+                self._database.path,
+            )
         touch_queues(self._database, self._claims.queues)
         delete_idle_queues(self._database)
         if owners.reap(self._database, {self._claims.known_owner}):

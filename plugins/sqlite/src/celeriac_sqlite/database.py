@@ -30,7 +30,7 @@ _LONGEST_PAUSE: Final = 0.001
 #: Pages of 4 KiB in the log before it is copied into the file.
 _CHECKPOINT_PAGES: Final = 4000
 _LOG_LIMIT_BYTES: Final = 64 * 1024 * 1024
-_CACHE_KIB: Final = 8192
+_CACHE_KIB: Final = 4096
 _GONE: Final = "was opened by the process that this one was forked from; close it and open a new one"
 
 
@@ -48,6 +48,7 @@ class Database:
         self.rollbacks = 0
         self._usable = True
         self._connection = _opened(path, options)
+        self._inode = _inode(path)
         self.execute = self._connection.execute
         self.executemany = self._connection.executemany
         belongs_to_this_process(self)
@@ -107,6 +108,10 @@ class Database:
         self.execute("UPDATE sequence SET value = ? WHERE name = ?", (last + count, name))
         return range(last + 1, last + count + 1)
 
+    def was_removed(self) -> bool:
+        """Whether the path leads to another file by now, or to none: then others do not see what is written here."""
+        return _inode(self.path) != self._inode
+
     @property
     def usable(self) -> bool:
         """False once it is closed, or in a child that inherited it."""
@@ -132,6 +137,13 @@ class Database:
 
     def _inherited(self, *_: Any) -> Any:
         raise StorageError(f"SQLite file {self.path} {_GONE}")
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
 
 
 class _NoConnection:

@@ -18,10 +18,8 @@ _announced: Final[set[Path]] = set()
 
 
 def make_default(app: Any) -> None:
-    """Have an app without a broker use the embedded file, for results too if it has no result store."""
+    """Have an app use the embedded file, for results too if it has no result store."""
     conf = app.conf
-    if conf.broker_url or conf.broker_read_url or conf.broker_write_url or conf.broker_transport:
-        return
     url = url_of(embedded_file(app.main))
     conf.broker_url = url
     if conf.result_backend is None:

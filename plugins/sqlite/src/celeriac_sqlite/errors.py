@@ -18,7 +18,8 @@ class StorageBusy(StorageError):
     """Other processes kept the queue file locked for longer than sqlite_busy_timeout."""
 
 
-_BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+#: PROTOCOL: another process changed the log's header each time that this one read it.
+_BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
 
 #: Primary result code -> what happened and what to do.
 _MEANINGS: Final = {

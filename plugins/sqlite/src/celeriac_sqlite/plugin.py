@@ -49,6 +49,10 @@ def celeriac_settings() -> Iterable[Setting]:
 @hookimpl
 def celeriac_configured(app: Any) -> None:
     """Make the embedded file the broker, and the result store, of an app that has configured none."""
+    conf = app.conf
+    if conf.broker_url or conf.broker_read_url or conf.broker_write_url or conf.broker_transport:
+        return
+    # An app with a broker of its own does not pay for this.
     from celeriac_sqlite import embedded
 
     embedded.make_default(app)

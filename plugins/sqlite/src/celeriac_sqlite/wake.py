@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import os
 import secrets
-import select
 import socket
 import stat
 import sys
@@ -97,8 +96,13 @@ class Listener:
         """Block until woken, at most so long."""
         if self._socket is None:
             time.sleep(seconds)
-        elif select.select([self._socket], [], [], seconds)[0]:
-            self.clear()
+            return
+        # Not select(), which refuses descriptors from 1024 on.
+        self._socket.settimeout(seconds)
+        with contextlib.suppress(OSError):  # TimeoutError
+            self._socket.recv(16)
+        self._socket.setblocking(False)
+        self.clear()
 
     def close(self) -> None:
         """Stop listening; harmless when repeated."""
