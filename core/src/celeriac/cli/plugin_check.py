@@ -92,17 +92,18 @@ def run_checks(manager: PluginManager, name: str, url: str | None, kind: str | N
 
 
 def _drivers_of(manager: PluginManager, name: str) -> list[tuple[str, str]]:
-    """Kind and name of the drivers that `name` means; of several names for one class the shortest."""
+    """Kind and name of the drivers that `name` means: the distribution's, and those of that name."""
     wanted = {normalize(name), normalize(f"{KERNEL}-{name}")}
-    provider = next((found for found in manager.index.providers if normalize(found.name) in wanted), None)
-    if provider is not None:
-        by_target: dict[tuple[str, str], str] = {}
-        for offer in sorted(provider.offers, key=lambda offer: (len(offer.name), offer.name)):
-            kind = drivers.kind_of(offer.group)
-            if kind in _SUITES:
-                by_target.setdefault((kind, offer.value), offer.name)
-        return [(kind, driver) for (kind, _), driver in by_target.items()]
-    return [(kind, name) for kind in _SUITES if name in manager.driver_names(kind)]
+    # Of several names for one class the shortest will do.
+    chosen: dict[tuple[str, str], str] = {}
+    for provider in manager.index.providers:
+        if normalize(provider.name) in wanted:
+            for offer in sorted(provider.offers, key=lambda offer: (len(offer.name), offer.name)):
+                kind = drivers.kind_of(offer.group)
+                if kind in _SUITES:
+                    chosen.setdefault((kind, offer.value), offer.name)
+    found = [(kind, driver) for (kind, _), driver in chosen.items()]
+    return list(dict.fromkeys([*found, *((kind, name) for kind in _SUITES if name in manager.driver_names(kind))]))
 
 
 def _check(manager: PluginManager, kind: str, driver: str, url: str | None) -> Checked:

@@ -15,5 +15,5 @@ def nearest(word: str, choices: Iterable[str], limit: int = 3) -> list[str]:
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """`` Did you mean 'x'?`` with a leading blank, or an empty string where nothing is close."""
-    found = nearest(word, choices, limit=2)
+    found = nearest(word, (choice for choice in choices if choice != word), limit=2)
     return f" Did you mean {' or '.join(repr(choice) for choice in found)}?" if found else ""
