@@ -43,8 +43,9 @@ test: $(STAMP)  ## Run the whole test suite, faults included
 test-fast: $(STAMP)  ## Run the tests that answer at once: no faults, no end-to-end, nothing marked slow
 	$(PYTEST) -n $(TEST_WORKERS) --dist worksteal -m "not slow" --ignore tests/faults --ignore tests/e2e $(ARGS)
 
-# A report and no gate: tracing makes everything slower, so that a test may miss its time. Left out: under a tracer CPython 3.11 spins for ever while an exception set on another thread waits for that thread
-# to leave a C call, which is what the soft limit of the thread pool does.
+# A report and no gate: tracing makes everything slower, so that a test may miss its time. Left out: under a tracer
+# CPython 3.11 spins for ever while an exception set on another thread waits for that thread to leave a C call, which
+# is what the soft limit of the thread pool does.
 coverage: $(STAMP)  ## Run the test suite and report which lines and branches it never reached
 	$(BIN)/coverage erase
 	-$(BIN)/coverage run -m pytest -n $(TEST_WORKERS) --dist worksteal --ignore tests/plugins/threads/test_limits.py $(ARGS)
