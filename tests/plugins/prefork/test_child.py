@@ -206,3 +206,21 @@ def test_restarts_wait_ever_longer_up_to_a_bound():
     assert waits[-1] == LONGEST_DELAY
     delays.succeeded()
     assert delays.after_failure() == 0
+
+
+def test_a_worker_with_thousands_of_open_files_can_start_and_stop_children(driver):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 2000:
+        pytest.skip(f"the system allows only {hard} open files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2000), hard))
+    spare = [os.dup(0) for _ in range(1200)]
+    try:
+        pool = driver.start()
+        driver.until_reported(driver.submit(*(driver.job() for _ in range(10))))
+        started = time.monotonic()
+        pool.stop()
+        assert time.monotonic() - started < 1
+    finally:
+        for descriptor in spare:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

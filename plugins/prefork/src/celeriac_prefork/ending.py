@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import select
 from collections.abc import Iterable, Sequence
 from time import monotonic
@@ -58,11 +59,15 @@ def end_at_once(children: Sequence[Child]) -> None:
 
 
 def _wait_for_any(children: Sequence[Child], timeout: float) -> None:
-    watched = [child.watch for child in children if child.watch is not None]
-    if len(watched) < len(children):
-        timeout = min(timeout, _POLL_SECONDS)
+    poller = select.poll()
     talking = {child.fileno(): child for child in children if not child.is_silent}
-    for descriptor in select.select([*watched, *talking], [], [], timeout)[0]:
-        if descriptor in talking:
-            child = talking[descriptor]
-            child.is_silent = not child.read()[1]
+    for descriptor in talking:
+        poller.register(descriptor, select.POLLIN)
+    for child in children:
+        if child.watch is not None:
+            poller.register(child.watch, select.POLLIN)
+        else:
+            timeout = min(timeout, _POLL_SECONDS)
+    for descriptor, _ in poller.poll(math.ceil(timeout * 1000)):
+        if (speaker := talking.get(descriptor)) is not None:
+            speaker.is_silent = not speaker.read()[1]

@@ -29,7 +29,9 @@ def arm_by_kernel(descriptor: int) -> None:
     flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
     fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_ASYNC)
     # The parent may have died before all this.
-    if select.select([descriptor], [], [], 0)[0]:
+    poller = select.poll()
+    poller.register(descriptor, select.POLLIN)
+    if poller.poll(0):
         _die()
 
 

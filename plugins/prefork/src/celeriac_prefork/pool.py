@@ -44,9 +44,8 @@ class PreforkPool(Pool):
         super().__init__(context)
         options = context.options
         self._allowance = Allowance(options.get("max_tasks_per_child"), options.get("max_memory_per_child"))
-        self._default_limits = Limits(
-            seconds(options.get("soft_time_limit"), NO_LIMITS.soft), seconds(options.get("time_limit"), NO_LIMITS.hard)
-        )
+        soft, hard = options.get("soft_time_limit"), options.get("time_limit")
+        self._default_limits = Limits(seconds(soft, NO_LIMITS.soft), seconds(hard, NO_LIMITS.hard))
         self._loop: EventLoop
         self._on_reports: Callable[[list[Report]], None]
         self._children: list[Child] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from celeriac_prefork.limits import NO_LIMITS, Limits, LimitWatch, limits_of
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from celeriac_prefork.child import Child
 
 logger = logging.getLogger(__name__)
+
+#: What a message says of its limits where it has none.
+_NONE_STATED: Final = (None, [None, None])
 
 
 class Timekeeper:
@@ -36,6 +39,8 @@ class Timekeeper:
 
     def note(self, number: int, headers: dict[str, Any]) -> None:
         """A job was submitted."""
+        if self._default == NO_LIMITS and headers.get("timelimit") in _NONE_STATED:
+            return  # as nearly all
         limits = limits_of(headers, self._default)
         if limits is not NO_LIMITS:
             self._limits[number] = limits
