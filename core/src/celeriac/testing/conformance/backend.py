@@ -166,7 +166,8 @@ class BackendSuite(Suite, ABC):
         with closing(self.store.watch()) as watcher:
             watcher.add([task_id])
             demand(watcher.wait(0) == [], "the watcher reports a result that is not there")
-            writer = threading.Thread(target=self.harness.store().store, args=([_success(task_id, 7)],))
+            # A moment later, so that the watcher is asleep by then and has to be woken.
+            writer = threading.Timer(0.1, self.harness.store().store, [[_success(task_id, 7)]])
             writer.start()
             try:
                 found = self._wait(watcher, {task_id})

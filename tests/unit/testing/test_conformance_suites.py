@@ -1,0 +1,452 @@
+"""The conformance kit is itself tested: a driver that breaks its contract fails the test that says so."""
+
+from __future__ import annotations
+
+import threading
+import time
+from queue import Empty
+
+import pytest
+from kombu.transport import memory, virtual
+
+from celeriac import Celery
+from celeriac.contracts import Backend, OutcomeKind, ResultWatcher, Serializer
+from celeriac.exceptions import ProtocolError, SerializationError
+from celeriac.protocol.json import dumps, loads
+from celeriac.testing.conformance import (
+    BackendHarness,
+    BackendSuite,
+    BrokerHarness,
+    BrokerSuite,
+    PoolHarness,
+    PoolSuite,
+    SerializerHarness,
+    SerializerSuite,
+    VerdictKind,
+    run,
+)
+from celeriac.testing.conformance import backend as backend_suite
+from celeriac.testing.conformance import loop as loop_of_the_kit
+from celeriac.worker.solo import SoloPool
+
+
+@pytest.fixture(autouse=True)
+def _impatience(monkeypatch):
+    """What never comes is not waited for as long as a slow broker may take."""
+    monkeypatch.setattr(loop_of_the_kit.TurningLoop.until, "__defaults__", (0.5,))
+    monkeypatch.setattr(backend_suite, "_PATIENCE", 0.5)
+
+
+def verdicts(suite, make_harness):
+    case = type("Case", (suite,), {"make_harness": lambda _: make_harness()})
+    return {verdict.test: verdict for verdict in run(case)}
+
+
+def failed(found):
+    return {test for test, verdict in found.items() if verdict.kind is VerdictKind.FAILED}
+
+
+# --- broker -----------------------------------------------------------------------------------------------------------
+
+
+class Channel(memory.Channel):
+    """Kombu's own, of which each mutant breaks one thing."""
+
+
+class LosesAcks(virtual.QoS):
+    def ack(self, delivery_tag):
+        """Take an ack for a nack."""
+        self.channel._restore(self._delivered[delivery_tag])
+        super().ack(delivery_tag)
+
+
+class ForgetsAcks(Channel):
+    QoS = LosesAcks
+
+
+class LosesMessages(Channel):
+    count = 0
+
+    def _put(self, queue, message, **kwargs):
+        type(self).count += 1
+        if type(self).count % 3:
+            super()._put(queue, message, **kwargs)
+
+
+class DeliversTwice(Channel):
+    def _put(self, queue, message, **kwargs):
+        super()._put(queue, message, **kwargs)
+        super()._put(queue, message, **kwargs)
+
+
+class Reorders(Channel):
+    def _get(self, queue, timeout=None):
+        waiting = self._queue_for(queue).queue
+        if not waiting:
+            raise Empty
+        return waiting.pop()
+
+
+class CutsBodies(Channel):
+    def _put(self, queue, message, **kwargs):
+        super()._put(queue, {**message, "body": message["body"][:1000]}, **kwargs)
+
+
+class DropsHeaders(Channel):
+    def _put(self, queue, message, **kwargs):
+        headers = {key: value for key, value in message["headers"].items() if key == "number"}
+        super()._put(queue, {**message, "headers": headers}, **kwargs)
+
+
+class DropsRejected(Channel):
+    def basic_reject(self, delivery_tag, requeue=False):
+        super().basic_reject(delivery_tag, requeue=False)
+
+
+BROKERS = {
+    Channel: set(),
+    ForgetsAcks: {"an acked message is gone", "a rejected message is gone"},
+    LosesMessages: {"a backlog drains without loss or double", "messages come in order"},
+    DeliversTwice: {"what is claimed is not claimed again", "a backlog drains without loss or double"},
+    Reorders: {"messages come in order"},
+    CutsBodies: {"a large message arrives"},
+    DropsHeaders: {"a message arrives whole"},
+    DropsRejected: {
+        "a requeued message comes back",
+        "a redelivered message comes back",
+        "many are settled at once",
+        "unsettled claims return when the lane closes",
+    },
+}
+
+
+@pytest.mark.parametrize("channel", BROKERS, ids=lambda channel: channel.__name__)
+def test_a_broken_broker_fails_by_name(channel):
+    class Transport(memory.Transport):
+        Channel = channel
+        global_state = virtual.BrokerState()
+
+    channel.queues = {}
+
+    def harness():
+        app = Celery("kit", broker="mutant://", set_as_current=False)
+        app.plugins.register_driver("broker", "mutant", Transport)
+        return BrokerHarness("mutant://", app)
+
+    found = verdicts(BrokerSuite, harness)
+    assert failed(found) >= BROKERS[channel]
+    if channel is Channel:
+        assert failed(found) == set()
+    assert found["deliveries are counted"].kind is VerdictKind.NOT_CLAIMED
+
+
+def test_a_broker_that_cannot_be_reached_fails_every_test_and_the_run_goes_on():
+    class Transport(virtual.Transport):
+        def establish_connection(self):
+            raise ConnectionRefusedError("nobody listens")
+
+    def harness():
+        app = Celery("kit", broker="mutant://", set_as_current=False, broker_connection_max_retries=0)
+        app.plugins.register_driver("broker", "mutant", Transport)
+        return BrokerHarness("mutant://", app)
+
+    found = verdicts(BrokerSuite, harness)
+    assert {verdict.kind for verdict in found.values()} == {VerdictKind.FAILED}
+    assert any("nobody listens" in verdict.detail for verdict in found.values())
+
+
+# --- result store -----------------------------------------------------------------------------------------------------
+
+
+class Watcher(ResultWatcher):
+    def __init__(self, store):
+        self.store = store
+        self.seen = {}
+
+    def add(self, task_ids):
+        self.seen.update(dict.fromkeys(task_ids))
+
+    def wait(self, timeout):
+        deadline = time.monotonic() + (60 if timeout is None else timeout)
+        with self.store.changed:
+            while not (found := self._changed()):
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return []
+                self.store.changed.wait(left)
+        self.seen.update({meta["task_id"]: meta for meta in found})
+        return found
+
+    def _changed(self):
+        return [meta for key in self.seen if (meta := self.store.metas.get(key)) not in (None, self.seen[key])]
+
+    def close(self):
+        self.seen = {}
+
+
+class Store(Backend):
+    """Keeps results in a map that all stores of a test share; each mutant breaks one thing."""
+
+    metas: dict
+    changed: threading.Condition
+
+    def store(self, results):
+        with self.changed:
+            for result in results:
+                self.put(result)
+            self.changed.notify_all()
+
+    def put(self, result):
+        if self.metas.get(result.task_id, {}).get("status") != "SUCCESS":
+            self.metas[result.task_id] = result.meta
+
+    def fetch(self, task_ids):
+        return {task_id: self.metas[task_id] for task_id in task_ids if task_id in self.metas}
+
+    def delete(self, task_ids):
+        for task_id in task_ids:
+            self.metas.pop(task_id, None)
+
+    def watch(self):
+        return Watcher(self)
+
+
+class Overwrites(Store):
+    def put(self, result):
+        self.metas[result.task_id] = result.meta
+
+
+class KeepsTheFirst(Store):
+    def put(self, result):
+        self.metas.setdefault(result.task_id, result.meta)
+
+
+class ForgetsTheRest(Store):
+    def store(self, results):
+        super().store(results[:100])
+
+
+class InventsResults(Store):
+    def fetch(self, task_ids):
+        return {task_id: self.metas.get(task_id, {"status": "PENDING"}) for task_id in task_ids}
+
+
+class DeletesNothing(Store):
+    def delete(self, task_ids):
+        """Nothing."""
+
+
+class KeepsToItself(Store):
+    def __init__(self, app, url):
+        super().__init__(app, url)
+        self.metas = {}
+
+
+class Sleeper(Watcher):
+    def wait(self, timeout):
+        found = self._changed()
+        if not found:
+            time.sleep(timeout)
+        return found
+
+
+class WakesNobody(Store):
+    def watch(self):
+        return Sleeper(self)
+
+
+class Deaf(Watcher):
+    def add(self, task_ids):
+        self.seen.update({task_id: self.store.metas.get(task_id) for task_id in task_ids})
+
+
+class IgnoresThePast(Store):
+    def watch(self):
+        return Deaf(self)
+
+
+class Gossip(Watcher):
+    def _changed(self):
+        return list(self.store.metas.values())
+
+
+class SaysTooMuch(Store):
+    def watch(self):
+        return Gossip(self)
+
+
+class ShowsPasswords(Store):
+    def as_uri(self, include_password=False):
+        return self.url
+
+
+STORES = {
+    Store: set(),
+    Overwrites: {"a success is never replaced"},
+    KeepsTheFirst: {"a later state replaces an earlier one", "the last of one batch holds"},
+    ForgetsTheRest: {"many are stored at once"},
+    InventsResults: {"what is not there is left out"},
+    DeletesNothing: {"what is deleted is gone"},
+    KeepsToItself: {"another connection finds it"},
+    WakesNobody: {"a watcher reports what is stored later"},
+    IgnoresThePast: {"a watcher reports what is there already"},
+    SaysTooMuch: {"a watcher says nothing of others"},
+    ShowsPasswords: {"its url hides the password"},
+}
+
+
+@pytest.mark.parametrize("store", STORES, ids=lambda store: store.__name__)
+def test_a_broken_result_store_fails_by_name(store):
+    def harness():
+        shared = type("Shared", (store,), {"metas": {}, "changed": threading.Condition()})
+        app = Celery("kit", set_as_current=False)
+        app.plugins.register_driver("backend", "mutant", shared)
+        return BackendHarness("mutant://", app)
+
+    found = failed(verdicts(BackendSuite, harness))
+    assert found >= STORES[store]
+    if store is Store:
+        assert found == set()
+
+
+# --- serializer -------------------------------------------------------------------------------------------------------
+
+
+class Json(Serializer):
+    name = "mutant"
+    content_type = "application/json"
+    content_encoding = "utf-8"
+
+    def dumps(self, value):
+        return dumps(value)
+
+    def loads(self, data):
+        return loads(data)
+
+
+class Nameless(Json):
+    name = ""
+
+
+class WritesText(Json):
+    def dumps(self, value):
+        return super().dumps(value).decode()
+
+
+class TrustsNobodyToFail(Json):
+    def loads(self, data):
+        import json
+
+        return json.loads(data)
+
+
+class WritesAnything(Json):
+    def dumps(self, value):
+        try:
+            return super().dumps(value)
+        except SerializationError:
+            return b"null"
+
+
+class LosesNulls(Json):
+    def loads(self, data):
+        found = super().loads(data)
+        return {} if found is None else found
+
+
+class Guesses(Json):
+    whole = b""
+
+    def dumps(self, value):
+        type(self).whole = super().dumps(value)
+        return self.whole
+
+    def loads(self, data):
+        try:
+            return super().loads(data)
+        except ProtocolError:
+            if self.whole.startswith(data) and len(data) > len(self.whole) // 2:
+                return super().loads(self.whole)
+            raise
+
+
+SERIALIZERS = {
+    Json: set(),
+    Nameless: {"says what it writes"},
+    WritesText: {"writes bytes"},
+    TrustsNobodyToFail: {"hostile data is refused"},
+    WritesAnything: {"what cannot be written is refused"},
+    LosesNulls: {"plain values come back unchanged"},
+    Guesses: {"cut data is not taken for whole"},
+}
+
+
+@pytest.mark.parametrize("serializer", SERIALIZERS, ids=lambda serializer: serializer.__name__)
+def test_a_broken_serializer_fails_by_name(serializer):
+    found = failed(verdicts(SerializerSuite, lambda: SerializerHarness(serializer)))
+    assert found >= SERIALIZERS[serializer]
+    if serializer is Json:
+        assert found == set()
+
+
+# --- pool -------------------------------------------------------------------------------------------------------------
+
+
+class Pool(SoloPool):
+    """The kernel's own, of which each mutant breaks one thing."""
+
+    def start(self, loop, on_reports):
+        super().start(loop, lambda reports: on_reports(self.told(reports)))
+
+    def told(self, reports):
+        return reports
+
+
+class ForgetsReports(Pool):
+    def told(self, reports):
+        return [report for report in reports if report.number % 7]
+
+
+class ReportsTwice(Pool):
+    def told(self, reports):
+        return [*reports, *reports]
+
+
+class LooksAway(Pool):
+    def told(self, reports):
+        return [report._replace(kind=OutcomeKind.SUCCESS) for report in reports]
+
+
+class MiscountsRunning(Pool):
+    def running(self):
+        return super().running() + 1
+
+
+class HasNoRoom(Pool):
+    def room(self):
+        return 0
+
+
+class RunsWhatItGaveBack(Pool):
+    def take_back(self):
+        return [job.number for job in self._waiting]
+
+
+POOLS = {
+    Pool: set(),
+    ForgetsReports: {"each of many jobs is reported once"},
+    ReportsTwice: {"a job runs and is reported"},
+    LooksAway: {"what a job reports arrives"},
+    MiscountsRunning: {"running counts what is not reported"},
+    HasNoRoom: {"there is room for as many as run at once"},
+    RunsWhatItGaveBack: {"what is taken back is not run"},
+}
+
+
+@pytest.mark.parametrize("pool", POOLS, ids=lambda pool: pool.__name__)
+def test_a_broken_pool_fails_by_name(pool, monkeypatch):
+    monkeypatch.setattr("celeriac.testing.conformance.pool._NAP", 0.005)
+    found = failed(verdicts(PoolSuite, lambda: PoolHarness(pool)))
+    assert found >= POOLS[pool]
+    if pool is Pool:
+        assert found == set()
