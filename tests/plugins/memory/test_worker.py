@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 
@@ -145,3 +146,51 @@ def test_two_thousand_tasks_pass_without_loss_or_double(app, start_worker):
         note.delay(number)
     assert last.delay().get(timeout=30) == 2000
     assert ran == list(range(2000))
+
+
+FORKING = """
+from celeriac.app.base import Celery
+from celeriac.plugin import hookimpl
+
+app = Celery("proj", broker="memory://", backend="memory://", set_as_current=False)
+
+@app.task
+def add(x, y):
+    return x + y
+
+@app.task(ignore_result=True)
+def call_another():
+    add.delay(1, 1)
+
+def client(worker):
+    add.delay(1, 1)
+    call_another.delay()
+
+outcomes = []
+
+class Listener:
+    @hookimpl
+    def celeriac_outcome_listeners(self):
+        return [self.listen]
+
+    def listen(self, outcome):
+        print(outcome.kind, outcome.exception, flush=True)
+        outcomes.append(outcome)
+        if len(outcomes) == 2:
+            worker.stop()
+
+app.plugins.register(Listener())
+worker = app.Worker(pool="prefork", concurrency=1, ready_callback=client)
+worker.start()
+"""
+
+
+def test_with_prefork_nothing_is_lost_in_silence(spawn):
+    # Given a worker that forked before anything was in memory, so that its children could begin memory of their own
+    program = spawn(sys.executable, "-c", FORKING)
+    assert program.wait(30) == 0, program.output()
+    # Then both the result and the message of a child are refused, by name and with the remedy
+    output = program.output()
+    assert "store-failed MemoryNotShared('the in-memory result store memory://localhost/ belongs" in output
+    assert "failure MemoryNotShared('the in-memory broker memory://localhost/ belongs" in output
+    assert "--pool threads" in output

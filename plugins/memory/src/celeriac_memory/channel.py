@@ -189,10 +189,15 @@ class Channel(virtual.Channel):
 
     def basic_ack(self, delivery_tag: str, multiple: bool = False) -> None:
         super().basic_ack(delivery_tag, multiple)
-        self.connection.ring()  # the prefetch limit may have kept a message waiting
+        self._made_room()
 
     def basic_reject(self, delivery_tag: str, requeue: bool = False) -> None:
         if not requeue:
             self.dead_letter(self.qos.get(delivery_tag).entry)
         super().basic_reject(delivery_tag, requeue)
-        self.connection.ring()
+        self._made_room()
+
+    def _made_room(self) -> None:
+        """The prefetch limit may have kept a message waiting."""
+        if self.connection is not None:
+            self.connection.ring()

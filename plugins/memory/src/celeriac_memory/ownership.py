@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 import os
+from typing import Final
 from urllib.parse import urlsplit
 
 from celeriac.exceptions import BackendError, ImproperlyConfigured
+
+#: What there is in memory, by name, and the process that it belongs to.
+_owners: Final[dict[str, int]] = {}
 
 
 class MemoryNotShared(ImproperlyConfigured, BackendError):
     """Memory of another process was to be used; both a wrong set-up and, where it hits a result, one not stored."""
 
 
+def claim(what: str) -> int:
+    """The process that `what` belongs to: this one, if it is the first that speaks of it."""
+    return _owners.setdefault(what, os.getpid())
+
+
+def broker_at(address: str) -> str:
+    """What the broker of that address is called."""
+    return f"the in-memory broker memory://{address}"
+
+
+def results_at(address: str) -> str:
+    """What the result store of that address is called."""
+    return f"the in-memory result store memory://{address}"
+
+
 class Owned:
-    """State that belongs to the process that made it."""
+    """State that belongs to one process: the one that configured an app to use it, or else the one that made it."""
 
     def __init__(self, what: str) -> None:
         self._what = what
-        self._owner = os.getpid()
+        self._owner = claim(what)
 
     @property
     def is_here(self) -> bool:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Final
 
-from celeriac.states import SUCCESS
-from celeriac_memory.ownership import Owned
+from celeriac_memory import ownership
+
+#: The state, as the wire has it, that no later one replaces.
+SUCCESS: Final = "SUCCESS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +26,11 @@ class Record:
     expires: float | None
 
 
-class ResultStore(Owned):
+class ResultStore(ownership.Owned):
     """Records by task id, and who waits for which.  Thread-safe."""
 
     def __init__(self, address: str) -> None:
-        super().__init__(f"the in-memory result store memory://{address}")
+        super().__init__(ownership.results_at(address))
         self._lock = threading.RLock()
         self._records: dict[str, Record] = {}
         self._expiries: list[tuple[float, str]] = []

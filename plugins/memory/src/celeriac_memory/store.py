@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from kombu.transport.virtual import BrokerState
 
-from celeriac_memory.ownership import Owned
+from celeriac_memory.ownership import Owned, broker_at
 from celeriac_memory.queues import Entry, MessageQueue, Rank, priority_of
 
 #: Called, from whichever thread, after something became claimable in one of the queues it was registered for.
@@ -24,7 +24,7 @@ class MessageStore(Owned):
     """
 
     def __init__(self, address: str) -> None:
-        super().__init__(f"the in-memory broker memory://{address}")
+        super().__init__(broker_at(address))
         self.lock = threading.RLock()
         #: Exchanges and bindings, in Kombu's own form.
         self.topology = BrokerState()
@@ -76,6 +76,8 @@ class MessageStore(Owned):
     def put(self, entries: Collection[Entry]) -> None:
         """Add all entries at once, new or given back.  A queue that is not there is made: a message is never lost."""
         self.check_owner()
+        if not entries:
+            return
         with self.lock:
             now = time.time()
             for entry in entries:

@@ -1,0 +1,15 @@
+"""The broker and the store do what every one must do."""
+
+from __future__ import annotations
+
+from celeriac.testing.conformance import BackendHarness, BackendSuite, BrokerHarness, BrokerSuite
+
+
+class TestMemoryBroker(BrokerSuite):
+    def make_harness(self):
+        return BrokerHarness("memory://conformance")
+
+
+class TestMemoryBackend(BackendSuite):
+    def make_harness(self):
+        return BackendHarness("memory://conformance")
