@@ -1,0 +1,34 @@
+"""The app under load: its tasks write down, in a file that only grows, when they begin and when they end."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from celeriac import Celery
+
+app = Celery("faults")
+
+
+def note(word: str, task_id: str) -> None:
+    # One write to a file opened for appending: lines of many processes never mix, and outlive them.
+    journal = os.open(os.environ["FAULTS_JOURNAL"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(journal, f"{word} {task_id}\n".encode())
+    os.close(journal)
+
+
+def work(task_id: str, seconds: float) -> str:
+    note("begin", task_id)
+    time.sleep(seconds)
+    note("end", task_id)
+    return task_id
+
+
+@app.task(bind=True, acks_late=True, reject_on_worker_lost=True)
+def late(self, seconds):
+    return work(self.request.id, seconds)
+
+
+@app.task(bind=True)
+def early(self, seconds):
+    return work(self.request.id, seconds)
