@@ -34,7 +34,7 @@ def test_a_soft_limit_is_an_exception_in_the_task_and_its_child_lives_on(driver)
     assert driver.reports[other].detail == str(pool.pids()[0])
 
 
-def test_a_hard_limit_kills_the_task_and_no_other(driver):
+def test_a_hard_limit_kills_the_task_and_no_other(driver, caplog):
     pool = driver.start(sleep_or_not, concurrency=1)
     driver.until_ready()
     (pid,) = pool.pids()
@@ -49,6 +49,9 @@ def test_a_hard_limit_kills_the_task_and_no_other(driver):
     assert {driver.reports[number].kind for number in behind} == {OutcomeKind.SUCCESS}
     assert pid not in pool.pids()
     assert len(pool.pids()) == 1
+    assert [record.message for record in caplog.records] == [
+        f"Hard time limit of 0.2 s reached by job {limited}; its process is killed."
+    ]
 
 
 def test_a_task_that_will_not_hear_of_its_soft_limit_meets_the_hard_one(driver):
