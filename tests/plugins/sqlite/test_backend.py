@@ -166,7 +166,7 @@ def test_a_wait_ends_in_time(watcher):
     watcher.add(["a"])
     started = time.monotonic()
     assert watcher.wait(0.15) == []
-    assert 0.15 <= time.monotonic() - started < 0.4
+    assert 0.15 <= time.monotonic() - started < 1
 
 
 def test_each_change_is_reported(backend, watcher):

@@ -170,7 +170,7 @@ def test_a_message_with_an_eta_stays_in_the_file_until_it_is_due(producer, consu
     found = loop.turn_until(lambda: lane.claim(1))
 
     assert bodies(found) == ["later"]
-    assert 0 <= time.time() - due < 0.2
+    assert 0 <= time.time() - due < 0.4
     assert tables().delayed == 0
 
 
@@ -183,7 +183,7 @@ def test_the_loop_is_told_when_a_message_becomes_due(producer, consume, message,
 
     loop.turn_until(lambda: loop.calls > 2)
 
-    assert 0 <= time.time() - due < 0.2
+    assert 0 <= time.time() - due < 0.4
 
 
 def test_an_eta_in_the_past_is_now(producer, consume, message, bodies):
@@ -266,7 +266,7 @@ def test_a_lost_datagram_costs_half_a_second(producer, consume, message, loop, p
     before, sent = loop.calls, time.monotonic()
     producer.publish([message()])
     loop.turn_until(lambda: loop.calls > before)
-    assert time.monotonic() - sent < 1.5
+    assert time.monotonic() - sent < 3
 
 
 def test_a_closed_lane_says_nothing_more(producer, consume, message, loop):

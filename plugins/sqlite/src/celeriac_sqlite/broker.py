@@ -98,15 +98,17 @@ class SqliteTransport(virtual.Transport):
         return super().establish_connection()
 
     def close_connection(self, connection: Any) -> None:
-        super().close_connection(connection)
-        if self._loop is not None:
-            self.unregister_from_event_loop(connection, self._loop)
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
-        self.publisher.close()
-        self.bell.close()
-        self.database.close()
+        try:
+            super().close_connection(connection)
+        finally:
+            if self._loop is not None:
+                self.unregister_from_event_loop(connection, self._loop)
+            if self._listener is not None:
+                self._listener.close()
+                self._listener = None
+            self.publisher.close()
+            self.bell.close()
+            self.database.close()
 
     def driver_version(self) -> str:
         return sqlite3.sqlite_version
