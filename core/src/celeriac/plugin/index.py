@@ -118,15 +118,23 @@ def _read(distribution: Distribution) -> Provider | None:
         return None
     lines = [entry for entry in _entries(text) if entry[0].startswith(_GROUP_PREFIX)]
     # What an interrupted uninstall leaves behind has entry points and no metadata.
-    if not lines or not (distribution.read_text("METADATA") or distribution.read_text("PKG-INFO")):
+    metadata = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO")
+    if not lines or not metadata:
         return None
-    name, version = distribution.metadata["Name"], distribution.metadata["Version"]
+    # Without the parser for mail that the standard way would import: it costs more than all the rest.
+    name, version = _header(metadata, "Name"), _header(metadata, "Version")
     return Provider(
         name=name,
         version=version,
         location=str(distribution.locate_file("")),
         offers=tuple(Offer(group, key, value, name, version) for group, key, value in sorted(lines)),
     )
+
+
+def _header(metadata: str, name: str) -> str:
+    """The value of a header of core metadata; empty where it is missing."""
+    found = re.search(rf"^{name}:[ \t]*(.*?)\s*$", metadata.partition("\n\n")[0], re.MULTILINE)
+    return "" if found is None else found.group(1)
 
 
 def _entries(text: str) -> Iterator[tuple[str, str, str]]:

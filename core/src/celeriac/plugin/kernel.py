@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -44,7 +43,9 @@ class KernelPlugin:
     @hookimpl(tryfirst=True)
     def celeriac_report(self) -> Mapping[str, str]:
         """Name the versions of the kernel and of what it runs on."""
-        import kombu  # its version only; whoever asks for a report does not mind the time
+        import platform  # whoever asks for a report does not mind the time
+
+        import kombu
 
         return {
             "celeriac": self._version,
