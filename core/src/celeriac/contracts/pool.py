@@ -58,7 +58,8 @@ class Executor(Protocol):
 
         ``stored`` is None in all that come back, and a job whose result could not be stored is reported as
         STORE_FAILED.  Blocks while the store is out of reach, up to the retry policy.  May be called from another
-        thread than `run`, by one thread at a time.  Must be called before the pool reports a job.
+        thread than `run`, by one thread at a time, and with reports of any executor of the same context.  Must be
+        called before the pool reports a job.
         """
 
     def close(self) -> None:

@@ -8,13 +8,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from celeriac.contracts.limits import NO_LIMITS, Limits, seconds
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Job, Pool, PoolContext, Report
 from celeriac_prefork import process
 from celeriac_prefork.child import Child
 from celeriac_prefork.ending import end_at_once, reports_of_lost, see_out
 from celeriac_prefork.frames import LEAVING, READY, Frame, report_of
-from celeriac_prefork.limits import NO_LIMITS, Limits, seconds
 from celeriac_prefork.parcel import Parcel, pack
 from celeriac_prefork.restarts import FIRST_DELAY, RestartDelay
 from celeriac_prefork.runner import Allowance, peak_memory

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from celeriac_prefork.limits import NO_LIMITS, Limits, LimitWatch, limits_of
+from celeriac.contracts.limits import NO_LIMITS, Limits, limits_of
+from celeriac_prefork.limits import LimitWatch
 
 if TYPE_CHECKING:
     from celeriac.contracts.loop import EventLoop

@@ -9,10 +9,10 @@ from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from celeriac.contracts.limits import NO_LIMITS, Limits, seconds
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Job, Pool, PoolContext, Report
 from celeriac.exceptions import TimeLimitExceeded
-from celeriac_threads.limits import NO_LIMITS, Limits, seconds
 from celeriac_threads.mailbox import Mailbox
 from celeriac_threads.outbox import Outbox
 from celeriac_threads.worker import Begun, Failed, Ready, Surroundings, Worker

@@ -10,11 +10,11 @@ from queue import SimpleQueue
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from celeriac.contracts.limits import NO_LIMITS, Limits, limits_of
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Executor, Job, Report
 from celeriac.exceptions import SoftTimeLimitExceeded, WorkerLostError
 from celeriac_threads.interruption import interrupt
-from celeriac_threads.limits import NO_LIMITS, Limits, limits_of
 
 if TYPE_CHECKING:
     from celeriac_threads.outbox import Outbox

@@ -23,6 +23,7 @@ SETTINGS: Final = (
         int,
         100,
         "How often to try to reach the broker before giving up; 0 or None: for ever.",
+        optional=True,
     ),
     Setting("broker_connection_retry", bool, True, "Reconnect when the connection is lost."),
     Setting("broker_connection_retry_on_startup", bool, None, "Also try again when the first connection fails."),
@@ -30,7 +31,9 @@ SETTINGS: Final = (
     Setting(
         "broker_failover_strategy", "any", None, 'How the next URL is chosen: "round-robin", "shuffle" or an iterator.'
     ),
-    Setting("broker_heartbeat", "seconds", 120.0, "Seconds between heartbeats, where the transport has them."),
+    Setting(
+        "broker_heartbeat", "seconds", 120.0, "Seconds between heartbeats, where the transport has them.", optional=True
+    ),
     Setting("broker_heartbeat_checkrate", float, 3.0, "How often per heartbeat the other side is checked."),
     Setting("broker_host", str, None, "The broker's host, where there is no URL."),
     Setting("broker_login_method", str, None, "The mechanism of authentication, where the transport has several."),
@@ -42,7 +45,7 @@ SETTINGS: Final = (
     ),
     Setting("broker_password", str, None, "The password, where there is no URL.", secret=True),
     Setting("broker_pool_acquire_timeout", "seconds", None, "Seconds to wait for a free connection of the pool."),
-    Setting("broker_pool_limit", int, 10, "How many idle connections a process keeps; 0 or None: none."),
+    Setting("broker_pool_limit", int, 10, "How many idle connections a process keeps; 0 or None: none.", optional=True),
     Setting("broker_port", int, None, "The broker's port, where there is no URL."),
     Setting("broker_use_ssl", "any", False, "Encrypt the connection: True or a map of options."),
     Setting("broker_user", str, None, "The user, where there is no URL."),

@@ -37,7 +37,9 @@ SETTINGS: Final = (
         "Seconds between two looks at a chord, on stores that cannot count.",
     ),
     Setting("result_compression", str, None, "Compress stored results."),
-    Setting("result_expires", "seconds", timedelta(days=1), "Seconds that a result is kept; None: for ever."),
+    Setting(
+        "result_expires", "seconds", timedelta(days=1), "Seconds that a result is kept; None: for ever.", optional=True
+    ),
     Setting("result_extended", bool, False, "Store name, arguments, worker, retries and queue with the result."),
     Setting("result_failure_expires", "seconds", None, "Seconds that a failure is kept; None: result_expires."),
     Setting("result_persistent", bool, None, "Result messages survive a restart of the broker."),

@@ -1,4 +1,4 @@
-"""Time limits of jobs."""
+"""Time limits of jobs: those of the message beat those of the pool."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ class Limits(NamedTuple):
 
     soft: float = math.inf
     hard: float = math.inf
+
+    @property
+    def first(self) -> float:
+        """Seconds until the first of the two can be reached."""
+        return min(self)
 
 
 NO_LIMITS = Limits()
