@@ -8,9 +8,8 @@ import re
 
 import pytest
 
-from celeriac.plugin import specs
 from celeriac.plugin.reference import render, section_of, signature_of
-from celeriac.plugin.registration import HOOKS
+from celeriac.plugin.specs import HOOKS
 
 #: What each hook says of itself, in this order; the resolution hooks say which result counts.
 SAID = ["Called", "For", "Parameters", "Returns", "Default", "Since"]
@@ -44,7 +43,7 @@ def test_each_hook_says_when_who_what_and_since(hook):
 
 @pytest.mark.parametrize("hook", HOOKS)
 def test_each_hook_says_what_becomes_of_several_results(hook):
-    options = getattr(specs, hook).celeriac_spec
+    options = HOOKS[hook].celeriac_spec
     text = section_of(hook)
     if options["historic"]:
         assert "- Returns: nothing." in text
@@ -57,7 +56,7 @@ def test_each_hook_says_what_becomes_of_several_results(hook):
 
 @pytest.mark.parametrize("hook", HOOKS)
 def test_each_parameter_is_spoken_of(hook):
-    parameters = list(inspect.signature(getattr(specs, hook)).parameters)
+    parameters = list(inspect.signature(HOOKS[hook]).parameters)
     said = re.search(r"- Parameters: (.*?)\n- Returns", section_of(hook), re.DOTALL).group(1)
     for parameter in parameters:
         assert f"`{parameter}`" in said
@@ -71,5 +70,5 @@ def test_each_example_implements_its_hook(hook):
     (function,) = [node for node in ast.parse(example).body if isinstance(node, ast.FunctionDef)]
     assert function.name == hook
     assert [ast.unparse(decorator) for decorator in function.decorator_list] == ["hookimpl"]
-    known = set(inspect.signature(getattr(specs, hook)).parameters)
+    known = set(inspect.signature(HOOKS[hook]).parameters)
     assert {argument.arg for argument in function.args.args} <= known

@@ -10,7 +10,7 @@ import click
 from celeriac.plugin import drivers
 from celeriac.plugin.index import KERNEL, normalize
 from celeriac.plugin.manager import PluginManager
-from celeriac.plugin.registration import HOOKS
+from celeriac.plugin.specs import HOOKS
 from celeriac.plugin.spelling import did_you_mean
 from celeriac.plugin.state import State
 

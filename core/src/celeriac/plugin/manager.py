@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from celeriac.exceptions import PluginConflict, PluginLoadError
-from celeriac.plugin import specs, targets
+from celeriac.plugin import targets
 from celeriac.plugin.calls import Hooks, blaming
 from celeriac.plugin.discovery import Discovery
 from celeriac.plugin.index import KERNEL, PLUGINS_GROUP, Index, shared_index
@@ -20,6 +20,7 @@ from celeriac.plugin.registration import Plugin, check_hooks
 from celeriac.plugin.resolution import HOOK_ARGUMENTS, Resolver
 from celeriac.plugin.selection import Selection
 from celeriac.plugin.settings import Schema
+from celeriac.plugin.specs import PHASES
 from celeriac.plugin.spelling import did_you_mean
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class PluginManager:
         self._loading = False
         self._plugins: dict[str, Plugin] = {}
         self._pluggy = pluggy.PluginManager(PROJECT)
-        self._pluggy.add_hookspecs(specs)
+        for phase in PHASES:
+            self._pluggy.add_hookspecs(phase)
         self._hooks = Hooks(self._pluggy, self._plugins)
 
     # --- loading ------------------------------------------------------------------------------------------------------

@@ -8,15 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from celeriac.exceptions import PluginError
-from celeriac.plugin import specs
 from celeriac.plugin.markers import PROJECT
+from celeriac.plugin.specs import HOOKS
 from celeriac.plugin.spelling import did_you_mean
 
-_PREFIX: Final = PROJECT + "_"
 _MARK: Final = PROJECT + "_impl"
-
-#: The names of all hooks, in the order of the reference page.
-HOOKS: Final = tuple(name for name in vars(specs) if name.startswith(_PREFIX))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +78,7 @@ def check_hooks(plugin: Plugin) -> None:
 
 
 def _check_arguments(plugin: Plugin, hook: str, implementation: Any) -> None:
-    given = inspect.signature(getattr(specs, hook)).parameters
+    given = inspect.signature(HOOKS[hook]).parameters
     for name in inspect.signature(implementation).parameters:
         if name not in given:
             has = f"its arguments are {', '.join(given)}" if given else "it has no arguments"

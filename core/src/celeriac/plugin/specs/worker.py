@@ -1,0 +1,76 @@
+"""The worker and its command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from celeriac.plugin.markers import hookspec
+
+if TYPE_CHECKING:
+    import click
+
+
+@hookspec
+def celeriac_worker_steps(app: Any) -> Iterable[type[Any]]:
+    """Adds bootsteps to the worker's blueprint: what starts and stops with the worker.
+
+    - Called: once per worker, in its main process and thread, when the blueprint is built, before anything starts.
+    - For: plugins that run something beside the tasks: a server, a cleaner.
+    - Parameters: `app` is the app, finalized.
+    - Returns: classes of `celeriac.bootsteps`; `requires` orders them among the kernel's own.
+    - Default: no steps.
+    - Results: all are added.
+    - Since: 0.1.
+
+    ```python
+    @hookimpl
+    def celeriac_worker_steps(app):
+        return [MetricsServer] if app.conf.prometheus_address else []
+    ```
+    """
+    raise NotImplementedError  # pragma: no cover
+
+
+@hookspec
+def celeriac_consumer_steps(app: Any) -> Iterable[type[Any]]:
+    """Adds bootsteps to the consumer's blueprint: what starts and stops with the connection to the broker.
+
+    - Called: once per worker, in its main process and thread; the steps start anew after each reconnection.
+    - For: plugins that need the open connection or its queues.
+    - Parameters: `app` is the app, finalized.
+    - Returns: classes of `celeriac.bootsteps`.
+    - Default: no steps.
+    - Results: all are added.
+    - Since: 0.1.
+
+    ```python
+    @hookimpl
+    def celeriac_consumer_steps(app):
+        return [QueueDepth]
+    ```
+    """
+    raise NotImplementedError  # pragma: no cover
+
+
+@hookspec
+def celeriac_cli_options(command: str) -> Iterable[click.Parameter]:
+    """Adds options to a command of the command line.
+
+    - Called: when the command is about to parse its arguments or show its help, before the app is configured.
+    - For: plugins that can be set from the command line. Two plugins that add one option are an error naming both.
+    - Parameters: `command` is the command's name: `worker`, `inspect`...
+    - Returns: click parameters. The value goes to the setting of the parameter's name where one exists, and is
+      passed to the worker's steps as a keyword argument.
+    - Default: no options.
+    - Results: all are added.
+    - Since: 0.1.
+
+    ```python
+    @hookimpl
+    def celeriac_cli_options(command):
+        if command == "worker":
+            yield click.Option(["--prometheus-address"], help="Serve metrics there.")
+    ```
+    """
+    raise NotImplementedError  # pragma: no cover
