@@ -57,6 +57,10 @@ class group(Signature):  # noqa: N801  # the name that Celery gave it
         made["options"] = {**self["options"], **options}
         return made
 
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Send all members, with these arguments before their own."""
+        return self.apply_async(args, **options)
+
     def apply_async(  # type: ignore[override]  # a group has results of its own
         self,
         args: Sequence[Any] | None = None,

@@ -15,6 +15,7 @@ from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Job, Report
 from celeriac.exceptions import BackendError, ProtocolError, SecurityError, SerializationError
 from celeriac.protocol.body import TaskBody, decode_body
+from celeriac.protocol.headers import HEADER_KEYS
 from celeriac.protocol.reprs import safe_repr
 
 if TYPE_CHECKING:
@@ -92,7 +93,9 @@ class TaskExecutor:
         request = Context()
         fields = request.__dict__
         fields.update(headers)
-        fields["headers"] = headers
+        # Only what the protocol does not name: a retry repeats these, and must not repeat an old count of retries.
+        extra = headers.keys() - HEADER_KEYS
+        fields["headers"] = {key: headers[key] for key in extra} if extra else {}
         fields["args"] = body.args
         fields["kwargs"] = body.kwargs
         fields["callbacks"] = body.callbacks
