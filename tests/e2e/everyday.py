@@ -1,0 +1,63 @@
+"""An app as people write them: what the worker of the everyday tests imports, and the tests too."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+
+from celeriac import Celery
+
+app = Celery("everyday")
+
+
+class OutOfStock(Exception):
+    """An error of the project's own."""
+
+
+@app.task
+def add(x, y):
+    return x + y
+
+
+@app.task
+def order(item):
+    raise OutOfStock(f"no {item} left", item)
+
+
+@app.task
+def where():
+    return os.getpid(), threading.current_thread().name
+
+
+@app.task
+def clock():
+    return time.time()
+
+
+@app.task
+def remember(value, path):
+    """A callback, or an errback: what it is called with can be read in the file."""
+    Path(path).write_text(str(value))
+
+
+@app.task(bind=True, max_retries=5)
+def third_time_lucky(self, header=None):
+    if self.request.retries < 2:
+        raise self.retry(countdown=0.05, exc=OutOfStock("try again"))
+    return self.request.retries, self.request.headers.get(header)
+
+
+@app.task(autoretry_for=(OutOfStock,), max_retries=1, default_retry_delay=0.05)
+def never_lucky():
+    raise OutOfStock("never")
+
+
+@app.task
+def wait_for(path, begun):
+    """Run until the file `path` is there; `begun` tells that this task runs."""
+    Path(begun).touch()
+    while not os.path.exists(path):
+        time.sleep(0.01)
+    return "seen"
