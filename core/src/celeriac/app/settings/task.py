@@ -21,6 +21,12 @@ SETTINGS: Final = (
         None,
         "Late acks also for tasks that timed out; None: task_acks_on_failure_or_timeout.",
     ),
+    Setting(
+        "task_allow_error_cb_on_chord_header",
+        bool,
+        False,
+        "An errback of a chord is also that of each task of its header.",
+    ),
     Setting("task_always_eager", bool, False, "Run tasks where they are called, without a broker."),
     Setting("task_annotations", "any", None, "Attributes to set on tasks, by name."),
     Setting("task_compression", str, None, "Compress messages."),
