@@ -103,8 +103,9 @@ def test_a_result_that_was_replaced_lives_as_long_as_the_later_one_says(backend,
     assert set(backend.fetch(["a"])) == {"a"}
 
 
-def test_without_an_expiry_a_result_stays(url, wait_until):
-    app = Celery("long", backend=url, set_as_current=False, result_expires=0)
+@pytest.mark.parametrize("never", [None, 0])
+def test_without_an_expiry_a_result_stays(url, wait_until, never):
+    app = Celery("long", backend=url, set_as_current=False, result_expires=never)
     app.backend.store([result("a"), result("witness", expires=0.01)])
     wait_until(lambda: not app.backend.fetch(["witness"]))
     assert set(app.backend.fetch(["a"])) == {"a"}
