@@ -99,12 +99,15 @@ class Spawned:
             pytest.fail(f"{self.argv!r} still runs after {timeout:g} s; it printed:\n{self.output()}")
 
     def wait_for_output(self, text: str, timeout: float = 20.0) -> str:
-        """Wait until it printed `text` and return its output; the test fails at once if it ends without."""
+        """Wait until it or a child printed `text` and return the output.
+
+        The test fails at once when all of them have ended without.
+        """
 
         def printed_or_ended() -> bool:
-            return text in self.output() or self.poll() is not None
+            return text in self.output() or (self.poll() is not None and not self.session_pids())
 
-        _wait_until(printed_or_ended, timeout, f"{self.argv!r} prints {text!r}; it printed:\n{self.output()}")
+        _wait_until(printed_or_ended, timeout, f"{self.argv!r} prints {text!r}")
         output = self.output()
         if text not in output:
             pytest.fail(f"{self.argv!r} ended with {self.poll()} and never printed {text!r}; it printed:\n{output}")

@@ -112,6 +112,11 @@ def test_waiting_for_output_ends_when_the_process_does(spawn):
         spawned.wait_for_output("whole")
 
 
+def test_waiting_for_output_goes_on_while_a_child_may_print(spawn):
+    program = "import os, sys, time\nif os.fork() == 0:\n    time.sleep(0.2)\n    print('late')"
+    assert "late" in spawn(sys.executable, "-c", program).wait_for_output("late")
+
+
 def test_a_signal_reaches_the_process_and_its_exit_code_tells(spawn):
     spawned = spawn(sys.executable, "-c", "import time; print('up'); time.sleep(600)")
     spawned.wait_for_output("up")
