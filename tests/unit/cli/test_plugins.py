@@ -115,8 +115,9 @@ def test_the_quick_list_imports_no_driver(site, run):
     assert block(run("list", "--quick"), "broken")[0] == ["broken", "2.0", "ready"]
 
 
-def test_programs_get_json(site, run):
-    found = {entry["distribution"]: entry for entry in json.loads(run("list", "--json"))}
+@pytest.mark.parametrize("arguments", [("--json",), ("list", "--json")])
+def test_programs_get_json(site, run, arguments):
+    found = {entry["distribution"]: entry for entry in json.loads(run(*arguments))}
     demo = found["celeriac-demo"]
     assert demo == {
         "distribution": "celeriac-demo",
@@ -130,6 +131,10 @@ def test_programs_get_json(site, run):
     }
     assert found["broken"]["state"] == "missing dependency"
     assert not found["broken"]["ready"]
+
+
+def test_an_option_of_the_list_before_another_command_is_refused(run):
+    assert "belong behind the command: show --json" in run("--json", "show", "celeriac", code=2)
 
 
 # --- show -------------------------------------------------------------------------------------------------------------

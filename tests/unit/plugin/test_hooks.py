@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 import pytest
 
@@ -143,6 +145,18 @@ def with_plugins(site, *registered):
 
 def test_no_hook_is_without_a_test():
     assert set(ASKED) == set(HOOKS)
+
+
+#: Hooks that no plugin of ours implements yet, and why they exist all the same.
+WITHOUT_USER = {"celeriac_app_created": "its shape is promised to outsiders by the design"}
+
+
+def test_every_hook_has_a_user_in_this_house(pytestconfig):
+    root = pytestconfig.rootpath
+    sources = [*root.glob("plugins/*/src/*/plugin.py"), root / "core/src/celeriac/plugin/kernel.py"]
+    used = set(re.findall(r"^ *def (celeriac_\w+)\(", "\n".join(path.read_text() for path in sources), re.MULTILINE))
+    assert used | set(WITHOUT_USER) == set(HOOKS)
+    assert not used & set(WITHOUT_USER)
 
 
 @pytest.mark.parametrize("hook", HOOKS)

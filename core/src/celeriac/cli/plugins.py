@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 
 @click.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@click.option("--quick", is_flag=True, help="Don't import drivers to see whether they can be.")
 @click.pass_context
-def plugins(context: click.Context) -> None:
-    """List, examine, check and create plugins."""
+def plugins(context: click.Context, as_json: bool, quick: bool) -> None:
+    """List, examine, check and create plugins; without a command: list them."""
     if context.invoked_subcommand is None:
-        context.invoke(list_plugins)
+        context.invoke(list_plugins, as_json=as_json, quick=quick)
+    elif as_json or quick:
+        raise click.UsageError(f"--json and --quick belong behind the command: {context.invoked_subcommand} --json")
 
 
 def _manager(context: click.Context) -> PluginManager:

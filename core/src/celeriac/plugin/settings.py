@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from celeriac.exceptions import ImproperlyConfigured, PluginConflict
@@ -24,6 +24,7 @@ class Setting:
     type: values.ValueType
     default: Any
     doc: str
+    _: KW_ONLY
     old_names: tuple[str, ...] = ()
     choices: tuple[Any, ...] | None = None
     secret: bool = False
