@@ -233,7 +233,10 @@ class NotRegistered(KeyError, TaskError):
         Exception.__init__(self, *args)
 
     def __repr__(self) -> str:
-        return f"Task of kind {self.args[0] if self.args else '?'} never registered, please make sure it's imported."
+        given = str(self)
+        if " " in given:  # an explanation, as opposed to the bare name that a Celery worker sends
+            return f"{type(self).__name__}({given!r})"
+        return f"Task of kind {given} never registered, please make sure it's imported."
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else self._default_message()

@@ -12,6 +12,7 @@ from celeriac.app.current import get_current_request
 from celeriac.app.lanes import LanePool
 from celeriac.contracts.broker import OutgoingMessage
 from celeriac.contracts.middleware import bind
+from celeriac.exceptions import SerializationError
 from celeriac.protocol.body import encode_body
 from celeriac.protocol.header_plan import HeaderPlan
 from celeriac.protocol.properties import PERSISTENT, TRANSIENT, build_properties
@@ -157,7 +158,10 @@ class Publisher:
         )
         if self._protocol == 1:
             body, headers = encode_v1(headers, body), {}
-        content_type, content_encoding, data = self._encode(body, get("serializer") or self._serializer)
+        try:
+            content_type, content_encoding, data = self._encode(body, get("serializer") or self._serializer)
+        except SerializationError as error:
+            raise SerializationError(f"task {name!r} was not sent: {error}") from error
         return OutgoingMessage(
             data,
             content_type,

@@ -62,10 +62,7 @@ class TaskExecutor:
         try:
             body = self._body(job)
         except (ProtocolError, SecurityError) as error:
-            logger.error(
-                "Task %s[%s] not run, its body cannot be read: %s", headers.get("task"), headers.get("id"), error
-            )
-            return self._unreadable(job, error)
+            return self._unreadable(job, type(error)(f"the body of the message cannot be read: {error}"))
         request = self._request(job, body)
         task = self._tasks[headers["task"]]
         trace = self._traces.get(headers["task"])

@@ -68,7 +68,7 @@ class SqliteBackend(Backend):
         try:
             return SqliteResultWatcher(self.app, self._connections)
         except OperationalError as error:
-            raise StoreUnavailable(str(error)) from error
+            raise StoreUnavailable(f"the result store is out of reach: {error}") from error
 
     def cleanup(self) -> None:
         while self.clean_some():
@@ -100,7 +100,7 @@ class SqliteBackend(Backend):
                     self._bell = Bell(self.path, "r")
                 return operation(self._database)
             except OperationalError as error:
-                raise StoreUnavailable(str(error)) from error
+                raise StoreUnavailable(f"the result store is out of reach: {error}") from error
 
     def _expiry(self, seconds: float | None, now: float) -> float | None:
         """When a result disappears; None for never, as for a `result_expires` of None or 0."""

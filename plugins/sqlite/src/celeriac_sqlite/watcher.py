@@ -61,7 +61,7 @@ class SqliteResultWatcher(ResultWatcher):
                     return []
                 self._listener.wait(SAFETY_NET if left is None else min(left, SAFETY_NET))
         except OperationalError as error:
-            raise StoreUnavailable(str(error)) from error
+            raise StoreUnavailable(f"the result store is out of reach: {error}") from error
 
     def _news(self, database: Database) -> list[results.Payload]:
         version = database.version()
