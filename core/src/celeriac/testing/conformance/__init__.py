@@ -15,7 +15,8 @@ claimed (by pytest as skipped), never as passed.
 from __future__ import annotations
 
 from celeriac.testing.conformance.backend import BackendHarness, BackendSuite
-from celeriac.testing.conformance.broker import BrokerHarness, BrokerSuite
+from celeriac.testing.conformance.broker import BrokerSuite
+from celeriac.testing.conformance.broker_harness import BrokerHarness
 from celeriac.testing.conformance.pool import PoolHarness, PoolSuite
 from celeriac.testing.conformance.serializer import SerializerHarness, SerializerSuite
 from celeriac.testing.conformance.suite import NotClaimed, Suite, Verdict, VerdictKind, run
