@@ -9,34 +9,44 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
-import os
+import socket
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
 from kombu.asynchronous import Hub
+from kombu.utils.compat import fileno
 from kombu.utils.eventio import ERR, READ, WRITE
+
+from celeriac.worker.timer import WorkerTimer
 
 logger = logging.getLogger("celeriac.worker.hub")
 
-#: Seconds that the loop sleeps when nothing is scheduled; whatever happens wakes it.
-_IDLE: Final = 60.0
 #: Timers fired before descriptors get their turn.
 _TIMERS_A_TURN: Final = 1000
+#: So often in a row a descriptor's callback may fail; then the descriptor is watched no more, or the loop would spin.
+_FAILURES: Final = 10
 
 
 class WorkerHub(Hub):
-    """One per worker, turned by one thread; `call_soon` may be called from any."""
+    """One per worker, turned by one thread; `call_soon` and `wake_up` may be called from any."""
+
+    timer: WorkerTimer
+    is_closed = False
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Kombu has few types
+        super().__init__(timer=WorkerTimer())  # type: ignore[no-untyped-call]  # Kombu has few types
         self._soon: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
         self._thread = threading.get_ident()
-        self._bell, self._ringer = os.pipe()
-        os.set_blocking(self._bell, False)
-        os.set_blocking(self._ringer, False)
-        self.add_reader(self._bell, self._heard)  # type: ignore[no-untyped-call]  # as above
+        self._failures: dict[int, int] = {}
+        # Sockets, not a pipe: a closed socket is never mistaken for what the system has given its number to since.
+        self._bell, self._ringer = socket.socketpair()
+        self._bell.setblocking(False)
+        self._ringer.setblocking(False)
+        self.add(self._bell, self._heard, READ | ERR)
+
+    # -- scheduling ---------------------------------------------------------------------------------------------------
 
     def call_soon(self, callback: Callable[..., Any], *args: Any) -> None:
         self._soon.append((callback, args))
@@ -44,55 +54,99 @@ class WorkerHub(Hub):
             self.wake_up()
 
     def wake_up(self) -> None:
-        """End the loop's sleep; safe in signal handlers and other threads."""
+        """End the loop's sleep; safe in signal handlers and other threads, also when the loop is closed."""
         with contextlib.suppress(OSError):  # full: it has been rung; closed: nobody sleeps there
-            os.write(self._ringer, b"!")
+            self._ringer.send(b"!")
 
     def _heard(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            os.read(self._bell, 4096)
+            self._bell.recv(4096)
+
+    # -- watching -----------------------------------------------------------------------------------------------------
+
+    def add(self, fd: Any, callback: Any, flags: int, args: Any = (), consolidate: bool = False) -> None:
+        """Watch a descriptor for `flags`, besides what it is watched for already, which Kombu's would not do."""
+        number = fileno(fd)
+        before = self._watched_for(number)
+        (self.readers if flags & READ else self.writers)[number] = (callback, args)
+        self._failures.pop(number, None)
+        self._watch(number, before)
+
+    def remove_reader(self, fd: Any) -> None:
+        self._forget(fd, self.readers)
+
+    def remove_writer(self, fd: Any) -> None:
+        self._forget(fd, self.writers)
+
+    def _forget(self, fd: Any, kind: dict[int, Any]) -> None:
+        number = fileno(fd)
+        before = self._watched_for(number)
+        if kind.pop(number, None) is not None:
+            self._watch(number, before)
+
+    def _watched_for(self, fd: int) -> int:
+        flags: int = READ | ERR if fd in self.readers else 0
+        return flags | WRITE if fd in self.writers else flags
+
+    def _watch(self, fd: int, before: int) -> None:
+        flags = self._watched_for(fd)
+        if before and flags != before:
+            self._unregister(fd)
+        if flags:
+            try:
+                # Even where nothing has changed: the number may be that of a new file by now.
+                self.poller.register(fd, flags)
+            except (ValueError, OSError):
+                self._discard(fd)  # type: ignore[no-untyped-call]  # Kombu has few types
+                raise
+
+    def _unregister(self, fd: Any) -> None:
+        if not self.is_closed:  # Kombu would make a new poller
+            super()._unregister(fd)  # type: ignore[no-untyped-call]  # as above
+
+    # -- turning ------------------------------------------------------------------------------------------------------
 
     def run_once(self) -> None:
-        """One turn: what was to be called soon, what is due, then what the descriptors have.
+        """One turn: sleep until there is something, then all that descriptors have, is due, and was to be called soon.
 
         An error of a callback is logged; it ends neither the turn nor the loop.
         """
         self._thread = threading.get_ident()
+        for tick in list(self.on_tick):
+            self._call(tick, ())
         soon = self._soon
+        for fd, event in self.poller.poll(0 if soon else self.timer.pause()) or ():
+            self._dispatch(fd, event)
+        for entry in self.timer.due(_TIMERS_A_TURN):
+            self._call(entry, ())
         for _ in range(len(soon)):
             callback, args = soon.popleft()
             self._call(callback, args)
-        pause = self._fire()
-        for tick in list(self.on_tick):
-            self._call(tick, ())
-        for fd, event in self.poller.poll(0 if soon else pause) or ():
-            self._dispatch(fd, event)
-
-    def _fire(self) -> float:
-        """Call what is due; the seconds until the next is."""
-        for _ in range(_TIMERS_A_TURN):
-            wait, entry = next(self.scheduler)
-            if entry is None:
-                return _IDLE if wait is None else min(wait, _IDLE)
-            self._call(entry, ())
-        return 0.0
 
     def _dispatch(self, fd: int, event: int) -> None:
-        found = None
-        if event & (READ | ERR):
-            found = self.readers.get(fd)
-        if found is None and event & (WRITE | ERR):
-            found = self.writers.get(fd)
-        if found is None:
-            self.remove(fd)  # type: ignore[no-untyped-call]  # as above
-            return
-        callback, args = found
-        if hasattr(callback, "send"):  # a generator, as Kombu's own writers are
-            self._advance(fd, callback)
-        else:
-            self._call(callback, args)
+        called = False
+        for flags, watched in ((READ | ERR, self.readers), (WRITE | ERR, self.writers)):
+            found = watched.get(fd) if event & flags else None
+            if found is not None:
+                called = True
+                self._serve(fd, *found)
+        if not called and not self._watched_for(fd):
+            # Closed, or removed by a callback of this turn.
+            self._unregister(fd)
 
-    def _advance(self, fd: int, generator: Any) -> None:
+    def _serve(self, fd: int, callback: Any, args: tuple[Any, ...]) -> None:
+        is_generator = hasattr(callback, "send")  # as Kombu's own writers are
+        if self._advance(fd, callback) if is_generator else self._call(callback, args):
+            if self._failures:
+                self._failures.pop(fd, None)
+            return
+        failures = self._failures[fd] = self._failures.get(fd, 0) + 1
+        if failures >= _FAILURES:
+            logger.error("Callback %r failed %d times in a row; descriptor %d is left alone", callback, failures, fd)
+            self.remove(fd)  # type: ignore[no-untyped-call]  # as above
+            del self._failures[fd]
+
+    def _advance(self, fd: int, generator: Any) -> bool:
         try:
             next(generator)
         except StopIteration:
@@ -101,15 +155,23 @@ class WorkerHub(Hub):
             if error.errno != errno.EBADF:
                 logger.exception("Callback of descriptor %d failed", fd)
             self.remove(fd)  # type: ignore[no-untyped-call]  # as above
+        return True
 
-    def _call(self, callback: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    def _call(self, callback: Callable[..., Any], args: tuple[Any, ...]) -> bool:
         try:
             callback(*args)
         except Exception:
             logger.exception("Callback %r failed", callback)
+            return False
+        return True
+
+    # -- closing ------------------------------------------------------------------------------------------------------
 
     def close(self, *args: Any) -> None:
+        """Release the poller and the bell; tolerates being called twice."""
+        if self.is_closed:
+            return
+        self.is_closed = True
         super().close(*args)  # type: ignore[no-untyped-call]  # as above
-        for fd in (self._bell, self._ringer):
-            with contextlib.suppress(OSError):
-                os.close(fd)
+        self._bell.close()
+        self._ringer.close()
