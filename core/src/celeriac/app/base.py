@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
@@ -20,6 +21,7 @@ from celeriac.signals import Signal
 if TYPE_CHECKING:
     from celeriac.app.publishing import Publisher
     from celeriac.app.task import Task as TaskType
+    from celeriac.plugin.manager import PluginManager
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -61,11 +63,12 @@ class Celery(SendingApp):
         self.strict_typing = strict_typing
         self.set_as_current = set_as_current
         self.finalized = False
+        self._finalizing = False
         self.configured = False
         #: Extra steps of users, by blueprint.
-        self.steps: dict[str, set[Any]] = {"worker": set(), "consumer": set()}
+        self.steps: dict[str, set[Any]] = defaultdict(set)
         #: Extra click options of users, by command.
-        self.user_options: dict[str, set[Any]] = {}
+        self.user_options: dict[str, set[Any]] = defaultdict(set)
         self.on_configure = Signal("app.on_configure")
         self.on_after_configure = Signal("app.on_after_configure", frozenset({"source"}))
         self.on_after_finalize = Signal("app.on_after_finalize")
@@ -75,10 +78,11 @@ class Celery(SendingApp):
         self._amqp_cls = amqp
         self._fixups = fixups
         self._lock = threading.RLock()
+        self._plugins: PluginManager | None = None
         self._tasks = tasks if isinstance(tasks, TaskRegistry) else TaskRegistry(tasks or {})
         self._publisher: Publisher | None = None
         self._discoveries: list[Callable[[], None]] = []
-        self.conf = Settings(self._plugin_settings, self._on_configuration_read)
+        self.conf = Settings(self._plugin_settings, self._on_configuration_read, self._prepare_configuration)
         given = {"broker_url": broker, "result_backend": backend, "include": include}
         self.conf.update(changes or {}, {key: value for key, value in given.items() if value is not None}, kwargs)
         if config_source:
@@ -87,7 +91,7 @@ class Celery(SendingApp):
             self.set_current()
         self.on_init()
         remember_app(self)
-        if os.environ.get("DJANGO_SETTINGS_MODULE") or fixups:
+        if fixups:
             self.install_fixups()
 
     def __repr__(self) -> str:
@@ -115,9 +119,13 @@ class Celery(SendingApp):
 
     @cached_property
     def Task(self) -> type[Any]:
-        """The base class of this app's tasks."""
+        """The base class of this app's tasks; asking lets the fixups prepare their frameworks, and it."""
         from celeriac.app.task import Task
 
+        self.install_fixups()
+        if "Task" in self.__dict__:  # a fixup has made one of its own
+            made: type[Any] = self.__dict__["Task"]
+            return made
         base = self._task_cls or Task
         if isinstance(base, str):
             from celeriac.app.names import symbol
@@ -143,12 +151,14 @@ class Celery(SendingApp):
         if len(args) > 1 or not callable(args[0]):
             raise TypeError("@app.task takes a function, or keyword arguments")
         function = args[0]
+        if isinstance(function, type):
+            raise TypeError(f"@app.task is for functions; for the class {function.__name__} use app.register_task")
         shared = options.pop("shared", True)
         options.pop("lazy", None)
         task = define(self, function, options)
         if shared:
             named = {**options, "name": task.name}
-            connect_shared(lambda app: define(app, function, named), owner=self)
+            connect_shared(lambda app: define(app, function, named, ours=False), owner=self)
         return task
 
     def register_task(self, task: Any, **options: Any) -> Any:
@@ -164,26 +174,43 @@ class Celery(SendingApp):
         return f"{module}.{name}" if module else name
 
     def finalize(self, auto: bool = False) -> None:
-        """Bind all tasks to the configuration; happens by itself at the first use of `tasks`."""
+        """Bind all tasks to the configuration; happens by itself at the first use of `tasks`.
+
+        Other threads wait until that is done.  An error, as of a task module that cannot be imported, is raised again
+        by the next try.
+        """
         if self.finalized:
             return
+        if auto and not self.autofinalize:
+            raise RuntimeError("Contract breach: the app must be finalized before it is used; call app.finalize()")
+        self.conf.load()  # before the lock: whoever reads the configuration may finalize
         with self._lock:
-            if self.finalized:  # another thread was faster
-                return  # type: ignore[unreachable]  # mypy knows one thread
-            if auto and not self.autofinalize:
-                raise RuntimeError("Contract breach: the app must be finalized before it is used; call app.finalize()")
-            self.finalized = True
-            from celeriac.app.builtins import define_builtins
-
-            define_builtins(self)
-            for make in shared_definitions():
-                make(self)
-            while self._discoveries:
-                self._discoveries.pop(0)()
-            for task in list(self._tasks.values()):
-                task.bind(self)
+            if self.finalized or self._finalizing:  # type: ignore[redundant-expr]  # by another thread, or it asks itself
+                return
+            self._finalizing = True
+            try:
+                self._finalize()
+            finally:
+                self._finalizing = False
             self.plugins.hook.tell("celeriac_finalized", app=self)
             self.on_after_finalize.send(sender=self)
+
+    def _finalize(self) -> None:
+        from celeriac.app.builtins import define_builtins
+
+        define_builtins(self)
+        while self._discoveries:
+            self._discoveries[0]()
+            del self._discoveries[0]
+        shared = shared_definitions()
+        for make in shared:
+            make(self)
+        for task in list(self._tasks.values()):
+            task.bind(self)
+        self.finalized = True
+        # From here on new ones come by themselves; another thread may have had one just before.
+        for make in [make for make in shared_definitions() if make not in shared]:
+            make(self)
 
     def autodiscover_tasks(self, packages: Any = None, related_name: str | None = "tasks", force: bool = False) -> None:
         """Import the module `related_name` of each package (a list, or a function that gives one).

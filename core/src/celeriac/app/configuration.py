@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from celeriac.exceptions import ImproperlyConfigured
+from celeriac.app.sources import Lazy
 
 if TYPE_CHECKING:
     from celeriac.plugin.settings import Schema, Setting
@@ -24,11 +23,29 @@ class Settings(Mapping[str, Any]):
     """
 
     _OWN = frozenset(
-        {"_known", "_complete", "_changes", "_source", "_defaults", "_values", "_lock", "_on_load", "_extend"}
+        {
+            "_changes",
+            "_complete",
+            "_defaults",
+            "_extend",
+            "_known",
+            "_loaded",
+            "_loading",
+            "_lock",
+            "_on_load",
+            "_prepare",
+            "_source",
+            "_values",
+        }
     )
 
-    def __init__(self, extend: Callable[[], Schema], on_load: Callable[[Settings], None]) -> None:
-        """`extend` gives the plugins' settings, `on_load` is called once, before the first read."""
+    def __init__(
+        self, extend: Callable[[], Schema], on_load: Callable[[Settings], None], prepare: Callable[[], Any]
+    ) -> None:
+        """`extend` gives the plugins' settings; `on_load` is called once, before the first read.
+
+        `prepare` is called before `on_load` and outside of its lock: for what takes locks of its own.
+        """
         self._known: Schema | None = None
         self._complete = False
         self._changes: dict[str, Any] = {}
@@ -37,29 +54,37 @@ class Settings(Mapping[str, Any]):
         self._values: dict[str, Any] = {}
         self._lock = threading.RLock()
         self._extend = extend
-        self._on_load: Callable[[Settings], None] | None = on_load
+        self._prepare = prepare
+        self._on_load = on_load
+        self._loading = self._loaded = False
 
     # -- layers -------------------------------------------------------------------------------------------------------
 
     def update(self, *maps: Any, **settings: Any) -> None:
         """Set several, as ``dict.update`` does."""
+        changes: dict[str, Any] = {}
+        for one in maps:
+            changes.update(one)
+        changes.update(settings)
         with self._lock:
-            for one in maps:
-                self._changes.update(one)
-            self._changes.update(settings)
-            self._values.clear()
+            self._changes.update(changes)
+            if self._values:
+                # What was read of the others stays: a map among them may have been changed in place.
+                current = self._schema().current_name
+                changed = {current(name) for name in changes}
+                self._values = {name: value for name, value in self._values.items() if current(name) not in changed}
 
     def set_source(self, source: Callable[[], Mapping[str, Any]]) -> None:
         """Use the configuration object that `source` reads when it is needed."""
         with self._lock:
             self._source = source
-            self._values.clear()
+            self._values = {}
 
     def add_defaults(self, layer: Layer) -> None:
         """Add values that hold where nobody says otherwise; a later layer is weaker."""
         with self._lock:
-            self._defaults.append(layer)
-            self._values.clear()
+            self._defaults.append(Lazy(layer) if callable(layer) else layer)
+            self._values = {}
 
     def setdefault(self, name: str, value: Any) -> Any:
         """Set unless somebody has set it."""
@@ -69,43 +94,53 @@ class Settings(Mapping[str, Any]):
 
     def is_set(self, name: str) -> bool:
         """True where a value does not come from the setting's own default."""
+        self.load()
         return self._find(name)[0]
 
     def names_set(self) -> list[str]:
         """The names that somebody has set, as far as they are settings."""
-        self.load()
         return [setting.name for setting in self._all() if self.is_set(setting.name)]
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
     def load(self) -> None:
-        """Let those who wait for the configuration act on it; once."""
+        """Let those who wait for the configuration act on it; once.
+
+        Other threads wait until that is done.  What is raised there is raised again at the next read, because an app
+        that is half configured must not run.
+        """
+        if self._loaded:
+            return
+        self._prepare()
         with self._lock:
-            on_load, self._on_load = self._on_load, None
-        if on_load is not None:
-            on_load(self)
+            if self._loaded or self._loading:  # type: ignore[redundant-expr]  # by another thread, or by who acts on it
+                return
+            self._loading = True
+            try:
+                self._on_load(self)
+                self._loaded = True
+            finally:
+                self._loading = False
 
     @property
     def loaded(self) -> bool:
         """True once something was read."""
-        return self._on_load is None
+        return self._loaded
 
     def __getitem__(self, name: str) -> Any:
         try:
             return self._values[name]
         except KeyError:
-            pass
-        self.load()
-        with self._lock:
-            setting = self._setting(name)
-            found, value = self._find(name)
-            if setting is None:
-                if not found:
-                    raise KeyError(self._unknown(name))
-            else:
-                value = setting.convert(value if found else setting.default)
-            self._values[name] = value
-            return value
+            self.load()
+        # Whoever changes a setting puts a new map here, so what was found before the change is not kept after it.
+        values = self._values
+        setting = self._setting(name)
+        found, value = self._find(name)
+        if setting is not None:
+            value = setting.convert(value if found else setting.default)
+        elif not found:
+            raise KeyError(self._unknown(name))
+        return values.setdefault(name, value)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -138,18 +173,14 @@ class Settings(Mapping[str, Any]):
 
     def shown(self, with_defaults: bool = False) -> dict[str, Any]:
         """The settings with secrets left out, for people and ``inspect conf``."""
-        from celeriac.contracts.urls import MASK, mask_password
+        from celeriac.app.masking import masked
+        from celeriac.contracts.urls import MASK
 
         shown: dict[str, Any] = {}
         for setting in self._all():
-            if not with_defaults and not self.is_set(setting.name):
-                continue
-            value = self[setting.name]
-            if setting.secret and value is not None:
-                value = MASK
-            elif isinstance(value, str):
-                value = mask_password(value)
-            shown[setting.name] = value
+            if with_defaults or self.is_set(setting.name):
+                value = self[setting.name]
+                shown[setting.name] = MASK if setting.secret and value is not None else masked(value)
         return shown
 
     # -- finding ------------------------------------------------------------------------------------------------------
@@ -175,11 +206,12 @@ class Settings(Mapping[str, Any]):
         return self._schema()
 
     def _take_plugins(self) -> None:
+        plugins = self._extend()  # asked outside of the lock: plugins have one of their own, and may read settings
         with self._lock:
             if not self._complete:
                 schema = type(kernel := self._schema())()
                 schema.extend(kernel)
-                schema.extend(self._extend())
+                schema.extend(plugins)
                 self._known, self._complete = schema, True
 
     def _find(self, name: str) -> tuple[bool, Any]:
@@ -195,59 +227,10 @@ class Settings(Mapping[str, Any]):
         yield self._changes
         if self._source is not None:
             yield self._source()
-        for place, layer in enumerate(self._defaults):
-            if callable(layer):
-                layer = self._defaults[place] = layer()  # noqa: PLW2901  # asked once
-            yield layer
+        for layer in self._defaults:
+            yield layer() if callable(layer) else layer
 
     def _unknown(self, name: str) -> str:
         near = self._all().nearest(name)
         hint = f"; did you mean '{near[0]}'?" if near else ""
         return f"there is no setting '{name}'{hint}"
-
-
-def read_source(source: Any, namespace: str | None, silent: bool) -> Callable[[], Mapping[str, Any]]:
-    """A function that reads the configuration object `source` once: an object, a map, or a dotted name."""
-    cache: list[Mapping[str, Any]] = []
-
-    def read() -> Mapping[str, Any]:
-        if not cache:
-            cache.append(_read(source, namespace, silent))
-        return cache[0]
-
-    return read
-
-
-def _read(source: Any, namespace: str | None, silent: bool) -> Mapping[str, Any]:
-    if isinstance(source, str):
-        try:
-            source = _by_name(source)
-        except ImportError as error:
-            if silent:
-                return {}
-            raise ImproperlyConfigured(f"the configuration {source!r} cannot be imported: {error}") from error
-    pairs = source if isinstance(source, Mapping) else {name: getattr(source, name) for name in dir(source)}
-    values = {name: value for name, value in pairs.items() if not name.startswith("_")}
-    if not namespace:
-        return values
-    prefix = namespace if namespace.endswith("_") else namespace + "_"
-    return {
-        name[len(prefix) :].lower(): value for name, value in values.items() if name.upper().startswith(prefix.upper())
-    }
-
-
-def _by_name(path: str) -> Any:
-    """The module or attribute of ``module``, ``module.attribute`` or ``module:attribute``."""
-    if ":" in path:
-        module, _, attribute = path.partition(":")
-        return getattr(import_module(module), attribute)
-    try:
-        return import_module(path)
-    except ImportError:
-        module, _, attribute = path.rpartition(".")
-        if not module:
-            raise
-        try:
-            return getattr(import_module(module), attribute)
-        except AttributeError as error:
-            raise ImportError(str(error)) from error

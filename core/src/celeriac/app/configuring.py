@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from celeriac.app.configuration import Settings, read_source
+from celeriac.app.sources import configuration
 from celeriac.exceptions import ImproperlyConfigured
 
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
 
+    from celeriac.app.configuration import Settings
     from celeriac.contracts.fixup import Fixup
     from celeriac.contracts.loader import Loader
     from celeriac.plugin.manager import PluginManager
@@ -29,6 +31,8 @@ class ConfiguredApp:
     on_configure: Signal
     on_after_configure: Signal
     _loader_name: Any
+    _lock: threading.RLock
+    _plugins: PluginManager | None
 
     def config_from_object(
         self, obj: Any, silent: bool = False, force: bool = False, namespace: str | None = None
@@ -38,7 +42,7 @@ class ConfiguredApp:
         With `namespace` only names that begin with it count (``CELERY_BROKER_URL`` with ``"CELERY"``).  `force` reads
         it now.  Raises `ImproperlyConfigured` if it cannot be imported, unless `silent`.
         """
-        source = read_source(obj, namespace or self.namespace, silent)
+        source = configuration(obj, namespace or self.namespace, silent)
         self.conf.set_source(source)
         if force:
             source()
@@ -61,6 +65,10 @@ class ConfiguredApp:
     def _plugin_settings(self) -> Schema:
         return self.plugins.schema()
 
+    def _prepare_configuration(self) -> None:
+        """Before the configuration is read, and outside of its lock: have the plugins, which have a lock too."""
+        self.install_fixups()
+
     def _on_configuration_read(self, conf: Settings) -> None:
         """The moment before the first setting is read: loader and plugins have their say."""
         self.configured = True
@@ -70,12 +78,16 @@ class ConfiguredApp:
         self.plugins.hook.tell("celeriac_configured", app=self)
         self.on_after_configure.send(sender=self, source=conf)
 
-    @cached_property
+    @property
     def plugins(self) -> PluginManager:
         """The plugins of this app."""
-        from celeriac.plugin.manager import PluginManager
+        found = self._plugins
+        if found is None:
+            from celeriac.plugin.manager import PluginManager
 
-        return PluginManager(self)
+            with self._lock:  # two would each be told of the app, and one of them forgotten
+                found = self._plugins = self._plugins or PluginManager(self)
+        return found
 
     @cached_property
     def loader(self) -> Loader:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from celeriac.app import current
 from celeriac.app.connecting import ConnectedApp
 from celeriac.app.identifiers import uuid
+from celeriac.exceptions import AlwaysEagerIgnored
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -48,11 +50,11 @@ class SendingApp(ConnectedApp):
         """Builds and sends messages."""
         found = self._publisher
         if found is None:
+            from celeriac.app.publishing import Publisher
+
+            self._whole.finalize(auto=True)
             with self._lock:
                 if self._publisher is None:
-                    from celeriac.app.publishing import Publisher
-
-                    self._whole.finalize(auto=True)
                     self._publisher = Publisher(self._whole)
                 found = self._publisher
         return found
@@ -78,12 +80,16 @@ class SendingApp(ConnectedApp):
         options: dict[str, Any],
     ) -> AsyncResult[Any]:
         """Send a task that is known here: its own options under those of the call."""
-        name = task.name or ""
+        merged = self.options_for(task, args, kwargs, options)
+        return self._send(task.name or "", args, kwargs, task_id or uuid(), merged)
+
+    def options_for(
+        self, task: TaskType[Any, Any], args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The options of one call of a task that is known here: the call's, the task's own, those of its route."""
         merged = {**task.exec_options(), **options}
         router = self.amqp.router
-        if router:
-            merged = router.route(merged, name, args, kwargs, task)
-        return self._send(name, args, kwargs, task_id or uuid(), merged, ignored=bool(merged.get("ignore_result")))
+        return router.route(merged, task.name or "", args, kwargs, task) if router else merged
 
     def send_task(
         self,
@@ -120,6 +126,8 @@ class SendingApp(ConnectedApp):
     ) -> AsyncResult[Any]:
         """Send a task by name, known here or not.  Errors as `Task.apply_async`."""
         named = {
+            "producer": producer or publisher,
+            "connection": connection,
             "countdown": countdown,
             "eta": eta,
             "expires": expires,
@@ -139,11 +147,11 @@ class SendingApp(ConnectedApp):
             "replaced_task_nesting": replaced_task_nesting or None,
         }
         options.update((key, value) for key, value in named.items() if value is not None)
-        options.setdefault("priority", 0)
         args, kwargs = args or (), kwargs or {}
         options = (router or self.amqp.router).route(options, route_name or name, args, kwargs, task_type)
-        ignored = bool(options.get("ignore_result"))
-        return self._send(name, args, kwargs, task_id or uuid(), options, add_to_parent, ignored)
+        if self.conf.task_always_eager:
+            warnings.warn(AlwaysEagerIgnored(), stacklevel=2)
+        return self._send(name, args, kwargs, task_id or uuid(), options, add_to_parent, 0, result_cls)
 
     def _send(
         self,
@@ -153,15 +161,16 @@ class SendingApp(ConnectedApp):
         task_id: str,
         options: dict[str, Any],
         add_to_parent: bool = True,
-        ignored: bool = False,
+        priority: int | None = None,
+        result_cls: Any = None,
     ) -> AsyncResult[Any]:
         parent = current.get_current_request()
         publisher = self.publisher
-        publisher.send([publisher.build(name, args, kwargs, task_id, options, parent)], options)
-        result = self.AsyncResult(task_id, task_name=name)
-        if ignored:
+        publisher.send([publisher.build(name, args, kwargs, task_id, options, parent, priority)], options)
+        result: AsyncResult[Any] = (result_cls or self.AsyncResult)(task_id, task_name=name)
+        if options.get("ignore_result"):
             result.ignored = True
-        if parent is not None and add_to_parent and options.get("add_to_parent", True):
+        if parent is not None and add_to_parent and options.get("add_to_parent", True) and parent.id != task_id:
             task = current.get_current_task()
             if task is not None and task.trail:
                 parent.children.append(result)

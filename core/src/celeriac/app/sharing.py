@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -14,17 +15,25 @@ Definition = Callable[["Celery"], Any]
 #: With the app that a definition goes away with, where there is one.
 _definitions: list[tuple[weakref.ref[Celery] | None, Definition]] = []
 _apps: weakref.WeakSet[Celery] = weakref.WeakSet()
+_lock = threading.Lock()
 
 
 def remember_app(app: Celery) -> None:
     """A new app, which is to get the shared tasks that are defined later."""
-    _apps.add(app)
+    with _lock:
+        _apps.add(app)
+        _drop(None)  # those of apps that are gone, so that making and dropping apps fills no memory
 
 
 def forget_app(app: Celery) -> None:
     """The app is closed: it gets no more tasks, and gives its own to nobody."""
-    _apps.discard(app)
-    _definitions[:] = [entry for entry in _definitions if entry[0] is None or entry[0]() not in {app, None}]
+    with _lock:
+        _apps.discard(app)
+        _drop(app)
+
+
+def _drop(app: Celery | None) -> None:
+    _definitions[:] = [entry for entry in _definitions if entry[0] is None or entry[0]() not in (app, None)]
 
 
 def connect_shared(definition: Definition, owner: Celery | None = None) -> None:
@@ -32,12 +41,15 @@ def connect_shared(definition: Definition, owner: Celery | None = None) -> None:
 
     Without an `owner` it lasts as long as the process.
     """
-    _definitions.append((weakref.ref(owner) if owner is not None else None, definition))
-    for app in list(_apps):
+    with _lock:
+        _definitions.append((weakref.ref(owner) if owner is not None else None, definition))
+        apps = list(_apps)
+    for app in apps:
         if app.finalized and app is not owner:
             definition(app)
 
 
 def shared_definitions() -> list[Definition]:
     """All definitions whose owner lives."""
-    return [definition for owner, definition in list(_definitions) if owner is None or owner() is not None]
+    with _lock:
+        return [definition for owner, definition in _definitions if owner is None or owner() is not None]
