@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Coroutine
+from contextvars import copy_context
 from functools import wraps
 from typing import Any
 
@@ -16,13 +17,33 @@ class _Loop(threading.local):
 
 
 _loop = _Loop()
+#: Loops of a parent process.  Collecting one would close it, and what it watches is shared with the parent.
+_inherited: list[asyncio.Runner] = []
 
 
 def run_to_end(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Run `coroutine` in this thread's loop.  Raises RuntimeError where a loop runs here already."""
-    if _loop.runner is None or _loop.pid != os.getpid():  # a loop inherited by a fork belongs to the parent
+    """Run `coroutine` in this thread's loop, in the context of the caller.
+
+    Raises RuntimeError where a loop runs here already.
+    """
+    if _runs_here():
+        coroutine.close()
+        raise RuntimeError("a coroutine task cannot run to its end where an event loop runs; await task.run(...)")
+    if _loop.runner is not None and _loop.pid != os.getpid():
+        _inherited.append(_loop.runner)
+        _loop.runner = None
+    if _loop.runner is None:
         _loop.runner, _loop.pid = asyncio.Runner(), os.getpid()
-    return _loop.runner.run(coroutine)
+    # Without a context of its own a coroutine would have that of the first one, and see its task as the current one.
+    return _loop.runner.run(coroutine, context=copy_context())
+
+
+def _runs_here() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def awaited(function: Callable[..., Any]) -> Callable[..., Any]:
