@@ -21,8 +21,8 @@ _local = _Local()
 _default_app: Celery | None = None
 _default_lock = threading.Lock()
 
-#: The (task, request) that runs in this context, None outside of tasks.
-_running: ContextVar[tuple[Any, Context] | None] = ContextVar("celeriac_running_task", default=None)
+#: The (task, request, what ran before) of the task that runs in this context, None outside of tasks.
+_running: ContextVar[tuple[Any, Context, Any] | None] = ContextVar("celeriac_running_task", default=None)
 
 
 def set_current_app(app: Celery | None) -> None:
@@ -89,9 +89,19 @@ def get_current_request() -> Context | None:
     return running[1] if running else None
 
 
+def get_request_of(task: Any) -> Context | None:
+    """The request of the innermost run of `task` here; None where it does not run, or was called as a function."""
+    running = _running.get()
+    while running is not None:
+        if running[0] is task:
+            return running[1]
+        running = running[2]
+    return None
+
+
 def push_running(task: Any, request: Context) -> Any:
     """Note that `task` runs; the token goes to `pop_running`."""
-    return _running.set((task, request))
+    return _running.set((task, request, _running.get()))
 
 
 def pop_running(token: Any) -> None:

@@ -7,6 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
+def check_shape(name: str | None, args: Any, kwargs: Any) -> None:
+    """Raises TypeError for arguments that are not a list and a map: a text, say, is a list of letters by accident."""
+    if not isinstance(args, (list, tuple)):
+        raise TypeError(f"the args of task {name!r} must be a list or a tuple, not {args!r:.100}")
+    if not isinstance(kwargs, Mapping):
+        raise TypeError(f"the kwargs of task {name!r} must be a mapping, not {kwargs!r:.100}")
+
+
 class ArgumentCheck:
     """The parameters of one task; a call counts positional arguments first, and binds only what that cannot decide."""
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar
 
 from celeriac.app.context import Context
-from celeriac.app.current import get_current_app, get_current_request
+from celeriac.app.current import get_current_app, get_request_of
 from celeriac.app.identifiers import uuid
-from celeriac.app.signatures import ArgumentCheck
+from celeriac.app.signatures import ArgumentCheck, check_shape
 from celeriac.exceptions import (
     ImproperlyConfigured,
     MaxRetriesExceededError,
@@ -66,8 +67,8 @@ class Task(Generic[P, R]):
     #: The name in messages, ``module.function`` unless given.
     name: str | None = None
     type: str = "regular"
-    #: Arguments are checked against the function's before a message is sent.
-    typing: bool = True
+    #: Arguments are checked against the function's before a message is sent; None: as the app's `strict_typing` says.
+    typing: bool | None = None
     #: Retries after which the error stands; None: for ever.
     max_retries: int | None = 3
     #: Seconds until the next try.
@@ -107,12 +108,10 @@ class Task(Generic[P, R]):
 
     _bound = False
     _function_name: str | None = None
-    _direct: Context
+    #: The request outside of any run; made when asked for, because a user's ``__init__`` need not call ours.
+    _direct: Context | None = None
     _arguments: ArgumentCheck | None = None
     _options: dict[str, Any] | None = None
-
-    def __init__(self) -> None:
-        self._direct = Context(called_directly=True)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the task here and now."""
@@ -126,7 +125,7 @@ class Task(Generic[P, R]):
         return f"<@task: {self.name} of {getattr(self.app, 'main', None)}>"
 
     def __reduce__(self) -> Any:
-        return _task_by_name, (self.name,)
+        return _task_by_name, (self.name, builtins.type(self).__module__)
 
     # -- binding ------------------------------------------------------------------------------------------------------
 
@@ -138,6 +137,8 @@ class Task(Generic[P, R]):
         for attribute, setting in self.from_config:
             if getattr(self, attribute, None) is None:
                 setattr(self, attribute, app.conf[setting])
+        if self.typing is None:
+            self.typing = app.strict_typing
         self._bound = True
         self.on_bound(app)
 
@@ -147,8 +148,12 @@ class Task(Generic[P, R]):
     @property
     def request(self) -> Context:
         """What is known of the message that called this task, in the context that runs it."""
-        request = get_current_request()
-        return request if request is not None else self._direct
+        found = get_request_of(self)
+        if found is None:
+            found = self._direct
+            if found is None:
+                found = self._direct = Context(called_directly=True)
+        return found
 
     # -- calling ------------------------------------------------------------------------------------------------------
 
@@ -179,6 +184,8 @@ class Task(Generic[P, R]):
         args, kwargs = args or (), kwargs or {}
         app = self._get_app()
         self.check_arguments(args, kwargs)
+        if producer is not None:
+            options["producer"] = producer
         if link is not None:
             options["link"] = link
         if link_error is not None:
@@ -198,6 +205,7 @@ class Task(Generic[P, R]):
         self, app: Celery, args: Sequence[Any], kwargs: Mapping[str, Any], task_id: str | None, options: dict[str, Any]
     ) -> Any:
         """In place of sending; arguments cross the serializer, so that what works eagerly works on the wire."""
+        check_shape(self.name, args, kwargs)
         content_type, _, data = app.serializers.encode(
             [args, kwargs], options.get("serializer") or self.serializer or app.conf.task_serializer
         )
@@ -366,8 +374,12 @@ class Task(Generic[P, R]):
         return self._function_name or builtins.type(self).__qualname__
 
 
-def _task_by_name(name: str) -> Any:
-    return get_current_app().tasks[name]
+def _task_by_name(name: str, module: str) -> Any:
+    """What a pickled task is read as: the one of that name, defined by its module if it is not there yet."""
+    tasks = get_current_app().tasks
+    if name not in tasks:
+        import_module(module)
+    return tasks[name]
 
 
 __all__ = ["EXEC_OPTIONS", "FROM_CONFIG", "Task"]
