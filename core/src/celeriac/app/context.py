@@ -95,9 +95,19 @@ class Context:
             "expires": self.expires,
             "soft_time_limit": limit_soft,
             "time_limit": limit_hard,
-            "headers": self.headers,
+            "headers": _without_death(self.headers),
             "retries": self.retries,
             "reply_to": self.reply_to,
             "replaced_task_nesting": self.replaced_task_nesting,
             "origin": self.origin,
+            "ignore_result": self.ignore_result,
+            "stamped_headers": self.stamped_headers,
+            "stamps": self.stamps,
         }
+
+
+def _without_death(headers: dict[str, Any] | None) -> dict[str, Any] | None:
+    """`headers` less those in which RabbitMQ notes the dead letters of one message: the next is another."""
+    if not headers:
+        return None
+    return {key: value for key, value in headers.items() if not key.startswith(("x-death", "x-first-death"))}

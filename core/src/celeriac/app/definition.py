@@ -36,14 +36,19 @@ _EXTRA: Final = frozenset(
 )
 
 
-def define(app: Celery, function: Callable[..., Any], options: Mapping[str, Any]) -> Any:
-    """The task of `function` on `app`; the one that is there already if the name is taken by the same function."""
+def define(app: Celery, function: Callable[..., Any], options: Mapping[str, Any], ours: bool = True) -> Any:
+    """The task of `function` on `app`; where the name is taken, the task that has it.
+
+    Warns if another function has it, unless the function comes from another app (`ours` is false), whose names are
+    its own affair.
+    """
     module = getattr(function, "__module__", "") or ""
     name = options.get("name") or app.gen_task_name(getattr(function, "__name__", type(function).__name__), module)
     tasks = app._tasks  # the app's own workshop; app.tasks would finalize it
     if name in tasks:
         task = tasks[name]
-        _warn_if_other(task, function, name)
+        if ours:
+            _warn_if_other(task, function, name)
         return task
     base = symbol(options.get("base")) or app.Task
     own = _attributes(app, base, options, name)
@@ -67,8 +72,7 @@ def define(app: Celery, function: Callable[..., Any], options: Mapping[str, Any]
     )
     task = kind()
     task.__qualname__ = getattr(function, "__qualname__", name)
-    if own.get("autoretry_for"):
-        task.run = with_autoretry(task, task.run)
+    _retry_by_itself(task)
     tasks[name] = task
     if app.finalized:
         task.bind(app)
@@ -84,11 +88,17 @@ def adopt(app: Celery, task: Any, options: Mapping[str, Any]) -> Any:
         setattr(task, key, value)
     task.app = app
     app._tasks[task.name] = task  # as above
-    if getattr(task, "autoretry_for", ()):
-        task.run = with_autoretry(task, task.run)
+    _retry_by_itself(task)
     if app.finalized:
         task.bind(app)
     return task
+
+
+def _retry_by_itself(task: Any) -> None:
+    """Let the task be retried for the exceptions that its ``autoretry_for`` names; once."""
+    if getattr(task, "autoretry_for", ()) and "_orig_run" not in vars(task):
+        task._orig_run = task.run  # Celery's name for it: tests of users call it
+        task.run = with_autoretry(task, task.run)
 
 
 def _attributes(app: Celery, base: type[Any], options: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -121,14 +131,16 @@ def _warn_if_other(task: Any, function: Callable[..., Any], name: str) -> None:
     known = getattr(task, "_function", None)
     if known is None or known is function:
         return
-    same = (getattr(known, "__module__", 0), getattr(known, "__qualname__", 0)) == (
-        getattr(function, "__module__", 1),
-        getattr(function, "__qualname__", 1),
-    )
-    if not same:
+    if _place(known) != _place(function):
         warnings.warn(
             f"two functions are registered as task '{name}': {known!r} stays, {function!r} is ignored; "
             "give one of them a name of its own: @app.task(name=...)",
             DuplicateTaskNameWarning,
             stacklevel=5,
         )
+
+
+def _place(function: Any) -> tuple[Any, ...]:
+    """Where a function is defined; the same after its module was loaded anew."""
+    line = getattr(getattr(function, "__code__", None), "co_firstlineno", None)
+    return getattr(function, "__module__", None), getattr(function, "__qualname__", repr(function)), line

@@ -6,7 +6,8 @@ import random
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import Any
+from inspect import iscoroutinefunction
+from typing import Any, NoReturn
 
 from celeriac.exceptions import Ignore, Reject, Retry
 
@@ -27,16 +28,15 @@ def retry(
     retries = request.retries + 1
     limit = task.max_retries if max_retries is None else max_retries
     if request.called_directly:  # not a task's run but a plain call: there is no message to send again
-        raise exc or sys.exc_info()[1] or Retry("Task can be retried", None)
+        _raise(exc or sys.exc_info()[1] or Retry("Task can be retried", None))
     if eta is None and countdown is None:
         countdown = task.default_retry_delay
     signature = task.signature_from_request(
         request, args, kwargs, countdown=countdown, eta=eta, **{**options, "retries": retries}
     )
     if limit is not None and retries > limit:
-        cause = exc or sys.exc_info()[1]
-        if cause is not None:
-            raise cause
+        if exc is not None:
+            _raise(exc)
         raise task.MaxRetriesExceededError(
             f"Can't retry {task.name}[{request.id}] args:{request.args} kwargs:{request.kwargs}",
             task_args=request.args,
@@ -46,11 +46,22 @@ def retry(
     if not request.is_eager:
         try:
             signature.apply_async()
+        except task.app.connection_errors as error:
+            # A message that is not settled yet is all that is left of the task: it goes back, and is tried again.
+            raise Reject(error, requeue=bool(task.acks_late)) from error
         except Exception as error:
             raise Reject(error, requeue=False) from error
     if throw:
         raise answer
     return answer
+
+
+def _raise(error: BaseException) -> NoReturn:
+    """Raise `error`, because of the one that is being handled where that is another."""
+    handled = sys.exc_info()[1]
+    if handled is None or handled is error:
+        raise error
+    raise error from handled
 
 
 def backoff(factor: float, retries: int, maximum: float, jitter: bool) -> float:
@@ -61,8 +72,13 @@ def backoff(factor: float, retries: int, maximum: float, jitter: bool) -> float:
 
 def with_autoretry(task: Any, run: Callable[..., Any]) -> Callable[..., Any]:
     """`run`, retried for the exceptions that the task's ``autoretry_for`` names."""
-    wanted = tuple(getattr(task, "autoretry_for", ()) or ())
-    never = tuple(getattr(task, "dont_autoretry_for", ()) or ())
+    wanted = _classes(getattr(task, "autoretry_for", ()))
+    passing: tuple[type[BaseException], ...] = (
+        Ignore,
+        Retry,
+        Reject,
+        *_classes(getattr(task, "dont_autoretry_for", ())),
+    )
     if not wanted:
         return run
     retry_kwargs: dict[str, Any] = dict(getattr(task, "retry_kwargs", {}) or {})
@@ -70,17 +86,37 @@ def with_autoretry(task: Any, run: Callable[..., Any]) -> Callable[..., Any]:
     maximum = float(getattr(task, "retry_backoff_max", 600))
     jitter = bool(getattr(task, "retry_jitter", True))
 
+    def again(error: BaseException) -> Retry:
+        options = dict(retry_kwargs)
+        if factor:
+            options["countdown"] = backoff(float(factor), task.request.retries, maximum, jitter)
+        answer: Retry = task.retry(exc=error, **options)
+        return answer
+
+    if iscoroutinefunction(run):
+
+        @wraps(run)
+        async def awaiting(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return await run(*args, **kwargs)
+            except passing:
+                raise
+            except wanted as error:
+                raise again(error) from error
+
+        return awaiting
+
     @wraps(run)
     def retrying(*args: Any, **kwargs: Any) -> Any:
         try:
             return run(*args, **kwargs)
-        except (Ignore, Retry, Reject, *never):
+        except passing:
             raise
         except wanted as error:
-            options = dict(retry_kwargs)
-            if factor:
-                options["countdown"] = backoff(float(factor), task.request.retries, maximum, jitter)
-            task.retry(exc=error, **options)
-            raise
+            raise again(error) from error
 
     return retrying
+
+
+def _classes(given: Any) -> tuple[type[BaseException], ...]:
+    return (given,) if isinstance(given, type) else tuple(given or ())
