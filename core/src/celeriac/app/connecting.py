@@ -57,6 +57,13 @@ class ConnectedApp(ConfiguredApp):
             )
         return url
 
+    def broker_uri(self, write: bool = True) -> str:
+        """The URL of the broker as it may be shown; with the others to fail over to."""
+        from celeriac.contracts.urls import mask_password
+
+        url = self.broker_url(write)
+        return mask_password(url if isinstance(url, str) else ";".join(url))
+
     def connection_for_write(self, url: Any = None, **kwargs: Any) -> Any:
         """A Kombu connection for publishing; it connects when it is used."""
         return self._connection(url or self.broker_url(write=True), **kwargs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,24 +17,24 @@ if TYPE_CHECKING:
 class KombuProducerLane(ProducerLane):
     """Publishes one by one through the plain Kombu API: serves every transport that has no lane of its own."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, producer: Any = None) -> None:
         self.connection = connection
-        self._channel: Any = None
-        self._producer: Any = None
+        self._producer = producer
         self._declared: set[str] = set()
 
     def publish(self, messages: Sequence[OutgoingMessage]) -> None:
+        self.published = 0
         if self._producer is None:
             from kombu import Producer
 
-            self._channel = self.connection.default_channel
-            self._producer = Producer(self._channel)
+            self._producer = Producer(self.connection.default_channel)
         for message in messages:
             self._publish(message)
+            self.published += 1
 
     def _publish(self, message: OutgoingMessage) -> None:
         if message.queue is not None and message.queue.name not in self._declared:
-            message.queue(self._channel).declare()
+            message.queue(self._producer.channel).declare()
             self._declared.add(message.queue.name)
         self._producer.publish(
             message.body,
@@ -58,7 +57,6 @@ class LanePool:
     def __init__(self, app: Celery) -> None:
         self.app = app
         self._idle: list[ProducerLane] = []
-        self._lock = threading.Lock()
         #: A child must neither use nor close what it inherited, so this keeps it from being collected.
         self._inherited: list[list[ProducerLane]] = []
         ref = weakref.ref(self)
@@ -68,11 +66,16 @@ class LanePool:
         """In a forked child: leave the parent's lanes alone."""
         self._inherited.append(self._idle)
         self._idle = []
-        self._lock = threading.Lock()
 
     @contextmanager
-    def lend(self) -> Iterator[ProducerLane]:
-        """A lane for one use.  One that failed is closed and not lent again."""
+    def lend(self, producer: Any = None, connection: Any = None) -> Iterator[ProducerLane]:
+        """A lane for one use.  One that failed is closed and not lent again.
+
+        Where the caller has a Kombu producer or connection of its own, the lane goes through that, and leaves it open.
+        """
+        if producer is not None or connection is not None:
+            yield KombuProducerLane(connection, producer)
+            return
         try:
             lane = self._idle.pop()
         except IndexError:

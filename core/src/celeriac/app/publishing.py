@@ -5,19 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from celeriac import signals
 from celeriac.app.current import get_current_request
+from celeriac.app.destinations import Destinations, delivery_mode
 from celeriac.app.lanes import LanePool
+from celeriac.app.signatures import check_shape
 from celeriac.contracts.broker import OutgoingMessage
 from celeriac.contracts.middleware import bind
 from celeriac.exceptions import SerializationError
 from celeriac.protocol.body import encode_body
 from celeriac.protocol.header_plan import HeaderPlan
-from celeriac.protocol.properties import PERSISTENT, TRANSIENT, build_properties
+from celeriac.protocol.properties import build_properties
 from celeriac.protocol.reprs import safe_repr
-from celeriac.protocol.timestamps import eta_after, expires_at, seconds_until
+from celeriac.protocol.timestamps import eta_after, expires_at, parse_moment, seconds_until
 from celeriac.protocol.v1 import encode_v1
 
 if TYPE_CHECKING:
@@ -76,16 +78,6 @@ _CONSUMED: Final = frozenset(
         "confirm_timeout",
     ]
 )
-_DELIVERY_MODES: Final = {"persistent": PERSISTENT, "transient": TRANSIENT}
-
-
-class Target(NamedTuple):
-    """Where a message goes."""
-
-    queue: Any
-    exchange: str
-    routing_key: str
-    delivery_mode: int
 
 
 class Publisher:
@@ -94,14 +86,14 @@ class Publisher:
     def __init__(self, app: Celery) -> None:
         self.app = app
         self.lanes = LanePool(app)
-        self._targets: dict[str, Target] = {}
+        self._destinations = Destinations(app)
         self._plans: dict[tuple[Any, ...], HeaderPlan] = {}
         self._chain: Callable[[Any], Any] | None = None
         self._layers = False
         conf = app.conf
         self._serializer: str = conf.task_serializer
         self._protocol: int = conf.task_protocol
-        self._utc: bool = conf.enable_utc
+        self._zone = UTC if conf.enable_utc else app.timezone
         self._levels: int = conf.task_repr_maxlevels
         self._default_priority: int | None = conf.task_default_priority
         self._inherit_priority: bool = conf.task_inherit_parent_priority
@@ -117,28 +109,28 @@ class Publisher:
         task_id: str,
         options: Mapping[str, Any],
         parent: Any = None,
+        priority: int | None = None,
     ) -> OutgoingMessage:
         """The message of one call; `options` are those of ``apply_async``, already routed.
 
-        Raises `SerializationError` for arguments that cannot be encoded, before anything is sent.
+        `parent` is the request of the task that calls, `priority` that of a message for which nobody gives one.
+        Raises, before anything is sent, TypeError for arguments that are no list and map, `SerializationError` for
+        what cannot be encoded, `ProtocolError` for moments that are none.
         """
+        check_shape(name, args, kwargs)
         get = options.get
-        target = self._target(options)
-        eta, eta_seconds = self._eta(get("countdown"), get("eta"))
-        expires = get("expires")
-        left: float | None = None
-        if expires is not None:
-            expires = expires_at(expires)
-            left = seconds_until(expires)
+        target = self._destinations.of(options)
+        eta = self._eta(get("countdown"), get("eta"))
+        expires, left = self._expiry(get("expires"))
         parent = parent or get_current_request()
         root_id, parent_id = get("root_id"), get("parent_id")
-        if parent is not None and not parent.called_directly:
+        if parent is not None and not parent.called_directly and parent.id != task_id:  # a retry is no child of itself
             root_id = root_id or parent.root_id or parent.id
             parent_id = parent_id or parent.id
         headers = self._plan(name, get("ignore_result"), get("time_limit"), get("soft_time_limit")).headers(
             task_id,
-            argsrepr="()" if not args else get("argsrepr") or safe_repr(args, maxlevels=self._levels),
-            kwargsrepr="{}" if not kwargs else get("kwargsrepr") or safe_repr(kwargs, maxlevels=self._levels),
+            argsrepr=get("argsrepr") or ("()" if not args else safe_repr(args, maxlevels=self._levels)),
+            kwargsrepr=get("kwargsrepr") or ("{}" if not kwargs else safe_repr(kwargs, maxlevels=self._levels)),
             eta=eta,
             expires=expires,
             retries=get("retries") or 0,
@@ -170,15 +162,15 @@ class Publisher:
             build_properties(
                 task_id,
                 get("reply_to") or self.app.thread_oid,
-                self._priority(get("priority"), parent),
+                self._priority(get("priority"), parent, priority),
                 left,
-                _delivery_mode(get("delivery_mode"), target.delivery_mode),
+                target.delivery_mode if get("delivery_mode") is None else delivery_mode(get("delivery_mode")),
                 **{key: value for key, value in options.items() if key not in _CONSUMED},
             ),
             target.exchange,
             target.routing_key,
             target.queue,
-            eta_seconds,
+            None if eta is None else eta.timestamp(),
         )
 
     def _plan(self, name: str, ignore_result: Any, time_limit: Any, soft_time_limit: Any) -> HeaderPlan:
@@ -192,38 +184,27 @@ class Publisher:
             )
         return plan
 
-    def _eta(self, countdown: Any, eta: Any) -> tuple[Any, float | None]:
-        if countdown is not None:
-            eta = eta_after(countdown)
-        elif eta is None:
-            return None, None
-        if isinstance(eta, str):
-            eta = datetime.fromisoformat(eta)
-        if eta.tzinfo is None:
-            eta = eta.replace(tzinfo=self.app.timezone)
-        return (eta.astimezone(UTC) if self._utc else eta), eta.timestamp()
+    def _eta(self, countdown: Any, eta: Any) -> datetime | None:
+        moment = eta_after(countdown) if countdown else parse_moment(eta, "eta", self.app.timezone)
+        return None if moment is None else moment.astimezone(self._zone)
 
-    def _priority(self, given: int | None, parent: Any) -> int | None:
+    def _expiry(self, expires: Any) -> tuple[datetime | None, float | None]:
+        """The moment, and the seconds that are left until then."""
+        if expires is None:
+            return None, None
+        if isinstance(expires, (str, datetime)):
+            moment = parse_moment(expires, "expires", self.app.timezone) or datetime.now(UTC)
+        else:
+            moment = expires_at(expires)
+        return moment.astimezone(self._zone), seconds_until(moment)
+
+    def _priority(self, given: int | None, parent: Any, default: int | None) -> int | None:
         if given is not None:
             return given
         if self._inherit_priority and parent is not None and parent.priority is not None:
             inherited: int = parent.priority
             return inherited
-        return self._default_priority
-
-    def _target(self, options: Mapping[str, Any]) -> Target:
-        exchange, routing_key, queue = options.get("exchange"), options.get("routing_key"), options.get("queue")
-        if exchange is None and routing_key is None and (queue is None or isinstance(queue, str)):
-            name = queue or self.app.conf.task_default_queue
-            target = self._targets.get(name)
-            if target is None:
-                target = self._targets[name] = _target_of(self.app.amqp.queues[name], None, None)
-            return target
-        if queue is None and exchange is None:
-            queue = self.app.conf.task_default_queue
-        if isinstance(queue, str):
-            queue = self.app.amqp.queues[queue]
-        return _target_of(queue, exchange, routing_key)
+        return self._default_priority if default is None else default
 
     # -- sending ------------------------------------------------------------------------------------------------------
 
@@ -250,30 +231,42 @@ class Publisher:
     def _send_with_signals(self, messages: Sequence[OutgoingMessage], options: Mapping[str, Any] | None) -> None:
         policy = self._retry_policy(options or {})
         for message in messages:
-            name = message.headers.get("task")
+            # Receivers are shown the body as it was before it was encoded, and may change what they are shown.
+            serializer = self.app.serializers.of_type(message.content_type)
+            body = serializer.loads(message.body)
+            name = message.headers.get("task") or body["task"]
             shared: dict[str, Any] = {
-                "body": message.body,
+                "body": body,
                 "exchange": message.exchange,
                 "routing_key": message.routing_key,
                 "headers": message.headers,
                 "properties": message.properties,
                 "retry_policy": policy,
             }
-            declare = [message.queue] if message.queue is not None else []
-            signals.before_task_publish.send(sender=name, declare=declare, **shared)
+            if signals.before_task_publish:
+                declare = [message.queue] if message.queue is not None else []
+                signals.before_task_publish.send(sender=name, declare=declare, **shared)
+                message.body = serializer.dumps(body)
             self._publish([message], options)
             signals.after_task_publish.send(sender=name, **shared)
 
     def _publish(self, messages: Sequence[OutgoingMessage], options: Mapping[str, Any] | None) -> None:
+        left = list(messages)
         try:
-            with self.lanes.lend() as lane:
-                lane.publish(messages)
+            self._put(left, options or {})
         except self.app.connection_errors as error:
-            self._publish_again(messages, options or {}, error)
+            self._publish_again(left, options or {}, error)
 
-    def _publish_again(
-        self, messages: Sequence[OutgoingMessage], options: Mapping[str, Any], error: BaseException
-    ) -> None:
+    def _put(self, left: list[OutgoingMessage], options: Mapping[str, Any]) -> None:
+        """Publish; after an error only what is not on the broker is in `left`."""
+        with self.lanes.lend(options.get("producer") or options.get("publisher"), options.get("connection")) as lane:
+            try:
+                lane.publish(left)
+            except BaseException:
+                del left[: lane.published]
+                raise
+
+    def _publish_again(self, left: list[OutgoingMessage], options: Mapping[str, Any], error: BaseException) -> None:
         """The retry policy of a publish: `max_retries` tries, `interval_start` seconds apart and growing."""
         from kombu.exceptions import OperationalError
 
@@ -283,18 +276,19 @@ class Publisher:
             tries = policy.get("max_retries", 3)
             done = 0
             while tries is None or done < tries:
+                if policy.get("errback") is not None:
+                    policy["errback"](error, delay)
                 time.sleep(delay)
                 delay = min(delay + policy.get("interval_step", 0.2), policy.get("interval_max", 1))
                 done += 1
                 try:
-                    with self.lanes.lend() as lane:
-                        lane.publish(messages)
-                        return
+                    self._put(left, options)
+                    return
                 except self.app.connection_errors as again:
                     error = again
         if isinstance(error, OperationalError):
             raise error
-        raise OperationalError(str(error)) from error
+        raise OperationalError(f"cannot reach the broker {self.app.broker_uri()}: {error}") from error
 
     def _retry_policy(self, options: Mapping[str, Any]) -> dict[str, Any] | None:
         conf = self.app.conf
@@ -312,27 +306,3 @@ def _listed(value: Any) -> list[Any] | None:
     if not value:
         return None
     return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-def _delivery_mode(given: Any, default: int) -> int:
-    if given is None:
-        return default
-    mode: int = _DELIVERY_MODES.get(given, given)
-    return mode
-
-
-def _target_of(queue: Any, exchange: Any, routing_key: str | None) -> Target:
-    """Kombu's entities as plain names; a direct queue is reached through the default exchange."""
-    exchange = exchange if exchange is not None else getattr(queue, "exchange", None)
-    kind = getattr(exchange, "type", "direct")
-    name = getattr(exchange, "name", exchange) or ""
-    mode = getattr(exchange, "delivery_mode", None)
-    delivery_mode = _DELIVERY_MODES.get(mode, mode) if mode is not None else PERSISTENT
-    if queue is not None and routing_key is None and kind == "direct":
-        return Target(queue, "", queue.name, delivery_mode)
-    if routing_key is None:
-        routing_key = getattr(queue, "routing_key", None) or ""
-    return Target(queue, name, routing_key, delivery_mode)
-
-
-__all__ = ["Publisher", "Target"]

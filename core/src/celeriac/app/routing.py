@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from fnmatch import translate
-from importlib import import_module
 from typing import Any
+
+from celeriac.app.names import symbol
+from celeriac.exceptions import ImproperlyConfigured
 
 Route = Mapping[str, Any]
 RouteFunction = Callable[..., Any]
@@ -16,7 +18,10 @@ class MapRoute:
     """Task names, globs and compiled patterns to routes; an exact name wins, then the order of the map."""
 
     def __init__(self, routes: Mapping[Any, Any] | Iterable[tuple[Any, Any]]) -> None:
-        pairs = routes.items() if isinstance(routes, Mapping) else routes
+        pairs = list(routes.items() if isinstance(routes, Mapping) else routes)
+        wrong = [pair for pair in pairs if not (isinstance(pair, (list, tuple)) and len(pair) == 2)]
+        if wrong:
+            raise ImproperlyConfigured(f"the setting task_routes: {wrong[0]!r} is no pair of a task's name and a route")
         self.exact: dict[str, Any] = {}
         self.patterns: list[tuple[re.Pattern[str], Any]] = []
         for key, route in pairs:
@@ -41,23 +46,36 @@ def prepare_routes(routes: Any) -> list[RouteFunction]:
 
     It is a map, a function, an object with ``route_for_task``, a dotted name, or a list of these.
     """
-    if routes is None:
+    if not routes:
         return []
     if isinstance(routes, (Mapping, str)) or callable(routes) or hasattr(routes, "route_for_task"):
+        routes = [routes]
+    routes = list(routes)
+    if all(_is_pair(route) for route in routes):  # one ordered map, without the list around it
         routes = [routes]
     return [_prepare(route) for route in routes]
 
 
+def _is_pair(route: Any) -> bool:
+    return isinstance(route, (list, tuple)) and len(route) == 2 and isinstance(route[0], (str, re.Pattern))
+
+
 def _prepare(route: Any) -> RouteFunction:
     if isinstance(route, str):
-        module, _, attribute = route.replace(":", ".").rpartition(".")
-        route = getattr(import_module(module), attribute)
-        if isinstance(route, type):
-            route = route()
+        try:
+            route = symbol(route)
+        except (ImportError, ValueError) as error:
+            raise ImproperlyConfigured(f"the setting task_routes names {route!r}: {error}") from error
+    if isinstance(route, type):
+        route = route()
     if hasattr(route, "route_for_task"):
         return _from_method(route.route_for_task)
     if isinstance(route, (Mapping, list, tuple)):
         return MapRoute(route)
+    if not callable(route):
+        raise ImproperlyConfigured(
+            f"the setting task_routes has {route!r}, which is no map, no function, and no object with route_for_task"
+        )
     function: RouteFunction = route
     return function
 
@@ -86,9 +104,11 @@ class Router:
     def route(
         self, options: Mapping[str, Any], name: str, args: Any = (), kwargs: Any = None, task: Any = None
     ) -> dict[str, Any]:
-        """`options` on top of what the routers say for `name`."""
+        """`options` on top of what the routers say for `name`; an option that is None does not hide a route's."""
         found = self.lookup(name, args, kwargs, options, task)
-        return {**found, **options} if found else dict(options)
+        if not found:
+            return dict(options)
+        return {**found, **{key: value for key, value in options.items() if value is not None or key not in found}}
 
     def lookup(self, name: str, args: Any, kwargs: Any, options: Any, task: Any) -> dict[str, Any]:
         """The first router's answer, as options."""

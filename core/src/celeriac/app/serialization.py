@@ -41,6 +41,13 @@ class Serializers:
         serializer = self.get(name)
         return serializer.content_type, serializer.content_encoding, serializer.dumps(value)
 
+    def of_type(self, content_type: str) -> Serializer:
+        """The serializer that wrote content of this type here.  Raises `KeyError`."""
+        for serializer in list(self._by_name.values()):
+            if serializer.content_type == content_type:
+                return serializer
+        raise KeyError(content_type)
+
     @property
     def accepted(self) -> dict[str, Serializer]:
         """Content type to serializer, for all that ``accept_content`` names."""

@@ -108,6 +108,9 @@ class Settlements:
 class ProducerLane(ABC):
     """The way in.  Used by one thread at a time, closed and never used again after a fork."""
 
+    #: After a `publish` that raised: how many of the messages, from the first, are on the broker all the same.
+    published: int = 0
+
     @abstractmethod
     def publish(self, messages: Sequence[OutgoingMessage]) -> None:
         """Put all messages on the broker, in order; when this returns, the broker answers for them.
