@@ -57,6 +57,12 @@ class State:
                 self._app.conf.update({setting: self._options[option]})
         return self._app
 
+    def configure(self, command: click.Command, options: Mapping[str, Any]) -> None:
+        """Give the values of options that plugins have added to the settings of the same name."""
+        conf = self.app.conf
+        added = getattr(command, "plugin_options", None) or ()
+        conf.update({name: options[name] for name in added if options.get(name) is not None and name in conf})
+
     def explain(self, error: Exception) -> int:
         """Show an error in a line, with what to do; gives the exit code."""
         click.echo(f"Error: {describe(error)}", err=True)

@@ -40,6 +40,7 @@ def worker(context: click.Context, /, **options: Any) -> None:
     for name in ("optimization", "without_gossip", "without_mingle", "without_heartbeat"):
         options.pop(name)
     app = state.app
+    state.configure(context.command, options)
     level = level_of(options["loglevel"])
     set_up_logging(app, level, options.pop("logfile"))
     options["include"] = [name.strip() for name in (options["include"] or "").split(",") if name.strip()]
