@@ -7,7 +7,8 @@ starts them first to last and stops them last to first.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from typing import Any, ClassVar, Final
@@ -30,9 +31,9 @@ class Step:
     name: ClassVar[str] = ""
     #: Steps (classes or names) that must be there and start before this one.
     requires: ClassVar[Iterable[Any]] = ()
-    #: Whether it takes part at all.
+    #: Whether it takes part at all; a step may set it in its constructor, by the options.
     enabled: bool = True
-    #: Included only where `enabled` is set by an instance.
+    #: Whether that depends on options or configuration; only told to people, decided by `include_if`.
     conditional: bool = False
     #: Starts after all that does not require it.
     last: ClassVar[bool] = False
@@ -84,7 +85,7 @@ class StartStopStep(Step):
         return None
 
     def stop(self, parent: Any) -> Any:
-        """The worker stops; also called if `start` failed half way."""
+        """The worker stops; also called if `start` failed half way, and then harmless."""
         if self.obj is not None and hasattr(self.obj, "stop"):
             return self.obj.stop()
         return None
@@ -104,24 +105,36 @@ class ConsumerStep(StartStopStep):
     """A part that consumes messages of its own through the plain Kombu API."""
 
     consumers: list[Any] | None = None
+    _channel: Any = None
 
     def get_consumers(self, channel: Any) -> list[Any]:
         """The ``kombu.Consumer`` objects to run, on this channel."""
         raise NotImplementedError(f"{type(self).__name__} must define get_consumers(channel)")
 
     def start(self, c: Any) -> None:
-        channel = c.connection.channel()
-        self.consumers = self.get_consumers(channel)
+        """The connection is there; also called when it has been lost and is there again."""
+        self._channel = c.connection.channel()
+        self.consumers = self.get_consumers(self._channel)
         for consumer in self.consumers or ():
             consumer.consume()
 
     def stop(self, c: Any) -> None:
-        for consumer in self.consumers or ():
-            consumer.cancel()
-            consumer.channel.close()
-        self.consumers = None
+        """The connection is about to end, or is lost."""
+        consumers, channel = self.consumers, self._channel
+        self.consumers = self._channel = None
+        # On a lost connection all of these fail; then there is nothing to end, and amqp also raises AttributeError.
+        errors = (*c.connection.connection_errors, *c.connection.channel_errors, AttributeError)
+        endings = [consumer.cancel for consumer in consumers or ()]
+        endings += [each.close for each in {id(each): each for each in _channels(channel, consumers)}.values()]
+        for end in endings:
+            with suppress(*errors):
+                end()
 
     shutdown = stop
+
+
+def _channels(own: Any, consumers: Iterable[Any] | None) -> list[Any]:
+    return [channel for channel in (own, *(consumer.channel for consumer in consumers or ())) if channel is not None]
 
 
 class Blueprint:
@@ -148,7 +161,10 @@ class Blueprint:
         self.steps: dict[str, Any] = {}
 
     def apply(self, parent: Any, **kwargs: Any) -> Blueprint:
-        """Make all steps for `parent`, in order.  Raises `ImproperlyConfigured` for a missing step or a circle."""
+        """Make all steps for `parent`, in order; keywords are options, given to the constructor of each.
+
+        Raises `ImproperlyConfigured` for a missing step, two of one name, or a circle.
+        """
         for kind in self.sorted_types():
             step = kind(parent, **kwargs)
             if step.include(parent):
@@ -158,40 +174,62 @@ class Blueprint:
 
     def sorted_types(self) -> list[type[Step]]:
         """The classes of the steps in the order in which they start."""
-        by_name = {kind.name: kind for kind in self.types}
-        by_alias = {kind.name.rpartition(".")[2]: kind for kind in self.types}
-        graph: dict[str, list[str]] = {}
-        for kind in by_name.values():
-            needed = []
-            for required in kind.requires:
-                name = required if isinstance(required, str) else _step_class(required).name
-                found = by_name.get(name) or by_alias.get(name)
-                if found is None:
-                    raise ImproperlyConfigured(
-                        f"bootstep {kind.name} requires {name}, which is not part of the blueprint {self.name}"
-                    )
-                needed.append(found.name)
-            graph[kind.name] = needed
+        by_name = self._by_name()
+        graph = {name: self._required(kind, by_name) for name, kind in by_name.items()}
         for kind in by_name.values():
             if kind.last:
-                graph[kind.name] += [name for name, other in by_name.items() if not other.last]
+                after = _dependents(kind.name, graph)
+                graph[kind.name] += [name for name, other in by_name.items() if not other.last and name not in after]
         try:
-            order = TopologicalSorter(graph).static_order()
-            return [by_name[name] for name in order]
+            return [by_name[name] for name in TopologicalSorter(graph).static_order()]
         except CycleError as error:
-            circle = " -> ".join(error.args[1])
-            raise ImproperlyConfigured(f"bootsteps of the blueprint {self.name} require each other: {circle}") from None
+            circle = " -> ".join(reversed(error.args[1]))
+            raise ImproperlyConfigured(
+                f"bootsteps of the blueprint {self.name} require each other in a circle: {circle}"
+            ) from None
+
+    def _by_name(self) -> dict[str, type[Step]]:
+        found: dict[str, type[Step]] = {}
+        for kind in self.types:
+            if found.setdefault(kind.name, kind) is not kind:
+                raise ImproperlyConfigured(
+                    f"two bootsteps of the blueprint {self.name} are both called {kind.name}: give one of them "
+                    "another name, by its attribute `name`"
+                )
+        return found
+
+    def _required(self, kind: type[Step], by_name: Mapping[str, type[Step]]) -> list[str]:
+        """The names of the steps that `kind` requires, in full."""
+        names = []
+        for required in kind.requires:
+            wanted = required if isinstance(required, str) else _step_class(required).name
+            wanted = wanted.replace(":", ".")
+            found = [name for name in by_name if name == wanted or name.rpartition(".")[2] == wanted]
+            if wanted in by_name:
+                found = [wanted]
+            if len(found) != 1:
+                what = f"could be any of {', '.join(found)}" if found else "is not there"
+                raise ImproperlyConfigured(
+                    f"bootstep {kind.name} requires {wanted}, which {what} in the blueprint {self.name} "
+                    f"(its steps: {', '.join(by_name)})"
+                )
+            names += found
+        return names
 
     def start(self, parent: Any) -> None:
-        """Start all steps.  An error stops those that had started, and goes on."""
+        """Start all steps.  One that fails stops those that had started, itself included, and its error is raised."""
         self.state = RUN
-        if self.on_start is not None:
-            self.on_start()
-        for place, step in enumerate(self.order):
-            self.started = place + 1
-            if hasattr(step, "start"):
-                logger.debug("Starting %s", step.alias)
-                step.start(parent)
+        try:
+            if self.on_start is not None:
+                self.on_start()
+            for place, step in enumerate(self.order):
+                self.started = place + 1
+                if hasattr(step, "start"):
+                    logger.debug("Starting %s", step.alias)
+                    step.start(parent)
+        except BaseException:
+            self.stop(parent)
+            raise
 
     def close(self, parent: Any) -> None:
         """Tell all steps that the end is near."""
@@ -200,7 +238,10 @@ class Blueprint:
         self.send_all(parent, "close", reverse=False)
 
     def stop(self, parent: Any, close: bool = True, terminate: bool = False) -> None:
-        """Stop what was started, last first; a step that fails to stop keeps no other from stopping."""
+        """Stop what was started, last first; a step that fails to stop keeps no other from stopping.
+
+        Tolerates never started and twice.
+        """
         if self.state in {CLOSE, TERMINATE}:
             return
         self.state = TERMINATE if terminate else CLOSE
@@ -236,6 +277,14 @@ class Blueprint:
 
     def __getitem__(self, name: str) -> Any:
         return self.steps[name]
+
+
+def _dependents(name: str, graph: Mapping[str, Sequence[str]]) -> set[str]:
+    """The steps that require `name`, or require one that does."""
+    found = {name}
+    while more := {other for other, required in graph.items() if other not in found and found.intersection(required)}:
+        found |= more
+    return found
 
 
 def _step_class(step: Any) -> Any:
