@@ -65,7 +65,8 @@ class Backend(ABC):
         """Store all, in order, in one round trip where possible, and wake whoever waits for them.
 
         A SUCCESS that is there already is never replaced by a later state.  Raises `StoreUnavailable` when the
-        store cannot be reached; the caller tries again.
+        store cannot be reached; the caller tries again.  Raises `SerializationError`, with nothing stored, for a result
+        that the serializer cannot encode.
         """
 
     @abstractmethod

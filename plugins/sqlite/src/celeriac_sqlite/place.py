@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from celeriac.contracts.urls import mask_password
 from celeriac.exceptions import ImproperlyConfigured
 
 _PREFIX = "sqlite://"
@@ -55,20 +56,22 @@ def path_of(url: str, app_name: str | None = None) -> Path:
     Raises ImproperlyConfigured for a URL that names no file.
     """
     if not url.startswith(_PREFIX):
-        raise ImproperlyConfigured(f"{url!r} is not a URL of an SQLite file; the forms are {_FORMS}")
+        raise ImproperlyConfigured(f"{mask_password(url)!r} is not a URL of an SQLite file; the forms are {_FORMS}")
     rest = url.removeprefix(_PREFIX)
     if rest in {"", "/"}:
         return embedded_file(app_name)
     if not rest.startswith("/"):
-        raise ImproperlyConfigured(f"{url!r} names a host, and an SQLite file has none; the forms are {_FORMS}")
+        raise ImproperlyConfigured(
+            f"{mask_password(url)!r} names a host, and an SQLite file has none; the forms are {_FORMS}"
+        )
     name = unquote(rest[1:])
     if name == ":memory:":
         raise ImproperlyConfigured(
-            f"{url!r}: an in-memory file cannot be shared by processes; use memory:// (celeriac-memory)"
+            f"{mask_password(url)!r}: an in-memory file cannot be shared by processes; use memory:// (celeriac-memory)"
         )
     if "?" in rest:
         raise ImproperlyConfigured(
-            f"{url!r} has a query, and these URLs have no options: they are the settings sqlite_*"
+            f"{mask_password(url)!r} has a query, and these URLs have no options: they are the settings sqlite_*"
             " (a ? in the name of a file is written %3F)"
         )
     return Path(os.path.abspath(Path(name).expanduser()))
