@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from celeriac import states
 from celeriac.app.current import get_current_app, get_current_request
-from celeriac.exceptions import TimeoutError
+from celeriac.exceptions import TaskError, TaskRevokedError, TimeoutError
 from celeriac.protocol.results import decode_exception
 
 if TYPE_CHECKING:
@@ -170,31 +170,80 @@ class AsyncResult(Generic[R]):
             return None  # type: ignore[return-value]  # there is no result to have
         if disable_sync_subtasks:
             assert_not_in_task()
-        if propagate and follow_parents:
-            for parent in reversed(list(self._parents())):
-                parent.get(timeout=timeout, propagate=True, interval=interval, disable_sync_subtasks=False)
-        if self._cache is None:
-            self.app.results.wait([self.id], timeout, self._keep, on_interval, on_message, interval)
-        value: R = self._outcome(propagate, callback)
+        if self.is_pending:
+            watched = {self.id: self}
+            if propagate and follow_parents:
+                # Where one of those before it fails, this one never runs.
+                watched.update((parent.id, parent) for parent in self.ancestors() if parent.is_pending)
+                self._raise_for_ancestors(PROPAGATE_STATES)
+
+            def keep(meta: dict[str, Any]) -> bool:
+                found = watched[meta["task_id"]]
+                found.keep(meta)
+                return found is self or meta["status"] in PROPAGATE_STATES
+
+            self.app.results.wait(watched, timeout, keep, on_interval, on_message, interval)
+            if self.is_pending:
+                self._raise_for_ancestors(PROPAGATE_STATES)
+        value: R = self._outcome(propagate, callback, PROPAGATE_STATES)
         return value
 
     wait = get
 
-    def _keep(self, meta: dict[str, Any]) -> None:
+    @property
+    def is_pending(self) -> bool:
+        """True while it is not known here that the task has ended; asks nobody."""
+        return self._cache is None
+
+    def keep(self, meta: dict[str, Any]) -> None:
+        """Take over what the store has told of a task that has ended."""
         self._cache = meta
 
-    def _parents(self) -> Iterator[AsyncResult[Any]]:
+    def verdict(self) -> bool | None:
+        """Whether getting it will raise, as far as it is known here; None while that is open.  Asks nobody."""
+        if not self.is_pending:
+            return self.is_known_to_fail
+        if self.ignored:
+            return False
+        return True if any(parent.is_known_to_fail for parent in self.ancestors()) else None
+
+    @property
+    def is_known_to_fail(self) -> bool:
+        """True where it is known here that the task has failed; asks nobody."""
+        return not self.is_pending and self._meta()["status"] in states.PROPAGATE_STATES
+
+    def ancestors(self) -> Iterator[AsyncResult[Any]]:
+        """The results of the tasks before it in its chain, those of groups included, nearest first."""
+        for parent in self._parents():
+            yield from _tasks_of(parent)
+
+    def _raise_for_ancestors(self, failing: frozenset[str]) -> None:
+        for parent in reversed(list(self.ancestors())):
+            if parent.is_known_to_fail:
+                parent._outcome(True, None, failing)
+
+    def _parents(self) -> Iterator[Any]:
         parent = self.parent
         while parent is not None:
             yield parent
             parent = parent.parent
 
-    def _outcome(self, propagate: bool, callback: Callable[[str, Any], Any] | None) -> Any:
+    def _outcome(
+        self,
+        propagate: bool,
+        callback: Callable[[str, Any], Any] | None,
+        failing: frozenset[str] = states.PROPAGATE_STATES,
+    ) -> Any:
         meta = self._meta()
         value = _value(meta)
         if callback is not None:
             callback(self.id, value)
-        if propagate and meta["status"] in states.PROPAGATE_STATES and isinstance(value, BaseException):
+        if propagate and meta["status"] in failing:
+            if not isinstance(value, BaseException):  # a store, or a client, that does not say what went wrong
+                kind = TaskRevokedError if meta["status"] == states.REVOKED else TaskError
+                value = kind(
+                    f"task {self.id} ended as {meta['status']}, and its result does not say why: {value!r:.200}"
+                )
             raise _with_remote_traceback(value, meta, self.app)
         return value
 
@@ -224,6 +273,16 @@ class AsyncResult(Generic[R]):
     def as_list(self) -> list[str]:
         """This id and those of its parents."""
         return [self.id, *(parent.id for parent in self._parents())]
+
+
+def _tasks_of(result: Any) -> Iterator[AsyncResult[Any]]:
+    """The results of tasks that `result`, of a task or of a group, stands for."""
+    members = getattr(result, "results", None)
+    if members is None:
+        yield result
+        return
+    for member in members:
+        yield from _tasks_of(member)
 
 
 def _value(meta: dict[str, Any]) -> Any:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from celeriac import states
 from celeriac.app.context import Context
+from celeriac.app.current import get_current_request
+from celeriac.protocol.origin import hostname
 from celeriac.results.async_result import AsyncResult
 
 if TYPE_CHECKING:
@@ -30,6 +32,14 @@ class EagerResult(AsyncResult[R]):
 
     def __repr__(self) -> str:
         return f"<EagerResult: {self.id}>"
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.id, self._result, self._state, self._traceback, self.task_name)
+
+    @property
+    def is_pending(self) -> bool:
+        """Always False."""
+        return False
 
     def _meta(self) -> dict[str, Any]:
         return {
@@ -73,6 +83,12 @@ def run(
     throw = options.get("throw")
     throw = app.conf.task_eager_propagates if throw is None else throw
     task_id: str = options["task_id"]
+    parent = get_current_request()
+    root_id, parent_id = options.get("root_id"), options.get("parent_id")
+    if parent is not None and parent.id != task_id:  # a retry is no child of itself
+        root_id = root_id or parent.root_id or parent.id
+        parent_id = parent_id or parent.id
+    ignored = options.get("ignore_result")
     request = Context(
         id=task_id,
         task=task.name,
@@ -88,9 +104,15 @@ def run(
             "is_eager": True,
             "exchange": options.get("exchange"),
             "routing_key": options.get("routing_key"),
+            "priority": options.get("priority"),
         },
-        root_id=options.get("root_id") or task_id,
-        parent_id=options.get("parent_id"),
+        hostname=hostname(),
+        loglevel=options.get("loglevel"),
+        reply_to=options.get("reply_to"),
+        ignore_result=task.ignore_result if ignored is None else ignored,
+        replaced_task_nesting=options.get("replaced_task_nesting") or 0,
+        root_id=root_id or task_id,
+        parent_id=parent_id,
         group=options.get("group_id"),
         group_index=options.get("group_index"),
         chain=options.get("chain"),
@@ -99,6 +121,8 @@ def run(
         stamps=options.get("stamps"),
     )
     ended = Trace(app, task, eager=True)(request, list(args), dict(kwargs))
+    if task.store_eager_result and not request.ignore_result and ended.state in states.ALL_STATES:
+        app.results.store([app.results.entry(task_id, ended.state, ended.value, ended.traceback, request)])
     if ended.state == states.RETRY and ended.retry is not None and ended.retry.sig is not None:
         again: EagerResult[Any] = ended.retry.sig.apply(retries=request.retries + 1, throw=throw)
         return again

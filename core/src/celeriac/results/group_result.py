@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from celeriac.app.current import get_current_app
 from celeriac.app.identifiers import uuid
 from celeriac.results.async_result import AsyncResult, assert_not_in_task
+from celeriac.states import READY_STATES
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
@@ -75,10 +76,10 @@ class ResultSet:
 
     def _refresh(self) -> None:
         """Ask the store once for all that are not known to have ended."""
-        leaves = {leaf.id: leaf for leaf in _leaves(self) if leaf._cache is None}  # what it would ask itself
-        for meta in self.app.results.fetch(list(leaves)).values():
-            if meta["status"] in {"SUCCESS", "FAILURE", "REVOKED"}:
-                leaves[meta["task_id"]]._keep(meta)  # as above
+        pending = {leaf.id: leaf for leaf in _leaves(self) if leaf.is_pending}
+        for meta in self.app.results.fetch(list(pending)).values():
+            if meta["status"] in READY_STATES:
+                pending[meta["task_id"]].keep(meta)
 
     def get(
         self,
@@ -93,16 +94,34 @@ class ResultSet:
     ) -> list[Any]:
         """Wait for all, and return what they returned, in order.
 
-        Raises the first exception in that order (unless `propagate` is False), `TimeoutError` after `timeout` seconds.
+        Raises the first exception in that order (unless `propagate` is False) as soon as all before it have ended,
+        and `TimeoutError` after `timeout` seconds.
         """
         if disable_sync_subtasks:
             assert_not_in_task()
-        leaves = {leaf.id: leaf for leaf in _leaves(self) if leaf._cache is None and not leaf.ignored}  # as above
+        ordered = list(_leaves(self))
+        watched: dict[str, list[AsyncResult[Any]]] = {}
+        for leaf in ordered:
+            for result in (leaf, *(leaf.ancestors() if propagate else ())):
+                if result.is_pending and not result.ignored:
+                    watched.setdefault(result.id, []).append(result)
+        place = 0
 
-        def keep(meta: dict[str, Any]) -> None:
-            leaves[meta["task_id"]]._keep(meta)  # as above
+        def keep(meta: dict[str, Any]) -> bool:
+            """Whether nothing that is still to come can change the answer."""
+            nonlocal place
+            for result in watched[meta["task_id"]]:
+                result.keep(meta)
+            while place < len(ordered):
+                fails = ordered[place].verdict()
+                if fails is None:
+                    return False
+                if fails and propagate:
+                    return True
+                place += 1
+            return True
 
-        self.app.results.wait(leaves, timeout, keep, on_interval, on_message, interval)
+        self.app.results.wait(watched, timeout, keep, on_interval, on_message, interval)
         return [
             result.get(timeout=timeout, propagate=propagate, callback=callback, disable_sync_subtasks=False)
             for result in self.results

@@ -6,10 +6,10 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from celeriac import states
 from celeriac.contracts.backend import Backend, StoredResult
@@ -17,11 +17,17 @@ from celeriac.contracts.urls import scheme_of
 from celeriac.exceptions import StoreUnavailable, TimeoutError
 from celeriac.protocol.results import build_meta, encode_exception, read_meta
 from celeriac.results.disabled import DisabledBackend
+from celeriac.results.subscription import Subscription
 from celeriac.results.tuples import result_from_tuple
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
     from celeriac.app.context import Context
+
+T = TypeVar("T")
+
+#: How often a store that is out of reach is tried again, unless the settings say otherwise.
+_TRIES: Final = 5
 
 
 class Results:
@@ -50,6 +56,8 @@ class Results:
         url = self.app.conf.result_backend
         if not url or url in {"disabled", "disabled://"}:
             return DisabledBackend(self.app, "disabled://")
+        if isinstance(url, Backend):
+            return url
         if isinstance(url, type):
             made: Backend = url(self.app, "")
             return made
@@ -107,33 +115,43 @@ class Results:
 
     def store(self, results: Sequence[StoredResult]) -> None:
         """Store all in one batch, trying again as the settings say.  Raises `StoreUnavailable`."""
-        backend = self.backend
-        conf = self.app.conf
-        delay = conf.result_backend_base_sleep_between_retries_ms / 1000
-        longest = conf.result_backend_max_sleep_between_retries_ms / 1000
-        tries = conf.result_backend_max_retries if conf.result_backend_always_retry else 5
-        done = 0
-        while True:
+        self._patiently(lambda: self.backend.store(results))
+
+    def _patiently(self, action: Callable[[], T]) -> T:
+        """What `action` gives, tried again while the store cannot be reached.  Raises `StoreUnavailable` in the end."""
+        try:
+            return action()
+        except StoreUnavailable as error:
+            last = error
+        for pause in self._pauses():
+            time.sleep(pause)
             try:
-                backend.store(results)
-                return
-            except StoreUnavailable:
-                if done >= tries:
-                    raise
-            done += 1
-            time.sleep(delay)
-            delay = min(delay * 2, longest)
+                return action()
+            except StoreUnavailable as error:
+                last = error
+        raise last
+
+    def _pauses(self) -> Iterator[float]:
+        """Seconds to wait before each further try: a few, or as many as ``result_backend_max_retries`` allows."""
+        conf = self.app.conf
+        pause = conf.result_backend_base_sleep_between_retries_ms / 1000
+        longest = conf.result_backend_max_sleep_between_retries_ms / 1000
+        left = conf.result_backend_max_retries if conf.result_backend_always_retry else _TRIES
+        while left > 0:
+            left -= 1
+            yield pause
+            pause = min(pause * 2, longest)
 
     # -- finding ------------------------------------------------------------------------------------------------------
 
     def fetch(self, task_ids: Sequence[str]) -> Mapping[str, dict[str, Any]]:
-        """The metas of those tasks that have one."""
-        return self.backend.fetch(task_ids)
+        """The metas of those tasks that have one.  Raises `StoreUnavailable`."""
+        found = self._patiently(lambda: self.backend.fetch(task_ids))
+        return {task_id: read_meta(meta) for task_id, meta in found.items()}
 
     def meta(self, task_id: str) -> dict[str, Any]:
         """The meta of one task; that of a pending one where nothing is known."""
-        found = self.backend.fetch([task_id]).get(task_id)
-        return pending(task_id) if found is None else read_meta(found)
+        return self.fetch([task_id]).get(task_id) or pending(task_id)
 
     def from_tuple(self, value: Any) -> Any:
         """The result that a stored tuple stands for.  Raises `ProtocolError`."""
@@ -141,7 +159,7 @@ class Results:
 
     def forget(self, task_ids: Sequence[str]) -> None:
         """Remove the results from the store."""
-        self.backend.delete(task_ids)
+        self._patiently(lambda: self.backend.delete(task_ids))
 
     # -- waiting ------------------------------------------------------------------------------------------------------
 
@@ -149,38 +167,36 @@ class Results:
         self,
         task_ids: Iterable[str],
         timeout: float | None,
-        on_ready: Callable[[dict[str, Any]], None],
+        on_ready: Callable[[dict[str, Any]], bool | None],
         on_interval: Callable[[], None] | None = None,
         on_message: Callable[[dict[str, Any]], None] | None = None,
         interval: float = 0.5,
     ) -> None:
         """Call `on_ready` with the meta of each task as it becomes ready, until all are; one subscription for all.
 
-        Raises `TimeoutError` when `timeout` seconds have passed.
+        It ends before that when `on_ready` returns True.  Raises `TimeoutError` when `timeout` seconds have passed,
+        `StoreUnavailable` when the store stays out of reach.
         """
         wanted = set(task_ids)
         if not wanted:
             return
         deadline = None if timeout is None else time.monotonic() + timeout
-        watcher = self.backend.watch()
-        try:
-            watcher.add(wanted)
+        with Subscription(self.backend, self._pauses) as subscription:
             while wanted:
                 left = None if deadline is None else deadline - time.monotonic()
                 if left is not None and left <= 0:
                     raise TimeoutError(_late(wanted, timeout))
                 pause = left if on_interval is None else min(interval, left if left is not None else interval)
-                metas = watcher.wait(pause)
+                metas = subscription.wait(wanted, pause)
                 for meta in metas:
                     if on_message is not None:
                         on_message(meta)
                     if meta["status"] in states.READY_STATES and meta["task_id"] in wanted:
                         wanted.discard(meta["task_id"])
-                        on_ready(meta)
+                        if on_ready(meta):
+                            return
                 if not metas and on_interval is not None:
                     on_interval()
-        finally:
-            watcher.close()
 
     def close(self) -> None:
         """Release the store's connections."""
