@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from celeriac import signals, states
 from celeriac.app.coroutines import awaited
 from celeriac.app.current import pop_running, push_running
+from celeriac.app.errbacks import call_errbacks
 from celeriac.app.task import Task
 from celeriac.contracts.middleware import bind
 from celeriac.contracts.outcome import OutcomeKind
@@ -34,6 +35,7 @@ class Ended(NamedTuple):
     traceback: str | None = None
     retry: Retry | None = None
     requeue: bool = False
+    einfo: ErrorInfo | None = None
 
 
 class ErrorInfo(NamedTuple):
@@ -143,7 +145,7 @@ class Trace:
             signals.task_retry.send(sender=task, request=request, reason=error, einfo=info)
             self._quietly(task.on_retry, error, task_id, args, kwargs, info)
             cause = error.exc if error.exc is not None else error
-            return Ended(OutcomeKind.RETRY, states.RETRY, cause, runtime, text, error)
+            return Ended(OutcomeKind.RETRY, states.RETRY, cause, runtime, text, error, einfo=info)
         signals.task_failure.send(
             sender=task,
             task_id=task_id,
@@ -154,25 +156,14 @@ class Trace:
             einfo=info,
         )
         self._quietly(task.on_failure, error, task_id, args, kwargs, info)
-        self._call_errbacks(request, error)
-        return Ended(OutcomeKind.FAILURE, states.FAILURE, error, runtime, text)
-
-    def _call_errbacks(self, request: Context, error: BaseException) -> None:
-        """Send each errback with the id of the failed task: the form that needs no error on the wire."""
-        for errback in request.errbacks or ():
-            try:
-                signature = self.app.signature(errback)
-                if request.is_eager:
-                    signature.apply((request.id,))
-                else:
-                    signature.apply_async((request.id,), parent_id=request.id, root_id=request.root_id or request.id)
-            except Exception:
-                logger.exception("Could not send errback %r of task %s[%s]", errback, self.task.name, request.id)
+        if request.errbacks:
+            call_errbacks(self.app, request, error, text)
+        return Ended(OutcomeKind.FAILURE, states.FAILURE, error, runtime, text, einfo=info)
 
     def _end(self, request: Context, ended: Ended, args: Any, kwargs: Any) -> None:
         task, task_id = self.task, request.id or ""
         if self._after_return:
-            self._quietly(task.after_return, ended.state, ended.value, task_id, args, kwargs, ended.traceback)
+            self._quietly(task.after_return, ended.state, ended.value, task_id, args, kwargs, ended.einfo)
         if signals.task_postrun:
             signals.task_postrun.send(
                 sender=task, task_id=task_id, task=task, args=args, kwargs=kwargs, retval=ended.value, state=ended.state
