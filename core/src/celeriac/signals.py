@@ -24,9 +24,10 @@ class Signal:
         self.name = name
         self.providing_args = providing_args
         self.use_caching = use_caching
-        self._lock = threading.Lock()
+        #: Reentrant, because a receiver may be collected, and forgotten, in the middle of a `connect`.
+        self._lock = threading.RLock()
         #: Read without the lock: it is replaced, never changed.  A dead weak reference is skipped.
-        self._receivers: tuple[tuple[Any, int | None, Callable[[], Receiver | None]], ...] = ()
+        self._receivers: tuple[tuple[Any, Any, Callable[[], Receiver | None]], ...] = ()
 
     def __repr__(self) -> str:
         return f"<Signal: {self.name} providing_args={sorted(self.providing_args)}>"
@@ -59,7 +60,8 @@ class Signal:
         ref = self._reference(receiver) if weak else (lambda: receiver)
         with self._lock:
             if not any(known == key and alive() is not None for known, _, alive in self._receivers):
-                self._receivers = (*self._receivers, (key, _sender_key(sender), ref))
+                wanted = sender if _is_proxy(sender) else _sender_key(sender)
+                self._receivers = (*self._receivers, (key, wanted, ref))
         return receiver
 
     def disconnect(
@@ -76,7 +78,7 @@ class Signal:
     def has_listeners(self, sender: Any = None) -> bool:
         """True when `sender` would be heard."""
         key = _sender_key(sender)
-        return any(wanted is None or wanted == key for _, wanted, _ in self._receivers)
+        return any(_concerns(wanted, key) for _, wanted, _ in self._receivers)
 
     def send(self, sender: Any, **named: Any) -> list[tuple[Receiver, Any]]:
         """Call all receivers; what each returned, or the error that it raised."""
@@ -85,7 +87,7 @@ class Signal:
         key = _sender_key(sender)
         answers: list[tuple[Receiver, Any]] = []
         for _, wanted, ref in self._receivers:
-            if wanted is not None and wanted != key:
+            if not _concerns(wanted, key):
                 continue
             receiver = ref()
             if receiver is None:
@@ -119,11 +121,21 @@ def _identity(receiver: Any) -> Any:
     return id(receiver)
 
 
-def _sender_key(sender: Any) -> int | None:
+def _sender_key(sender: Any) -> int | str | None:
     """Senders are compared by identity, strings (task and node names) by value."""
-    if sender is None:
-        return None
-    return hash(sender) if isinstance(sender, str) else id(sender)
+    return sender if sender is None or isinstance(sender, str) else id(sender)
+
+
+def _is_proxy(sender: Any) -> bool:
+    return hasattr(type(sender), "_get_current_object")
+
+
+def _concerns(wanted: Any, key: int | str | None) -> bool:
+    """Whether somebody who wants to hear `wanted` hears the sender of that key."""
+    if wanted is None or wanted is key or (isinstance(wanted, (int, str)) and wanted == key):
+        return True
+    # A shared task stands for another one in each app, which is not to be made only because somebody listens to it.
+    return _is_proxy(wanted) and _sender_key(wanted._get_current_object()) == key
 
 
 def _signal(name: str, *arguments: str) -> Signal:

@@ -22,22 +22,26 @@ class SharedTask:
     def __init__(self, function: Callable[..., Any], options: dict[str, Any]) -> None:
         self.__dict__.update(_function=function, _options=options, __wrapped__=function, __doc__=function.__doc__)
 
-    def _current(self) -> Any:
+    def _get_current_object(self) -> Any:
+        """The task of the current app."""
         app = get_current_app()
         name = self._options.get("name") or app.gen_task_name(self._function.__name__, self._function.__module__)
         return app.tasks[name]
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._current(), name)
+        return getattr(self._get_current_object(), name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._current(), name, value)
+        setattr(self._get_current_object(), name, value)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._current()(*args, **kwargs)
+        return self._get_current_object()(*args, **kwargs)
+
+    def __reduce__(self) -> Any:
+        return self._get_current_object().__reduce__()
 
     def __repr__(self) -> str:
-        return repr(self._current())
+        return repr(self._get_current_object())
 
 
 @overload
