@@ -32,7 +32,9 @@ class Queues(dict[str, Any]):
         if not configured:
             name = conf.task_default_queue
             exchange = Exchange(conf.task_default_exchange or name, type=conf.task_default_exchange_type)
-            return [Queue(name, exchange=exchange, routing_key=conf.task_default_routing_key or name)]
+            arguments = _arguments(conf.task_default_queue_type)
+            routing_key = conf.task_default_routing_key or name
+            return [Queue(name, exchange=exchange, routing_key=routing_key, queue_arguments=arguments)]
         if isinstance(configured, Mapping):
             return [Queue.from_dict(name, **options) for name, options in configured.items()]
         queues = list(configured)
@@ -56,14 +58,11 @@ class Queues(dict[str, Any]):
             from kombu import Queue
 
             queue = Queue.from_dict(queue, **options) if options else self.new_missing(queue)
-        conf = self.app.conf
         if queue.exchange is None or (queue.exchange.name == "" and not queue.routing_key):
             queue.routing_key = queue.routing_key or queue.name
         arguments = dict(queue.queue_arguments or {})
         if self.max_priority is not None:
             arguments.setdefault("x-max-priority", self.max_priority)
-        if conf.task_default_queue_type == "quorum":
-            arguments.setdefault("x-queue-type", "quorum")
         queue.queue_arguments = arguments or None
         self[queue.name] = queue
         return queue
@@ -74,7 +73,7 @@ class Queues(dict[str, Any]):
 
         conf = self.app.conf
         kind = conf.task_create_missing_queue_exchange_type or "direct"
-        arguments = {"x-queue-type": "quorum"} if conf.task_create_missing_queue_type == "quorum" else None
+        arguments = _arguments(conf.task_create_missing_queue_type)
         return Queue(name, exchange=Exchange(name, type=kind), routing_key=name, queue_arguments=arguments)
 
     @property
@@ -99,6 +98,11 @@ class Queues(dict[str, Any]):
         left_out = set(_names(names or ()))
         if left_out:
             self._consume = {name: queue for name, queue in self.consume_from.items() if name not in left_out}
+
+
+def _arguments(kind: str) -> dict[str, Any] | None:
+    """What a queue of that type is declared with; classic ones as they always were."""
+    return {"x-queue-type": kind} if kind == "quorum" else None
 
 
 def _names(names: str | Iterable[str]) -> list[str]:

@@ -88,6 +88,8 @@ class SendingApp(ConnectedApp):
     ) -> dict[str, Any]:
         """The options of one call of a task that is known here: the call's, the task's own, those of its route."""
         merged = {**task.exec_options(), **options}
+        if merged.get("shadow") is None and (shadow := task.shadow_name(args, kwargs, merged)):
+            merged["shadow"] = shadow
         router = self.amqp.router
         return router.route(merged, task.name or "", args, kwargs, task) if router else merged
 

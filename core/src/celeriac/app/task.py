@@ -192,10 +192,6 @@ class Task(Generic[P, R]):
             options["link_error"] = link_error
         if shadow is not None:
             options["shadow"] = shadow
-        else:
-            name = self.shadow_name(args, kwargs, options)
-            if name:
-                options["shadow"] = name
         if app.conf.task_always_eager:
             eager: AsyncResult[R] = self._apply_eagerly(app, args, kwargs, task_id, options)
             return eager
