@@ -75,7 +75,7 @@ demo: $(STAMP)  ## Census of the standard library on the embedded queue: a worke
 demo-crash: $(STAMP)  ## The same, with the worker killed by SIGKILL half way and nothing lost
 	$(BIN)/python examples/stdlib_census/demo.py --crash
 
-bench: $(BENCH_STAMP)  ## Measure against other task queues (flushes the servers it is pointed at)
+bench: $(BENCH_STAMP)  ## Measure against other task queues, with a Redis server of its own where there is one
 	PATH="$(abspath $(BIN)):$$PATH" bash benchmarks/run.sh $(ARGS)
 
 dist: $(STAMP)  ## Build the wheels of core, every plugin and the suite into dist/

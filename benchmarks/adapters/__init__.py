@@ -1,0 +1,1 @@
+"""One module per peer: its app, a no-op, how to send one and many, and a round trip."""

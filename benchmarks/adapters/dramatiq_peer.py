@@ -1,0 +1,38 @@
+"""Dramatiq on Redis, with its results there too."""
+
+from __future__ import annotations
+
+import dramatiq
+from dramatiq.brokers.redis import RedisBroker
+from dramatiq.results import Results
+from dramatiq.results.backends import RedisBackend
+from probe import touch
+from settings import BROKER, RESULTS
+
+from adapters.timing import each
+
+broker = RedisBroker(url=BROKER)
+if RESULTS:
+    broker.add_middleware(Results(backend=RedisBackend(url=BROKER)))
+dramatiq.set_broker(broker)
+
+
+def _noop():
+    touch()
+    return 1 if RESULTS else None
+
+
+noop = dramatiq.actor(_noop, actor_name="noop", **({"store_results": True} if RESULTS else {}))
+
+
+def enqueue(n):
+    send = noop.send
+    for _ in range(n):
+        send()
+
+
+bulk = None
+
+
+def roundtrip(n):
+    return each(n, lambda: noop.send().get_result(block=True, timeout=20_000))
