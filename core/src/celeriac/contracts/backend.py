@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, NoReturn
 
 from celeriac.contracts.urls import mask_password
+from celeriac.exceptions import BackendError
 
 
 class StoredResult(NamedTuple):
@@ -24,7 +25,10 @@ class StoredResult(NamedTuple):
 
 
 class ResultWatcher(ABC):
-    """One subscription to any number of results; used by one thread."""
+    """One subscription to any number of results; used by one thread at a time."""
+
+    #: `discard` and `wake` work as described, so that one watcher serves all who wait in a process.
+    shareable: ClassVar[bool] = False
 
     @abstractmethod
     def add(self, task_ids: Iterable[str]) -> None:
@@ -35,6 +39,20 @@ class ResultWatcher(ABC):
         """The metas of watched tasks that have changed since the last call.
 
         Blocks up to `timeout` seconds (None: for ever) until there is one; empty if there is none.
+        """
+
+    def discard(self, task_ids: Iterable[str]) -> None:
+        """No longer watch these; one that is added again is reported again if it is there.
+
+        Only called where `shareable` is true.
+        """
+
+    def wake(self) -> None:
+        """End the present `wait`, or the next one if none is under way, at once; it may return an empty list.
+
+        The one method called from any thread, and while another thread is in `wait`.  Must not block.  Only called
+        where `shareable` is true; other watchers are asked every few hundredths of a second whether there is more to
+        watch, and are replaced now and then.
         """
 
     @abstractmethod
@@ -80,6 +98,31 @@ class Backend(ABC):
     @abstractmethod
     def watch(self) -> ResultWatcher:
         """A new subscription."""
+
+    # -- groups: what ``GroupResult.save`` and ``restore`` need; a store may leave them out -------------------------
+
+    def store_group(self, group_id: str, meta: dict[str, Any], expires: float | None = None) -> None:
+        """Keep ``{"result": <the tuple of the GroupResult>}`` under the group's id, in the place of an earlier one.
+
+        `expires` as in `StoredResult`.  Where Celery's workers read the same store the key is
+        ``celery-taskset-meta-<id>``, and the value is encoded as results are.  Raises `StoreUnavailable`, and
+        `BackendError` in a store that keeps no groups.
+        """
+        self._keeps_no_groups()
+
+    def fetch_group(self, group_id: str) -> dict[str, Any] | None:
+        """What `store_group` kept; None where there is nothing.  Raises as that does."""
+        self._keeps_no_groups()
+
+    def delete_group(self, group_id: str) -> None:
+        """Forget the group, not the results of its members.  Raises as `store_group` does."""
+        self._keeps_no_groups()
+
+    def _keeps_no_groups(self) -> NoReturn:
+        raise BackendError(
+            f"the result store {self.as_uri()} keeps no groups, so GroupResult.save and restore do not work with it; "
+            "keep the ids of the members yourself (result.as_tuple()), or use another result_backend"
+        )
 
     def cleanup(self) -> None:
         """Remove what has expired, where the store does not do that by itself."""

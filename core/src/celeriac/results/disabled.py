@@ -26,6 +26,15 @@ class DisabledBackend(Backend):
     def watch(self) -> ResultWatcher:
         refuse()
 
+    def store_group(self, group_id: str, meta: dict[str, Any], expires: float | None = None) -> None:
+        refuse()
+
+    def fetch_group(self, group_id: str) -> dict[str, Any] | None:
+        refuse()
+
+    def delete_group(self, group_id: str) -> None:
+        refuse()
+
     def as_uri(self, include_password: bool = False) -> str:
         return "disabled://"
 

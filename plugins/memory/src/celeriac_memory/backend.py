@@ -30,6 +30,17 @@ class MemoryBackend(Backend):
     def delete(self, task_ids: Sequence[str]) -> None:
         self._results.delete(task_ids)
 
+    def store_group(self, group_id: str, meta: dict[str, Any], expires: float | None = None) -> None:
+        content_type, _, data = self.app.serializers.encode(meta, self.app.conf.result_serializer)
+        self._results.put_group(Record(group_id, "", content_type, data, self._expiry(expires)))
+
+    def fetch_group(self, group_id: str) -> dict[str, Any] | None:
+        record = self._results.get_group(group_id)
+        return None if record is None else self._decode(record)
+
+    def delete_group(self, group_id: str) -> None:
+        self._results.delete_group(group_id)
+
     def watch(self) -> ResultWatcher:
         return MemoryWatcher(self._results, self._decode)
 
@@ -54,6 +65,8 @@ class MemoryBackend(Backend):
 class MemoryWatcher(ResultWatcher):
     """Woken by the thread that stores a result."""
 
+    shareable: ClassVar[bool] = True
+
     def __init__(self, results: ResultStore, decode: Callable[[Record], dict[str, Any]]) -> None:
         self._results = results
         self._decode = decode
@@ -61,6 +74,12 @@ class MemoryWatcher(ResultWatcher):
 
     def add(self, task_ids: Iterable[str]) -> None:
         self._results.widen(self._watch, task_ids)
+
+    def discard(self, task_ids: Iterable[str]) -> None:
+        self._results.narrow(self._watch, task_ids)
+
+    def wake(self) -> None:
+        self._results.wake(self._watch)
 
     def wait(self, timeout: float | None) -> list[dict[str, Any]]:
         return [self._decode(record) for record in self._results.changes(self._watch, timeout)]

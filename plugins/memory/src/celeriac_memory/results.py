@@ -35,6 +35,7 @@ class ResultStore(ownership.Owned):
         self._records: dict[str, Record] = {}
         self._expiries: list[tuple[float, str]] = []
         self._watches: dict[str, list[Watch]] = {}
+        self._groups: dict[str, Record] = {}
 
     def put(self, records: Sequence[Record]) -> None:
         """Keep all, in order, unless there is a SUCCESS already, and wake whoever waits for one of them."""
@@ -74,11 +75,38 @@ class ResultStore(ownership.Owned):
 
     def _sweep(self) -> None:
         now = time.monotonic()
+        if self._groups:  # few are saved, if any
+            self._groups = {
+                group_id: record
+                for group_id, record in self._groups.items()
+                if record.expires is None or record.expires > now
+            }
         while self._expiries and self._expiries[0][0] <= now:
             expires, task_id = heappop(self._expiries)
             record = self._records.get(task_id)
             if record is not None and record.expires == expires:  # not one that was replaced since
                 del self._records[task_id]
+
+    # -- groups -------------------------------------------------------------------------------------------------------
+
+    def put_group(self, record: Record) -> None:
+        """Keep the group, in the place of one of the same id."""
+        self.check_owner()
+        with self._lock:
+            self._groups[record.task_id] = record
+
+    def get_group(self, group_id: str) -> Record | None:
+        """The group, if it is there and has not expired."""
+        self.check_owner()
+        with self._lock:
+            self._sweep()
+            return self._groups.get(group_id)
+
+    def delete_group(self, group_id: str) -> None:
+        """Forget the group."""
+        self.check_owner()
+        with self._lock:
+            self._groups.pop(group_id, None)
 
     # -- waiting ------------------------------------------------------------------------------------------------------
 
@@ -98,11 +126,34 @@ class ResultStore(ownership.Owned):
                     if task_id in self._records:
                         watch.changed[task_id] = None
 
+    def narrow(self, watch: Watch, task_ids: Iterable[str]) -> None:
+        """No longer watch these."""
+        self.check_owner()
+        with self._lock:
+            for task_id in watch.task_ids.intersection(task_ids):
+                watch.task_ids.discard(task_id)
+                watch.changed.pop(task_id, None)
+                self._leave(watch, task_id)
+
+    def _leave(self, watch: Watch, task_id: str) -> None:
+        others = [other for other in self._watches[task_id] if other is not watch]
+        if others:
+            self._watches[task_id] = others
+        else:
+            del self._watches[task_id]
+
+    def wake(self, watch: Watch) -> None:
+        """End the present wait, or the next one, without news."""
+        with watch.condition:
+            watch.woken = True
+            watch.condition.notify_all()
+
     def changes(self, watch: Watch, timeout: float | None) -> list[Record]:
         """The records that have changed since the last call; waits for one up to `timeout` seconds, None for ever."""
         self.check_owner()
         with watch.condition:
-            watch.condition.wait_for(lambda: watch.changed or watch.closed, timeout)
+            watch.condition.wait_for(lambda: watch.changed or watch.closed or watch.woken, timeout)
+            watch.woken = False
             changed, watch.changed = watch.changed, {}
             return self.get(changed)
 
@@ -114,11 +165,7 @@ class ResultStore(ownership.Owned):
             watch.closed = True
             watch.condition.notify_all()
             for task_id in watch.task_ids:
-                others = [other for other in self._watches[task_id] if other is not watch]
-                if others:
-                    self._watches[task_id] = others
-                else:
-                    del self._watches[task_id]
+                self._leave(watch, task_id)
             watch.task_ids.clear()
 
 
@@ -130,6 +177,7 @@ class Watch:
     changed: dict[str, None]
     task_ids: set[str]
     closed: bool = False
+    woken: bool = False
 
 
 _stores: Final[dict[str, ResultStore]] = {}

@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError
 
 from celeriac.contracts import Backend, ResultWatcher, StoredResult
 from celeriac.exceptions import StoreUnavailable
-from celeriac_sqlite import results
+from celeriac_sqlite import groups, results
 from celeriac_sqlite.connections import Connections
 from celeriac_sqlite.options import options_of
 from celeriac_sqlite.payload import decoded, encoded
@@ -64,6 +64,18 @@ class SqliteBackend(Backend):
     def delete(self, task_ids: Sequence[str]) -> None:
         self._use(lambda database: results.delete(database, task_ids))
 
+    def store_group(self, group_id: str, meta: dict[str, Any], expires: float | None = None) -> None:
+        payload = encoded(self.app, group_id, meta)
+        kept = self._expiry(expires, time.time())
+        self._use(lambda database: groups.store(database, payload, kept))
+
+    def fetch_group(self, group_id: str) -> dict[str, Any] | None:
+        payload = self._use(lambda database: groups.fetch(database, group_id))
+        return None if payload is None else decoded(self.app, payload)
+
+    def delete_group(self, group_id: str) -> None:
+        self._use(lambda database: groups.delete(database, group_id))
+
     def watch(self) -> ResultWatcher:
         try:
             return SqliteResultWatcher(self.app, self._connections)
@@ -76,7 +88,7 @@ class SqliteBackend(Backend):
 
     def clean_some(self) -> bool:
         """Remove a few hundred expired results; whether there may be more.  Raises StoreUnavailable."""
-        return self._use(results.delete_expired) > 0
+        return self._use(results.delete_expired) + self._use(groups.delete_expired) > 0
 
     def after_fork(self) -> None:
         # The connection was disowned in the fork; the lock may have been held by a thread that is not here.

@@ -15,7 +15,7 @@ from celeriac_sqlite.errors import StorageError
 #: "Celr": how `file` and SQLite know whose file it is.
 APPLICATION_ID: Final = 0x43656C72
 #: The version of the tables below, kept in the file as user_version.
-VERSION: Final = 1
+VERSION: Final = 2
 
 #: Names of the counters in `sequence`.
 MESSAGES: Final = "message"
@@ -101,9 +101,24 @@ _TABLES: Final = (
     "CREATE INDEX result_expires ON result (expires) WHERE expires IS NOT NULL",
 )
 
+_GROUPS: Final = (
+    # What GroupResult.save keeps: which results belong together.
+    """CREATE TABLE taskset (
+        id TEXT PRIMARY KEY,
+        expires REAL,
+        content_type TEXT NOT NULL,
+        content_encoding TEXT NOT NULL,
+        payload BLOB NOT NULL
+    )""",
+    "CREATE INDEX taskset_expires ON taskset (expires) WHERE expires IS NOT NULL",
+)
+
+#: The statements that lead from one version to the next, beginning with those for an empty file.
+_STEPS: Final = (_TABLES, _GROUPS)
+
 
 def check(connection: sqlite3.Connection, path: Path) -> bool:
-    """Whether the file has the tables; False for an empty one.
+    """Whether the file has all tables; False for an empty one and for one of an older version.
 
     Raises StorageError for a file of another application and for one of a newer version.
     """
@@ -118,7 +133,7 @@ def check(connection: sqlite3.Connection, path: Path) -> bool:
                 f"SQLite file {path} was made by a newer celeriac-sqlite (its tables have version {version}, this one"
                 f" knows {VERSION}); upgrade with `pip install -U celeriac-sqlite`, or name another file"
             )
-        return bool(version)
+        return bool(version == VERSION)
     if has_tables or application_id or version:
         raise StorageError(
             f"SQLite file {path} belongs to another application; name another file in broker_url and result_backend"
@@ -127,8 +142,10 @@ def check(connection: sqlite3.Connection, path: Path) -> bool:
 
 
 def create(connection: sqlite3.Connection) -> None:
-    """Make the tables, within the caller's transaction."""
-    for statement in _TABLES:
-        connection.execute(statement)
+    """Make the tables that are missing, within the caller's transaction."""
+    ((version,),) = connection.execute("PRAGMA user_version")
+    for step in _STEPS[version:]:
+        for statement in step:
+            connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {VERSION}")

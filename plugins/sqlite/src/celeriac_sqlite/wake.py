@@ -104,6 +104,15 @@ class Listener:
         self._socket.setblocking(False)
         self.clear()
 
+    def ring(self) -> None:
+        """Wake whoever waits here; from any thread."""
+        address = self._address
+        if self._socket is None or address is None:
+            return
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.setblocking(False)  # a full buffer wakes as well
+            sender.sendto(b"!", address)
+
     def close(self) -> None:
         """Stop listening; harmless when repeated."""
         if self._socket is None or self._address is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from kombu.exceptions import OperationalError
 
@@ -26,8 +26,11 @@ _FEW: Final = 50
 class SqliteResultWatcher(ResultWatcher):
     """Woken by whoever stores results; reads what has changed in one query, however many tasks are watched."""
 
+    shareable: ClassVar[bool] = True
+
     def __init__(self, app: Any, connections: Connections) -> None:
         self._app = app
+        self._woken = False
         self._connections = connections
         self._watched: set[str] = set()
         self._unread: set[str] = set()
@@ -47,6 +50,15 @@ class SqliteResultWatcher(ResultWatcher):
         self._watched |= new
         self._unread |= new
 
+    def discard(self, task_ids: Iterable[str]) -> None:
+        gone = set(task_ids)
+        self._watched -= gone
+        self._unread -= gone
+
+    def wake(self) -> None:
+        self._woken = True
+        self._listener.ring()
+
     def wait(self, timeout: float | None) -> list[dict[str, Any]]:
         if self._database is None:
             raise StoreUnavailable("this watcher was closed")
@@ -57,7 +69,8 @@ class SqliteResultWatcher(ResultWatcher):
                 if found:
                     return [decoded(self._app, payload) for payload in found]
                 left = None if monotonic_deadline is None else monotonic_deadline - time.monotonic()
-                if left is not None and left <= 0:
+                if self._woken or (left is not None and left <= 0):
+                    self._woken = False
                     return []
                 self._listener.wait(SAFETY_NET if left is None else min(left, SAFETY_NET))
         except OperationalError as error:
