@@ -1,0 +1,146 @@
+"""``task_routes``: maps, globs, patterns, functions, classes, lists; and who wins."""
+
+from __future__ import annotations
+
+import re
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from celeriac.app.routing import Router
+from celeriac.exceptions import ImproperlyConfigured
+
+
+def by_function(name, args, kwargs, options, task=None, **kw):
+    return {"queue": "long"} if len(args) > 3 else None
+
+
+class ByClass:
+    def route_for_task(self, task, args=None, kwargs=None):
+        return f"{task}-of-class" if kwargs else None
+
+
+@pytest.fixture
+def routers(monkeypatch):
+    monkeypatch.setitem(
+        sys.modules, "routers_of_this_test", SimpleNamespace(route=by_function, Router=ByClass, made=ByClass())
+    )
+    return "routers_of_this_test"
+
+
+@pytest.mark.parametrize(
+    ("routes", "name", "queue"),
+    [
+        ({"feed.tasks.read": {"queue": "feeds"}}, "feed.tasks.read", "feeds"),
+        ({"feed.tasks.read": "feeds"}, "feed.tasks.read", "feeds"),
+        ({"feed.tasks.*": "feeds"}, "feed.tasks.write", "feeds"),
+        ({"feed.tasks.*": "feeds"}, "xfeed.tasks.write", None),
+        ({"feed.task?.x": "feeds"}, "feed.tasks.x", "feeds"),
+        ({"feed.[ab].x": "feeds"}, "feed.b.x", "feeds"),
+        ({re.compile(r"(video|image)\..*"): "media"}, "image.scale", "media"),
+        ({"*": "rest", "feed.read": "feeds"}, "feed.read", "feeds"),
+        ({"feed.*": "first", "*": "second"}, "feed.read", "first"),
+        ({"a": "b"}, "c", None),
+        ([("feed.*", "feeds"), ("web.*", "web")], "web.get", "web"),
+        (([("feed.*", "feeds"), (re.compile("web"), "web")],), "web.get", "web"),
+        ([{"a": "one"}, {"a": "two", "b": "two"}], "b", "two"),
+        ([{"a": "one"}, {"a": "two"}], "a", "one"),
+        ([], "a", None),
+        (None, "a", None),
+        (ByClass(), "a", None),
+    ],
+)
+def test_the_queue_of_a_task(routes, name, queue):
+    assert Router(routes).route({}, name).get("queue") == queue
+
+
+@pytest.mark.parametrize(
+    "routes",
+    [
+        by_function,
+        [by_function],
+        [ByClass(), by_function],
+        "routers_of_this_test.route",
+        "routers_of_this_test:route",
+        [{"other": "q"}, "routers_of_this_test.route"],
+    ],
+)
+def test_a_function_is_asked_with_the_arguments(routers, routes):
+    router = Router(routes)
+    assert router.route({}, "t", (1, 2, 3, 4)) == {"queue": "long"}
+    assert router.route({}, "t", (1,)) == {}
+
+
+@pytest.mark.parametrize(
+    "routes", [ByClass, ByClass(), "routers_of_this_test.Router", "routers_of_this_test.made", [ByClass]]
+)
+def test_a_class_or_an_object_with_route_for_task_is_asked(routers, routes):
+    assert Router(routes).route({}, "t", (), {"a": 1}) == {"queue": "t-of-class"}
+
+
+def test_what_the_call_says_is_on_top_of_the_route_but_none_says_nothing():
+    router = Router({"t": {"queue": "q", "priority": 5}})
+    assert router.route({"queue": "mine"}, "t") == {"queue": "mine", "priority": 5}
+    assert router.route({"queue": None, "shadow": None}, "t") == {"queue": "q", "priority": 5, "shadow": None}
+
+
+@pytest.mark.parametrize(
+    ("routes", "message"),
+    [
+        ("no_such_module.route", "the setting task_routes names 'no_such_module.route': No module named"),
+        ("nonsense", "the setting task_routes names 'nonsense'"),
+        ([5], "the setting task_routes has 5"),
+        ([["a", "b", "c"]], "'a' is no pair of a task's name and a route"),
+    ],
+)
+def test_what_is_no_route_is_refused_in_words_that_name_the_setting(routes, message):
+    with pytest.raises(ImproperlyConfigured) as caught:
+        Router(routes)
+    assert message in str(caught.value)
+
+
+def test_messages_go_where_their_route_says(make_app, claim):
+    app = make_app(task_routes=[{"video.*": {"queue": "media", "priority": 3}}, by_function])
+
+    @app.task(name="video.scale")
+    def scale(*args):
+        pass
+
+    @app.task(name="video.own", queue="own")
+    def own():
+        pass
+
+    scale.delay()
+    scale.apply_async(queue="elsewhere")
+    own.delay()
+    app.send_task("other", (1, 2, 3, 4))
+    assert [(d.headers["task"], d.properties["priority"]) for d in claim(app, "media")] == [("video.scale", 3)]
+    assert [d.headers["task"] for d in claim(app, "elsewhere")] == ["video.scale"]
+    assert [d.headers["task"] for d in claim(app, "own")] == ["video.own"]
+    assert [d.headers["task"] for d in claim(app, "long")] == ["other"]
+
+
+def test_a_router_sees_the_task_and_the_options(make_app, record):
+    seen = []
+
+    def router(name, args, kwargs, options, task=None, **kw):
+        seen.append((name, args, kwargs, options.get("priority"), task))
+
+    app = make_app(task_routes=router)
+
+    @app.task(name="t")
+    def job(x, y):
+        pass
+
+    job.apply_async((1,), {"y": 2}, priority=4)
+    assert seen == [("t", (1,), {"y": 2}, 4, job)]
+
+
+def test_a_call_may_be_routed_by_another_name_and_by_another_router(make_app, claim):
+    app = make_app(task_routes={"t": "of-t", "u": "of-u"})
+    app.send_task("t", route_name="u")
+    app.send_task("t", router=Router({"t": "private"}))
+    assert [d.headers["task"] for d in claim(app, "of-u")] == ["t"]
+    assert [d.headers["task"] for d in claim(app, "private")] == ["t"]
+    assert claim(app, "of-t") == []
