@@ -8,7 +8,6 @@ from kombu.common import Broadcast
 
 from celeriac.exceptions import QueueNotFound
 
-
 TOPIC = Queue("news", Exchange("feeds", type="topic"), routing_key="feed.#")
 DIRECT = Queue("mail", Exchange("post"), routing_key="letters")
 

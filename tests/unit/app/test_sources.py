@@ -143,7 +143,7 @@ def test_a_property_that_has_nothing_to_do_with_us_is_not_touched(app):
         CELERY_TIMEZONE = "UTC"
 
         @property
-        def DATABASES(self):  # noqa: N802  # as Django calls it
+        def DATABASES(self):  # as Django calls it
             raise AssertionError("touched")
 
     app.config_from_object(Settings(), namespace="CELERY")

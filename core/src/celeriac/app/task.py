@@ -201,7 +201,6 @@ class Task(Generic[P, R]):
         self, app: Celery, args: Sequence[Any], kwargs: Mapping[str, Any], task_id: str | None, options: dict[str, Any]
     ) -> Any:
         """In place of sending; arguments cross the serializer, so that what works eagerly works on the wire."""
-        check_shape(self.name, args, kwargs)
         content_type, _, data = app.serializers.encode(
             [args, kwargs], options.get("serializer") or self.serializer or app.conf.task_serializer
         )
@@ -210,6 +209,7 @@ class Task(Generic[P, R]):
 
     def check_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """Raises TypeError, as the function itself would, for arguments that it does not take."""
+        check_shape(self.name, args, kwargs)
         if not self.typing:
             return
         if self._arguments is None:
@@ -258,6 +258,10 @@ class Task(Generic[P, R]):
                 **options,
             },
         )
+
+    def overrides(self, name: str) -> bool:
+        """Whether a subclass has a method of its own in place of `Task`'s."""
+        return getattr(builtins.type(self), name) is not getattr(Task, name)
 
     def AsyncResult(self, task_id: str, **kwargs: Any) -> AsyncResult[R]:
         """The result of an earlier call, by id."""
