@@ -72,9 +72,8 @@ class Strain:
     def results(self) -> dict[str, dict[str, Any]]:
         return dict(self.app.backend.fetch([*self.late, *self.early]))
 
-    def finish(self, timeout: float = 30.0) -> dict[str, dict[str, Any]]:
-        """Wait until every task has a result, stop the worker, and see that nothing is left in a state between."""
-        total = len(self.late) + len(self.early)
+    def wait_for_results(self, timeout: float = 30.0) -> None:
+        """Wait until every task has a result."""
 
         def missing() -> list[str]:
             found = self.results()
@@ -83,8 +82,13 @@ class Strain:
         deadline = time.monotonic() + timeout
         while left := missing():
             if time.monotonic() > deadline:
-                pytest.fail(f"{len(left)} of {total} tasks have no result after {timeout} s: {self.history(left[:5])}")
+                pytest.fail(f"{len(left)} tasks have no result after {timeout} s: {self.history(left[:5])}")
             time.sleep(0.05)
+
+    def finish(self) -> dict[str, dict[str, Any]]:
+        """Wait until every task has a result, stop the worker, and see that nothing is left in a state between."""
+        self.wait_for_results()
+        total = len(self.late) + len(self.early)
         self.worker.signal(signal.SIGTERM)
         assert self.worker.wait() == 0
         assert self.worker.session_pids() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 
 from celeriac import Celery
@@ -27,6 +28,39 @@ def work(task_id: str, seconds: float) -> str:
 @app.task(bind=True, acks_late=True, reject_on_worker_lost=True)
 def late(self, seconds):
     return work(self.request.id, seconds)
+
+
+def fall(task_id: str, how: str) -> str:
+    """End this process the first time it is called with that id."""
+    with open(os.environ["FAULTS_JOURNAL"]) as journal:
+        first = f"begin {task_id}\n" not in journal
+    note("begin", task_id)
+    if first:
+        if how == "exit":
+            os._exit(3)
+        os.kill(os.getpid(), signal.Signals[how])
+    note("end", task_id)
+    return task_id
+
+
+@app.task(bind=True)
+def falls(self, how):
+    return fall(self.request.id, how)
+
+
+@app.task(bind=True, acks_late=True)
+def falls_late(self, how):
+    return fall(self.request.id, how)
+
+
+@app.task(bind=True, acks_late=True, reject_on_worker_lost=True)
+def falls_once(self, how):
+    return fall(self.request.id, how)
+
+
+@app.task
+def tell(task_id):
+    note("errback", task_id)
 
 
 @app.task(bind=True)

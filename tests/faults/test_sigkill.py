@@ -56,3 +56,21 @@ def test_tasks_outlive_sigkill_of(strain, kill, moments):
     cut_short = strain.cut_short()
     assert set(strain.early) & cut_short <= set(lost)
     assert cut_short, "no signal hit a task: this run has shown nothing"
+
+
+@pytest.mark.slow
+def test_the_other_of_two_workers_takes_over_from_one_that_was_killed(strain):
+    # Given two workers under load
+    strain.start_worker()
+    victim = strain.worker
+    strain.start_worker()
+    strain.send(300)
+    strain.random_moment(most=100)
+
+    # When one of them is killed and nobody starts another
+    victim.kill()
+
+    # Then the other accounts for all its tasks
+    strain.finish()
+    strain.assert_late_succeeded()
+    assert set(strain.early) & strain.cut_short() <= set(strain.assert_early_ran_at_most_once())
