@@ -6,7 +6,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from celeriac import states
 from celeriac.contracts.backend import Backend, StoredResult
 from celeriac.contracts.urls import scheme_of
-from celeriac.exceptions import StoreUnavailable, TimeoutError
+from celeriac.exceptions import StoreUnavailable
 from celeriac.protocol.results import build_meta, encode_exception, read_meta
 from celeriac.results.disabled import DisabledBackend
-from celeriac.results.subscription import Subscription
 from celeriac.results.tuples import result_from_tuple
+from celeriac.results.waiting import WaitingResults
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
@@ -30,13 +30,15 @@ T = TypeVar("T")
 _TRIES: Final = 5
 
 
-class Results:
+class Results(WaitingResults):
     """Stands between the app and its result store."""
 
     def __init__(self, app: Celery) -> None:
         self.app = app
         self._lock = threading.Lock()
         self._backend: Backend | None = None
+        self._others: weakref.WeakKeyDictionary[Backend, Results] = weakref.WeakKeyDictionary()
+        super().__init__()
         ref = weakref.ref(self)
         os.register_at_fork(after_in_child=lambda: _after_fork(ref))
 
@@ -64,9 +66,21 @@ class Results:
         driver: type[Backend] = self.app.plugins.driver("backend", scheme_of(url))
         return driver(self.app, url)
 
+    def of(self, backend: Backend | None) -> Results:
+        """These, or those of another result store of the same app."""
+        if backend is None or backend is self._backend:
+            return self
+        with self._lock:
+            found = self._others.get(backend)
+            if found is None:
+                found = self._others[backend] = Results(self.app)
+                found._backend = backend
+            return found
+
     def after_fork(self) -> None:
         """In a forked child: leave the parent's connections alone."""
         self._lock = threading.Lock()
+        self.wait_anew()
         if self._backend is not None:
             self._backend.after_fork()
 
@@ -161,45 +175,24 @@ class Results:
         """Remove the results from the store."""
         self._patiently(lambda: self.backend.delete(task_ids))
 
-    # -- waiting ------------------------------------------------------------------------------------------------------
+    # -- groups -------------------------------------------------------------------------------------------------------
 
-    def wait(
-        self,
-        task_ids: Iterable[str],
-        timeout: float | None,
-        on_ready: Callable[[dict[str, Any]], bool | None],
-        on_interval: Callable[[], None] | None = None,
-        on_message: Callable[[dict[str, Any]], None] | None = None,
-        interval: float = 0.5,
-    ) -> None:
-        """Call `on_ready` with the meta of each task as it becomes ready, until all are; one subscription for all.
+    def store_group(self, group_id: str, group: Any) -> None:
+        """Keep the tuple of a `GroupResult`.  Raises `StoreUnavailable`, `BackendError` in a store without groups."""
+        self._patiently(lambda: self.backend.store_group(group_id, {"result": group}))
 
-        It ends before that when `on_ready` returns True.  Raises `TimeoutError` when `timeout` seconds have passed,
-        `StoreUnavailable` when the store stays out of reach.
-        """
-        wanted = set(task_ids)
-        if not wanted:
-            return
-        deadline = None if timeout is None else time.monotonic() + timeout
-        with Subscription(self.backend, self._pauses) as subscription:
-            while wanted:
-                left = None if deadline is None else deadline - time.monotonic()
-                if left is not None and left <= 0:
-                    raise TimeoutError(_late(wanted, timeout))
-                pause = left if on_interval is None else min(interval, left if left is not None else interval)
-                metas = subscription.wait(wanted, pause)
-                for meta in metas:
-                    if on_message is not None:
-                        on_message(meta)
-                    if meta["status"] in states.READY_STATES and meta["task_id"] in wanted:
-                        wanted.discard(meta["task_id"])
-                        if on_ready(meta):
-                            return
-                if not metas and on_interval is not None:
-                    on_interval()
+    def fetch_group(self, group_id: str) -> Any:
+        """The tuple that was kept; None where there is nothing.  Raises as `store_group` does."""
+        found = self._patiently(lambda: self.backend.fetch_group(group_id))
+        return found["result"] if isinstance(found, Mapping) and "result" in found else None
+
+    def delete_group(self, group_id: str) -> None:
+        """Forget a kept group.  Raises as `store_group` does."""
+        self._patiently(lambda: self.backend.delete_group(group_id))
 
     def close(self) -> None:
         """Release the store's connections."""
+        self.end_waiting()
         if self._backend is not None:
             self._backend.close()
 
@@ -207,12 +200,6 @@ class Results:
 def pending(task_id: str) -> dict[str, Any]:
     """The meta of a task of which nothing is known."""
     return {"status": states.PENDING, "result": None, "traceback": None, "children": None, "task_id": task_id}
-
-
-def _late(wanted: set[str], timeout: float | None) -> str:
-    some = ", ".join(sorted(wanted)[:3])
-    more = f" and {len(wanted) - 3} more" if len(wanted) > 3 else ""
-    return f"no result after {timeout:g} s from {some}{more}: is a worker running that listens to the task's queue?"
 
 
 def _after_fork(ref: weakref.ref[Results]) -> None:
