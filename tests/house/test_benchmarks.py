@@ -1,0 +1,64 @@
+"""What the benchmarks conclude from what they have measured, and how they count."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def benchmarks(pytestconfig):
+    return pytestconfig.rootpath / "benchmarks"
+
+
+def measured(rate, **life):
+    drain = {"rate": rate, "worker_cpu_per_10k": 1.0, "redis_cpu_per_10k": 0.1, "enqueue_rate": 9.0}
+    drain |= {"lost_or_doubled": 0, "loop_ms": 30.0, "stolen_pct": 0.0}
+    lived = {"p50_ms": 1.0, "p99_ms": 2.0, "start_s": 1.0, "pss_mib": 50.0, "processes": 3, "idle_cpu_pct": 0.0}
+    lived |= {"loop_ms": 30.0, "stolen_pct": 0.0, **life}
+    return {"n": 100, "off": [drain] * 2, "on": [drain] * 2, "life": [lived] * 2}
+
+
+def test_the_report_says_which_promises_are_kept(benchmarks, spawn, tmp_path):
+    # Given measurements in which we are faster than Dramatiq, slower than promised against Celery, and as big
+    found = {
+        "celeriac/sqlite/prefork2": measured(4_000, p50_ms=0.4, start_s=0.2),
+        "dramatiq/redis/2x8": measured(2_000),
+        "celery/redis/prefork2": measured(1_000),
+    }
+    file = tmp_path / "measured.json"
+    file.write_text(json.dumps(found))
+
+    # When they are reported, then each promise has its verdict
+    report = spawn(sys.executable, "report.py", file, cwd=benchmarks)
+    assert report.wait() == 0, report.output()
+    assert "| drain rate, results off | dramatiq/redis/2x8 | 2.00 | at least 1.00 | yes |" in report.output()
+    assert "| drain rate, results off | celery/redis/prefork2 | 4.00 | at least 6.00 | NO |" in report.output()
+    assert "| round trip, p50 | celery/redis/prefork2 | 0.40 | at most 0.50 | yes |" in report.output()
+    assert "| memory of an idle worker (PSS) | celery/redis/prefork2 | 1.00 | at most 0.80 | NO |" in report.output()
+
+
+def test_the_probe_counts_in_every_process_and_thread(benchmarks, spawn, tmp_path):
+    program = f"""
+import os, threading
+from pathlib import Path
+import probe
+
+os.environ["BENCH_SLOTS"] = str(probe.create(Path({str(tmp_path)!r}, "slots")))
+probe.touch()
+thread = threading.Thread(target=probe.touch)
+thread.start()
+thread.join()
+child = os.fork()
+if not child:
+    probe.touch()
+    probe.touch()
+    os._exit(0)
+os.waitpid(child, 0)
+print("counted", probe.Reader(Path(os.environ["BENCH_SLOTS"])).read()[0])
+"""
+    counting = spawn(sys.executable, "-c", program, cwd=benchmarks)
+    assert counting.wait() == 0, counting.output()
+    assert "counted 4" in counting.output()
