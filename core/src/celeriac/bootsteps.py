@@ -279,6 +279,11 @@ class Blueprint:
         return self.steps[name]
 
 
+def in_order(steps: Iterable[Any]) -> list[Any]:
+    """A set of steps, as classes or dotted names, in an order that is the same in every process."""
+    return sorted(steps, key=lambda step: step.replace(":", ".") if isinstance(step, str) else step.name)
+
+
 def _dependents(name: str, graph: Mapping[str, Sequence[str]]) -> set[str]:
     """The steps that require `name`, or require one that does."""
     found = {name}

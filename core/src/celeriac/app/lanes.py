@@ -14,6 +14,24 @@ if TYPE_CHECKING:
     from celeriac.app.base import Celery
 
 
+def publish_plainly(channel: Any, message: OutgoingMessage) -> None:
+    """Publish through a channel of Kombu's, past its `Producer`: that takes an expiration in seconds, and would encode.
+
+    Raises what the transport raises.
+    """
+    properties = dict(message.properties)
+    priority = properties.pop("priority", None)
+    prepared = channel.prepare_message(
+        message.body,
+        priority=priority,
+        content_type=message.content_type,
+        content_encoding=message.content_encoding,
+        headers=message.headers,
+        properties=properties,
+    )
+    channel.basic_publish(prepared, exchange=message.exchange, routing_key=message.routing_key)
+
+
 class KombuProducerLane(ProducerLane):
     """Publishes one by one through the plain Kombu API: serves every transport that has no lane of its own."""
 
@@ -24,30 +42,15 @@ class KombuProducerLane(ProducerLane):
 
     def publish(self, messages: Sequence[OutgoingMessage]) -> None:
         self.published = 0
-        if self._producer is None:
-            from kombu import Producer
-
-            self._producer = Producer(self.connection.default_channel)
+        channel = self.connection.default_channel if self._producer is None else self._producer.channel
         for message in messages:
-            self._publish(message)
+            if message.queue is not None and message.queue.name not in self._declared:
+                message.queue(channel).declare()
+                self._declared.add(message.queue.name)
+            publish_plainly(channel, message)
             self.published += 1
 
-    def _publish(self, message: OutgoingMessage) -> None:
-        if message.queue is not None and message.queue.name not in self._declared:
-            message.queue(self._producer.channel).declare()
-            self._declared.add(message.queue.name)
-        self._producer.publish(
-            message.body,
-            exchange=message.exchange,
-            routing_key=message.routing_key,
-            content_type=message.content_type,
-            content_encoding=message.content_encoding,
-            headers=message.headers,
-            **message.properties,
-        )
-
     def close(self) -> None:
-        self._producer = None
         self.connection.release()
 
 

@@ -161,6 +161,12 @@ class ConsumerLane(ABC):
     def prefetch(self, limit: int) -> None:
         """How many unsettled messages this lane may hold; for brokers that push."""
 
+    def stop_receiving(self) -> None:
+        """Nothing more will be claimed: a broker that pushes is told to stop, what came unasked goes back.
+
+        Open claims stay as they are, and are settled as before.  Raises nothing.
+        """
+
     def lost(self) -> list[Delivery]:
         """Begun messages whose worker has died, each handed out once and now claimed by this lane.
 
@@ -173,6 +179,13 @@ class ConsumerLane(ABC):
 
     #: Seconds between two calls of `renew`; 0 means never.
     renew_interval: float = 0.0
+
+    def keeper(self) -> Callable[[], None] | None:
+        """A function that does what `renew` does, and may be called from one other thread; None where there is none.
+
+        Asked for once, after `open`, where tasks run in the thread of the loop: while one runs, nobody else can renew.
+        """
+        return None
 
     def depth(self, queue: str) -> int | None:
         """Messages ready in the queue, or None where that is not known."""

@@ -130,6 +130,12 @@ class Pool(ABC):
     def terminate(self) -> None:
         """End the children at once, whatever they do.  Jobs that ran are not reported.  Tolerates twice."""
 
+    def interrupt(self) -> None:
+        """The worker stops at once, and this is a signal handler in the loop's thread.
+
+        A `blocking` pool may raise `WorkerTerminate` if a task runs now, which keeps the loop from hearing of it.
+        """
+
     def pids(self) -> list[int]:
         """The process ids of the children, empty for pools without."""
         return []

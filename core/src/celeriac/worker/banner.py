@@ -19,7 +19,7 @@ def banner(worker: Any) -> str:
         f"  app       {app.main or '__main__'}",
         f"  broker    {worker.consumer.broker_uri()}",
         f"  results   {app.backend.as_uri()}",
-        f"  pool      {worker.pool.name}, {worker.concurrency} at once",
+        f"  pool      {worker.pool.name}, {worker.pool.context.concurrency} at once",
         f"  plugins   {', '.join(_plugins(app)) or 'none'}",
         "",
         "  queues",

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from celeriac import signals
-from celeriac.bootsteps import Blueprint
-from celeriac.exceptions import ImproperlyConfigured
+from celeriac.bootsteps import RUN, Blueprint, in_order
+from celeriac.exceptions import ImproperlyConfigured, WorkerShutdown, WorkerTerminate
 from celeriac.protocol.origin import nodename
+from celeriac.worker.purging import discard_messages
 from celeriac.worker.signalling import Stop, StopSignals
 from celeriac.worker.steps import ConsumerPart, HubPart, PoolPart
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from celeriac.contracts.outcome import Outcome
     from celeriac.contracts.pool import Pool
     from celeriac.worker.consumer import Consumer
+    from celeriac.worker.hub import WorkerHub
 
 logger = logging.getLogger("celeriac.worker")
 
@@ -37,7 +39,7 @@ class WorkController:
     and users are handed to all steps.
     """
 
-    hub: Any
+    hub: WorkerHub
     pool: Pool
     consumer: Consumer
 
@@ -67,10 +69,15 @@ class WorkController:
         self.options = options
         self.loglevel = loglevel
         self.prefetch_multiplier = prefetch_multiplier
+        self.exit_code = 0
+        #: How far the worker has been asked to stop.
+        self.stop_requested = Stop.NONE
+        #: The signal that asked for it, for `worker_shutting_down`.
+        self.stop_signal: str | None = None
+        self._has_run = False
         self._include = tuple(include)
         self._purge = purge
         self._ready_callback = ready_callback
-        self.exit_code = 0
         app.install_fixups()
         app.loader.on_worker_init()
         for fixup in app.fixups:
@@ -87,75 +94,110 @@ class WorkController:
             "time_limit": _either(time_limit, conf.task_time_limit),
             "soft_time_limit": _either(soft_time_limit, conf.task_soft_time_limit),
         }
-        if queues:
-            app.amqp.queues.select(queues)
-        if exclude_queues:
-            app.amqp.queues.deselect(exclude_queues)
-        self.queues = list(app.amqp.queues.consume_from.values())
-        if not self.queues:
-            raise ImproperlyConfigured("this worker would listen to no queue: check --queues and --exclude-queues")
+        self.queues = self._choose_queues(queues, exclude_queues)
         self.listeners: Sequence[Callable[[Outcome], None]] = app.plugins.outcome_listeners()
-        steps = [*app.plugins.worker_steps(), *sorted(app.steps["worker"], key=lambda step: step.name)]
-        self.blueprint = WorkerBlueprint(steps).apply(self, **options)
+        self.blueprint = WorkerBlueprint([*app.plugins.worker_steps(), *in_order(app.steps["worker"])])
+        try:
+            self.blueprint.apply(self, **options)
+        except BaseException:
+            if hasattr(self, "hub"):
+                self.hub.close()
+            raise
         signals.worker_init.send(sender=self)
-        signals.celeryd_after_setup.send(sender=self.hostname, instance=self, conf=conf)
-        self._stop = Stop.NONE
 
     def __repr__(self) -> str:
-        return f"<Worker: {self.hostname} ({self.blueprint.human_state()})>"
+        state = self.blueprint.human_state() if hasattr(self, "blueprint") else "in the making"
+        return f"<Worker: {self.hostname} ({state})>"
+
+    def _choose_queues(self, queues: str | Iterable[str] | None, excluded: str | Iterable[str] | None) -> list[Any]:
+        known = self.app.amqp.queues
+        if queues:
+            known.select(queues)
+        if excluded:
+            known.deselect(excluded)
+        # The moment for receivers to select more.
+        signals.celeryd_after_setup.send(sender=self.hostname, instance=self, conf=self.app.conf)
+        chosen = list(known.consume_from.values())
+        if not chosen:
+            raise ImproperlyConfigured("this worker would listen to no queue: check --queues and --exclude-queues")
+        return chosen
 
     # -- running ------------------------------------------------------------------------------------------------------
 
     def start(self) -> int:
-        """Run until stopped; gives the exit code.  Raises what a step raises at its start."""
+        """Run until stopped; gives the exit code.  Raises what a step raises at its start.
+
+        Once only.  One that was stopped before does not begin.
+        """
+        if self._has_run:
+            raise RuntimeError("this worker has run and ended; make another one")
+        self._has_run = True
         with StopSignals(self):
             try:
-                if self._purge:
-                    self._discard_messages()
-                self.blueprint.start(self)
-                signals.worker_ready.send(sender=self.consumer)
-                logger.info("%s ready.", self.hostname)
-                if self._ready_callback is not None:
-                    self._ready_callback(self)
-                self._run()
+                if not self.is_stopping():
+                    self._start()
+                    self._run()
+            except (WorkerShutdown, WorkerTerminate) as request:
+                self._set_exit_code(request.code if isinstance(request.code, int) else None)
             finally:
                 self._end()
         return self.exit_code
 
+    def _start(self) -> None:
+        if self._purge:
+            logger.warning("Discarded %d messages", discard_messages(self.app, self.queues))
+        self.blueprint.start(self)
+        signals.worker_ready.send(sender=self.consumer)
+        logger.info("%s ready.", self.hostname)
+        if self._ready_callback is not None:
+            self._ready_callback(self)
+
     def _run(self) -> None:
-        turn = self.hub.run_once
-        while self._stop is Stop.NONE:
+        turn, consumer = self.hub.run_once, self.consumer
+        while self.stop_requested is Stop.NONE:
             turn()
-        if self._stop is Stop.WARM:
-            logger.warning("Warm shutdown: finishing %d running tasks", self.consumer.running)
-            signals.worker_shutting_down.send(sender=self.hostname, sig="TERM", how="Warm", exitcode=self.exit_code)
-            self.consumer.stop_claiming()
-            while self.consumer.running and self._stop is Stop.WARM:
+        if self.stop_requested is Stop.WARM:
+            self._announce("Warm", "finishing")
+            consumer.stop_claiming()
+            while consumer.running and self.stop_requested is Stop.WARM:
                 turn()
-        if self._stop is Stop.COLD:
-            logger.warning("Cold shutdown: stopping %d running tasks", self.consumer.running)
-            signals.worker_shutting_down.send(sender=self.hostname, sig="QUIT", how="Cold", exitcode=self.exit_code)
-            self.consumer.stop_claiming()
-            self.pool.terminate()
-            self.consumer.abandon_running()
+        if self.stop_requested is Stop.COLD:
+            self._set_exit_code(self.exit_code or 1)
+            self._announce("Cold", "stopping")
+            self._stop_tasks()
+
+    def _announce(self, how: str, what: str) -> None:
+        logger.warning("%s shutdown: %s %d running tasks", how, what, self.consumer.running)
+        sig = self.stop_signal or ("SIGTERM" if how == "Warm" else "SIGQUIT")
+        signals.worker_shutting_down.send(sender=self.hostname, sig=sig, how=how, exitcode=self.exit_code)
+
+    def _stop_tasks(self) -> None:
+        """Stop what runs, and settle what can be said of it."""
+        self.consumer.stop_claiming()
+        # What has ended by now and is on its way to us has ended well.
+        self.hub.call_soon(_nothing)
+        self.hub.run_once()
+        self.pool.terminate()
+        self.consumer.abandon_running()
 
     def _end(self) -> None:
-        self.blueprint.stop(self)
+        try:
+            if self.blueprint.state == RUN and self.consumer.running:
+                # Not by a way that has seen to them.
+                self._stop_tasks()
+        except Exception:
+            logger.exception("Running tasks could not be stopped in order")
+        self.blueprint.stop(self, terminate=self.stop_requested is Stop.COLD)
+        self.hub.close()
         signals.worker_shutdown.send(sender=self)
-
-    def _discard_messages(self) -> None:
-        with self.app.connection_for_write() as connection:
-            found = sum(queue(connection.default_channel).purge() or 0 for queue in self.queues)
-        logger.warning("Discarded %d messages", found)
 
     # -- stopping -----------------------------------------------------------------------------------------------------
 
     def request_stop(self, how: Stop) -> None:
         """Stop as soon as the loop comes round; safe in a signal handler and from other threads."""
-        if how.value > self._stop.value:
-            self._stop = how
-            if getattr(self, "hub", None) is not None:
-                self.hub.call_soon(_nothing)
+        if how.value > self.stop_requested.value:
+            self.stop_requested = how
+            self.hub.wake_up()
 
     def stop(self, in_sighandler: bool = False, exitcode: int | None = None) -> None:
         """Finish what runs, give back the rest, end."""
@@ -165,6 +207,12 @@ class WorkController:
     def terminate(self, in_sighandler: bool = False) -> None:
         """End at once."""
         self.request_stop(Stop.COLD)
+        if in_sighandler:
+            self.pool.interrupt()
+
+    def is_stopping(self) -> bool:
+        """Whether the worker has been asked to stop."""
+        return self.stop_requested is not Stop.NONE
 
     def _set_exit_code(self, code: int | None) -> None:
         if code is not None:

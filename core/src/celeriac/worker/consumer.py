@@ -3,48 +3,56 @@
 from __future__ import annotations
 
 import logging
-import random
+import sys
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from celeriac import signals
 from celeriac.contracts.broker import ConsumerLane, Delivery, LaneCapabilities, Settlements
 from celeriac.contracts.outcome import Outcome, OutcomeKind
 from celeriac.contracts.pool import Pool, Report
+from celeriac.exceptions import TaskRevokedError
+from celeriac.worker.broker_access import BrokerAccess, no_stop
 from celeriac.worker.endings import Endings
-from celeriac.worker.kombu_lane import KombuConsumerLane
-from celeriac.worker.open_jobs import OpenJob
+from celeriac.worker.ledger import Ledger
+from celeriac.worker.open_jobs import OpenJob, announce
 from celeriac.worker.settlement import Verdict, verdict
+from celeriac.worker.stock import Stock
 from celeriac.worker.strategy import Strategy
+from celeriac.worker.upkeep import Upkeep
 from celeriac.worker.window import PrefetchWindow
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
-    from celeriac.contracts.loop import EventLoop
+    from celeriac.worker.hub import WorkerHub
 
 logger = logging.getLogger("celeriac.worker.consumer")
 
-#: Seconds between two looks for begun messages whose worker has died.
-_LOST_INTERVAL: Final = 5.0
-#: Seconds between two attempts to reach the broker: the first, and the longest.
-_RETRY_FIRST: Final = 0.2
-_RETRY_MOST: Final = 30.0
+#: Messages with an ETA that are held in memory, where the configuration sets no limit of its own.
+_ETA_LIMIT: Final = 10_000
+#: Pauses before the last words to the broker are tried again, in seconds.
+_LAST_PAUSES: Final = (0.1, 0.4, 1.0)
+
+_UNSTORED: Final = frozenset({OutcomeKind.WORKER_LOST, OutcomeKind.HARD_TIME_LIMIT})
 
 
 class Consumer:
-    """One per worker; lives in the thread of the loop."""
+    """One per worker; lives in the thread of the loop.
+
+    A claimed message is in the stock (waiting for its time, for the pool, or with the pool) or waits for the result
+    store (`Endings.debts`); the ledger counts them all, and knows what the broker has not been told yet.
+    """
 
     def __init__(
         self,
         app: Celery,
         pool: Pool,
-        hub: EventLoop,
+        hub: WorkerHub,
         hostname: str,
         queues: Sequence[Any],
         listeners: Sequence[Callable[[Outcome], None]] = (),
         prefetch_multiplier: int | None = None,
+        is_stopping: Callable[[], bool] = no_stop,
     ) -> None:
         self.app = app
         self.pool = pool
@@ -54,283 +62,277 @@ class Consumer:
         conf = app.conf
         multiplier = conf.worker_prefetch_multiplier if prefetch_multiplier is None else prefetch_multiplier
         self.window = PrefetchWindow(multiplier, pool.context.concurrency, conf.worker_disable_prefetch)
-        self.connection: Any = None
-        self.lane: ConsumerLane
+        self.broker = BrokerAccess(app, hub, pool.blocking, self._void, is_stopping)
         self.strategy = Strategy(app)
-        self.endings = Endings(app, listeners)
-        #: Claimed, not yet handed to the pool.
-        self._waiting: deque[OpenJob] = deque()
-        self._jobs: dict[int, OpenJob] = {}
-        self._held = 0
+        self.endings = Endings(app, hub, listeners)
+        self._ledger = Ledger()
+        self._stock = Stock(pool, hub, self.wake)
+        self._upkeep = Upkeep(self)
         self._number = 0
-        self._settle = Settlements()
         self._scheduled = False
         self._claiming = False
-        self._timers: list[Any] = []
-        self._pause = _RETRY_FIRST
-        self._traced = False
+        self._eta_limit: int = _ETA_LIMIT if conf.worker_eta_task_limit is None else conf.worker_eta_task_limit
+        self._leaves_traces = False
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Connect, declare the queues and begin to claim.  Raises `OperationalError` when the broker stays away."""
-        self._connect()
+        """Connect, declare the queues and begin to claim.
+
+        Raises `OperationalError` when the broker stays away, `WorkerShutdown` when the worker is stopped meanwhile.
+        """
+        lane = self.broker.open(self.queues, self.window.size, self.wake)
+        self._leaves_traces = LaneCapabilities.BEGIN_TRACE in lane.capabilities
         self._claiming = True
-        self._find_lost()
-        self._timers.append(self.hub.call_repeatedly(_LOST_INTERVAL, self._find_lost))
-        if self.lane.renew_interval:
-            self._timers.append(self.hub.call_repeatedly(self.lane.renew_interval, self._renew))
+        self._upkeep.start(lane)
         self.wake()
 
-    def _connect(self) -> None:
-        conf = self.app.conf
-        self.connection = self.app.connection_for_read()
-        native = getattr(self.connection.transport_cls, "consumer_lane", None)
-        tries = conf.broker_connection_max_retries
-        retry = conf.broker_connection_retry_on_startup is not False and conf.broker_connection_retry
-        pause, done = _RETRY_FIRST, 0
-        while True:
-            lane = native(self.connection) if native is not None else KombuConsumerLane(self.connection)
-            lane.prefetch(self.window.size)
-            try:
-                lane.open(self.queues, self.hub, self.wake)
-            except self.app.connection_errors as error:
-                lane.close()
-                if not retry or (tries and done >= tries):
-                    raise
-                logger.error("Cannot reach the broker %s: %s. Trying again in %.1f s", self.broker_uri(), error, pause)
-                done += 1
-                time.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311  # spreads load, hides nothing
-                pause = min(pause * 2, _RETRY_MOST)
-                continue
-            self.lane = lane
-            self._traced = LaneCapabilities.BEGIN_TRACE in lane.capabilities
-            return
+    @property
+    def connection(self) -> Any:
+        """The Kombu connection, for steps that consume messages of their own; None before the start and at the end."""
+        return self.broker.connection
+
+    @property
+    def lane(self) -> ConsumerLane:
+        """The way to the broker, once there is one."""
+        return self.broker.lane
 
     def broker_uri(self) -> str:
         """The broker's URL as it may be shown."""
-        from celeriac.contracts.urls import mask_password
-
-        url = self.app.broker_url(write=False)
-        return mask_password(url if isinstance(url, str) else ";".join(url))
+        return self.broker.uri()
 
     def stop_claiming(self) -> None:
         """Take nothing new, and give back what no child has started."""
-        self._claiming = False
-        for number in self.pool.take_back():
-            job = self._jobs.pop(number)
-            self._settle.requeue.append(job.tag)
-            self._held -= 1
-        while self._waiting:
-            self._settle.requeue.append(self._waiting.popleft().tag)
-            self._held -= 1
+        if self._claiming:
+            self._claiming = False
+            self.lane.stop_receiving()
+        self._give_back(self._stock.take_not_started())
         self._settle_now()
 
     def close(self) -> None:
         """Settle what has ended, give back the rest, disconnect.  Tolerates never started and twice."""
-        while self._timers:
-            self._timers.pop().cancel()
-        if self.connection is None:
+        self._upkeep.stop()
+        if not self.broker.is_open:
             return
-        self._claiming = False
-        self.endings.flush()
-        self._settle_now()
-        self.lane.close()
-        self.connection.release()
-        self.connection = None
+        self.stop_claiming()
+        self._pay_or_give_back()
+        self._last_words()
+        self.broker.close()
 
     def abandon_running(self) -> None:
         """The pool was terminated: what ran comes back if its ack was late, and is told of as lost if it was early."""
-        for job in list(self._jobs.values()):
-            self._ended(Report(job.number, OutcomeKind.WORKER_LOST, None, "the worker was stopped"), cold=True)
-        self._jobs.clear()
+        for number in list(self._stock.jobs):
+            self._ended(Report(number, OutcomeKind.WORKER_LOST, None, "the worker was stopped"), cold=True)
 
     @property
     def running(self) -> int:
         """Jobs that the pool has."""
-        return len(self._jobs)
+        return len(self._stock.jobs)
+
+    @property
+    def held(self) -> int:
+        """Messages that are claimed and not settled."""
+        return self._ledger.held
+
+    @property
+    def is_claiming(self) -> bool:
+        """Whether it takes new messages, and reaches the broker as far as it knows."""
+        return self._claiming and not self.broker.is_away
 
     # -- the turn -----------------------------------------------------------------------------------------------------
 
     def wake(self) -> None:
         """Something may be there to claim or to settle: have a turn soon, however often this is called until then."""
-        if not self._scheduled:
+        if not self._scheduled and not self.broker.is_away:
             self._scheduled = True
             self.hub.call_soon(self._turn)
 
     def _turn(self) -> None:
         self._scheduled = False
-        limit = self.window.appetite(self._held) if self._claiming else 0
-        batch, self._settle = self._settle, Settlements()
-        try:
-            if limit:
-                deliveries = self.lane.turn(batch, limit)
-            else:
-                deliveries = []
-                if batch:
-                    self.lane.settle(batch)
-        except self.app.connection_errors as error:
-            self._out_of_reach(batch, error)
+        if not self.broker.is_open or self.broker.is_away:
             return
-        self._pause = _RETRY_FIRST
+        lane, batch = self.broker.lane, self._ledger.take()
+        deliveries: list[Delivery] = []
+        try:
+            limit = self._appetite()
+            if limit:
+                deliveries = lane.turn(batch, limit)
+            elif batch:
+                lane.settle(batch)
+        except Exception as error:  # noqa: BLE001  # whatever it is, what was to be said must be kept
+            self._ledger.put_back(batch)
+            self.broker.note_away(error, self.wake)
+            return
+        self.broker.note_answer()
         if deliveries:
             self._receive(deliveries)
             if len(deliveries) == limit:
                 self.wake()
         self._dispatch()
 
-    def _settle_now(self) -> None:
-        batch, self._settle = self._settle, Settlements()
-        if batch:
-            try:
-                self.lane.settle(batch)
-            except self.app.connection_errors as error:
-                self._out_of_reach(batch, error)
+    def _appetite(self) -> int:
+        if not self._claiming:
+            return 0
+        # What waits for its time takes no room from what could run, up to a limit.
+        later = len(self._stock.later)
+        spared = min(later, self._eta_limit)
+        if not self.window.is_unlimited:
+            self.broker.prefetch(self.window.size + spared)
+        elif later > self._eta_limit:
+            return 0
+        return self.window.appetite(self._ledger.held - spared)
 
-    def _out_of_reach(self, batch: Settlements, error: BaseException) -> None:
-        """The broker did not answer: keep what was to be said, and try again, less and less often."""
-        kept = self._settle
-        for name in ("ack", "begin", "requeue", "redeliver", "reject"):
-            getattr(kept, name)[:0] = getattr(batch, name)
-        pause = self._pause * random.uniform(0.8, 1.2)  # noqa: S311  # spreads load, hides nothing
-        logger.error("Broker %s out of reach: %s. Trying again in %.1f s", self.broker_uri(), error, pause)
-        self._pause = min(self._pause * 2, _RETRY_MOST)
-        self.hub.call_later(pause, self.wake)
+    def _settle_now(self) -> bool:
+        batch = self._ledger.take()
+        try:
+            if batch:
+                self.lane.settle(batch)
+        except Exception as error:  # noqa: BLE001  # as above
+            self._ledger.put_back(batch)
+            self.broker.note_away(error, self.wake)
+            return False
+        return True
 
     # -- in -----------------------------------------------------------------------------------------------------------
 
-    def _receive(self, deliveries: Iterable[Delivery]) -> None:
-        judge = self.strategy.judge
+    def _receive(self, deliveries: Sequence[Delivery]) -> None:
+        judge, add = self.strategy.judge, self._stock.add
+        self._ledger.claimed(len(deliveries))
+        monotonic_now = time.monotonic()
         for delivery in deliveries:
             self._number += 1
             found = judge(delivery, self._number)
             if isinstance(found, OpenJob):
-                self._held += 1
-                if found.delay is not None:
-                    self._timers_for(found)
-                else:
-                    self._waiting.append(found)
+                found.monotonic_since = monotonic_now
+                add(found)
             else:
-                self._refuse(delivery, *found)
+                self._refuse(delivery.headers, delivery.queue, delivery.tag, *found)
 
-    def _timers_for(self, job: OpenJob) -> None:
-        """A message with an ETA that the lane does not hold: wait here, claimed."""
-
-        def due() -> None:
-            if self._claiming:
-                self._waiting.append(job)
-                self.wake()
-            else:
-                self._settle.requeue.append(job.tag)
-
-        assert job.delay is not None
-        self.hub.call_later(job.delay, due)
-
-    def _refuse(self, delivery: Delivery, kind: OutcomeKind, error: Exception | None) -> None:
+    def _refuse(
+        self, headers: Any, queue: str, tag: Any, kind: OutcomeKind, error: Exception | None, ack: bool = False
+    ) -> None:
         """A message that will not run: its result, its settlement, its outcome."""
-        if kind in {OutcomeKind.UNKNOWN_TASK, OutcomeKind.INVALID, OutcomeKind.REJECTED}:
-            logger.error(
-                "Message of task %s[%s] refused: %s", delivery.headers.get("task"), delivery.headers.get("id"), error
-            )
-            self._settle.reject.append(delivery.tag)
-        else:
-            self._settle.ack.append(delivery.tag)
-        self.endings.refused(delivery, kind, error)
-        self.wake()
+        rejected = kind in {OutcomeKind.UNKNOWN_TASK, OutcomeKind.INVALID, OutcomeKind.REJECTED} and not ack
+        decided = Verdict.REJECT if rejected else Verdict.ACK
+        self.endings.refused(
+            headers, queue, kind, error, self._settling(tag, decided), self._settling(tag, Verdict.REDELIVER)
+        )
+
+    def _settling(self, tag: Any, decided: Verdict) -> Callable[[], None]:
+        def settle() -> None:
+            self._ledger.settle(tag, decided)
+            self.wake()
+
+        return settle
 
     # -- through ------------------------------------------------------------------------------------------------------
 
     def _dispatch(self) -> None:
         """Hand over as much as the pool takes; what is acked early is settled first, in one go."""
-        waiting, jobs = self._waiting, []
-        room = self.pool.room()
-        while waiting and room > 0:
-            room -= 1
-            jobs.append(waiting.popleft())
+        stock = self._stock
+        # Where an early ack leaves no trace, a message is begun only when a child is free to start it at once.
+        free = sys.maxsize if self._leaves_traces else self.window.concurrency - len(stock.jobs)
+        jobs, expired = stock.next(free)
+        for job in expired:
+            error = TaskRevokedError("expired")
+            self._refuse(job.job.headers, job.queue, job.tag, OutcomeKind.EXPIRED, error)
         if not jobs:
             return
         early = [job.tag for job in jobs if job.early]
         if early:
             try:
                 self.lane.settle(Settlements(begin=early))
-            except self.app.connection_errors as error:
-                waiting.extendleft(reversed(jobs))
-                self._out_of_reach(Settlements(), error)
+            except Exception as error:  # noqa: BLE001  # whatever it is, these must not be forgotten
+                stock.put_back(jobs)
+                self.broker.note_away(error, self.wake)
                 return
-        held = self._jobs
+        if not stock.jobs:
+            self._upkeep.note_activity()
         for job in jobs:
-            held[job.number] = job
-        if signals.task_received:
-            for job in jobs:
-                signals.task_received.send(sender=self, request=job)
-        if logger.isEnabledFor(logging.INFO):
-            for job in jobs:
-                logger.info("Task %s[%s] received", job.job.headers["task"], job.job.headers["id"])
+            stock.jobs[job.number] = job
+        announce(self, jobs)
         self.pool.submit([job.job for job in jobs])
+
+    def _give_back(self, jobs: Sequence[OpenJob]) -> None:
+        self._ledger.give_back([job.tag for job in jobs])
+
+    def give_back_excess(self, waited: float) -> None:
+        """Give back messages beyond the prefetch window that have waited for so many seconds and are not started."""
+        excess = self.window.excess(len(self._stock.waiting) + len(self._stock.jobs))
+        given_back = self._stock.take_last(excess, time.monotonic() - waited) if excess else []
+        if given_back:
+            self._give_back(given_back)
+            self._settle_now()
+        self._dispatch()
+
+    def _void(self, tags: Collection[Any]) -> set[Any]:
+        """The broker has taken back these claims, as the connection was lost; gives those that will yet be settled."""
+        dropped = self._stock.drop(set(tags))
+        self._ledger.void(len(dropped))
+        self.wake()
+        return set(tags) - dropped
 
     # -- out ----------------------------------------------------------------------------------------------------------
 
     def on_reports(self, reports: list[Report]) -> None:
         """The pool tells how jobs have ended."""
-        total = 0.0
+        self._upkeep.note_activity()
+        runtimes = [report.runtime for report in reports if report.runtime is not None]
         for report in reports:
-            total += report.runtime or 0.0
             self._ended(report)
-        self.window.note(total, len(reports))
+        self.window.note(sum(runtimes), len(runtimes))
         self.wake()
 
     def _ended(self, report: Report, cold: bool = False) -> None:
-        job = self._jobs.pop(report.number, None)
+        job = self._stock.jobs.pop(report.number, None)
         if job is None:
             return
-        self._held -= 1
         if cold and not job.early:
             decided = Verdict.REDELIVER
         else:
             decided = verdict(report.kind, job.task, job.early, report.requeue)
-        tag = job.tag
-        if report.kind in {OutcomeKind.WORKER_LOST, OutcomeKind.HARD_TIME_LIMIT} and decided is not Verdict.REDELIVER:
+        if report.kind in _UNSTORED and decided is not Verdict.REDELIVER:
             # Nobody has stored what became of it; the ack follows when that has been done.
-            self.endings.lost(job, report, lambda: self._apply(decided, tag))
+            then, instead = self._settling(job.tag, decided), self._settling(job.tag, Verdict.REDELIVER)
+            self.endings.lost(job, report, then, instead)
         else:
-            self._apply(decided, tag)
+            self._ledger.settle(job.tag, decided)
         self.endings.ended(job, report, requeued=decided is Verdict.REDELIVER)
 
-    def _apply(self, decided: Verdict, tag: Any) -> None:
-        if decided is Verdict.ACK:
-            self._settle.ack.append(tag)
-        elif decided is Verdict.REJECT:
-            self._settle.reject.append(tag)
-        else:
-            self._settle.redeliver.append(tag)
-
-    # -- upkeep -------------------------------------------------------------------------------------------------------
-
-    def _renew(self) -> None:
-        try:
-            self.lane.renew()
-        except self.app.connection_errors as error:
-            logger.error("Could not renew the leases of %d messages: %s", self._held, error)
-
-    def _find_lost(self) -> None:
-        """Tasks that another worker had begun when it died."""
-        if not self._traced:
-            return
-        try:
-            found = self.lane.lost()
-        except self.app.connection_errors as error:
-            logger.error("Could not look for tasks of dead workers: %s", error)
-            return
-        for delivery in found:
+    def tell_of_lost(self, deliveries: Sequence[Delivery]) -> None:
+        """Tasks that other workers had begun when they died."""
+        self._ledger.claimed(len(deliveries))
+        for delivery in deliveries:
             self._number += 1
-            judged = self.strategy.judge(delivery, self._number)
-            if not isinstance(judged, OpenJob):
-                self._refuse(delivery, *judged)
-                continue
-            judged.early = True
-            self._held += 1
-            self._jobs[judged.number] = judged
-            self._ended(Report(judged.number, OutcomeKind.WORKER_LOST, None, "its worker died"))
-        if found:
-            self.endings.flush()
-            self.wake()
+            judged = self.strategy.begun(delivery, self._number)
+            if isinstance(judged, OpenJob):
+                self._stock.jobs[judged.number] = judged
+                self._ended(Report(judged.number, OutcomeKind.WORKER_LOST, None, "its worker died"))
+            else:
+                self._refuse(delivery.headers, delivery.queue, delivery.tag, *judged, ack=True)
+
+    # -- the end ------------------------------------------------------------------------------------------------------
+
+    def _pay_or_give_back(self) -> None:
+        """What the store does not take even now is run again where it may be, and else at least told of."""
+        if self.endings.debts.pay():
+            return
+        for debt in self.endings.debts.give_up():
+            if debt.instead is not None:
+                debt.instead()
+            else:
+                logger.critical(
+                    "The store does not take the result of task %s, which was lost, and must not run again",
+                    debt.whose,
+                )
+
+    def _last_words(self) -> None:
+        for pause in (*_LAST_PAUSES, None):
+            if self._settle_now():
+                return
+            if pause is not None:
+                time.sleep(pause)
+        logger.critical(
+            "The broker was not told what became of %d messages: those acked late will be delivered again",
+            len(self._ledger),
+        )

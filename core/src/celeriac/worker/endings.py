@@ -1,20 +1,20 @@
-"""What is told when a delivery ends: outcome listeners, logs, and results that no child could store."""
+"""What is told when a delivery ends: outcome listeners, logs, signals, and the result where no child could store it."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from celeriac import signals, states
 from celeriac.contracts.outcome import Outcome, OutcomeKind
-from celeriac.exceptions import BackendError, CeleryError, TaskRevokedError, TimeLimitExceeded, WorkerLostError
-from celeriac.protocol.body import decode_body
+from celeriac.exceptions import TaskRevokedError, TimeLimitExceeded, WorkerLostError
+from celeriac.protocol.shapes import MAX_NAME, is_text
+from celeriac.worker.debts import Debt, Debts
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
-    from celeriac.contracts.backend import StoredResult
-    from celeriac.contracts.broker import Delivery
+    from celeriac.contracts.loop import EventLoop
     from celeriac.contracts.pool import Report
     from celeriac.worker.open_jobs import OpenJob
 
@@ -30,76 +30,98 @@ _LEVELS = {
     OutcomeKind.STORE_FAILED: logging.CRITICAL,
 }
 _REVOKED = frozenset({OutcomeKind.REVOKED, OutcomeKind.EXPIRED})
+#: Refusals of which the caller learns nothing.
+_SILENT = frozenset({OutcomeKind.IGNORED, OutcomeKind.REJECTED})
 
 
 class Endings:
-    """Called once for each delivery that has ended."""
+    """Told once for each delivery that has ended."""
 
-    def __init__(self, app: Celery, listeners: Sequence[Callable[[Outcome], None]] = ()) -> None:
+    def __init__(self, app: Celery, loop: EventLoop, listeners: Sequence[Callable[[Outcome], None]] = ()) -> None:
         self.app = app
+        self.debts = Debts(app, loop)
         self._listeners = tuple(listeners)
         self._stores = not app.results.backend.disabled
-        #: Results that the store did not take yet, each with what is to be done then.
-        self._owed: list[tuple[StoredResult, Callable[[], None]]] = []
 
-    # -- outcomes -----------------------------------------------------------------------------------------------------
+    # -- jobs ---------------------------------------------------------------------------------------------------------
 
     def ended(self, job: OpenJob, report: Report, requeued: bool) -> None:
         """A job has ended."""
         kind = report.kind
         level = _LEVELS.get(kind, logging.ERROR)
         if logger.isEnabledFor(level):
-            self._log(level, job.name, job.id, report, requeued)
+            _log(level, job, report, requeued)
         if self._listeners:
             headers = job.job.headers
             exception = None if kind is OutcomeKind.SUCCESS else report.detail
+            retries = headers.get("retries") or 0
             self._tell(
-                Outcome(
-                    kind,
-                    job.id,
-                    job.name,
-                    job.queue,
-                    headers.get("retries") or 0,
-                    report.runtime,
-                    exception,
-                    requeued,
-                    headers,
-                )
+                Outcome(kind, job.id, job.name, job.queue, retries, report.runtime, exception, requeued, headers)
             )
 
-    def _log(self, level: int, name: str, task_id: str, report: Report, requeued: bool) -> None:
-        more = "; its message goes back to the queue" if requeued else ""
-        if report.kind is OutcomeKind.SUCCESS:
-            logger.log(level, "Task %s[%s] succeeded in %.6fs: %s", name, task_id, report.runtime, report.detail)
-        else:
-            logger.log(level, "Task %s[%s] ended: %s: %s%s", name, task_id, report.kind, report.detail, more)
+    def lost(self, job: OpenJob, report: Report, then: Callable[[], None], instead: Callable[[], None]) -> None:
+        """The child that ran the job is gone: store the failure here and send the errbacks, then call `then`.
 
-    def refused(self, delivery: Delivery, kind: OutcomeKind, error: Exception | None) -> None:
-        """A message will not run."""
-        headers = delivery.headers
-        task_id, name = _text(headers.get("id")), _text(headers.get("task"))
+        If the worker ends before that was possible, `instead` is called where the message may be run again.
+        """
+        error: Exception
+        if report.kind is OutcomeKind.HARD_TIME_LIMIT:
+            limit = (job.job.headers.get("timelimit") or [None])[0]
+            error = TimeLimitExceeded(limit)
+        else:
+            error = WorkerLostError(f"Worker exited prematurely: {report.detail or 'the process died'}.")
+        result = None
+        if self._stores and _wants_error(job.task, job.job.headers):
+            result = self.app.results.entry(job.id, states.FAILURE, error)
+        self.debts.add(Debt(result, job.job, then, None if job.early else instead))
+
+    # -- messages that do not run -------------------------------------------------------------------------------------
+
+    def refused(
+        self,
+        headers: Any,
+        queue: str,
+        kind: OutcomeKind,
+        error: Exception | None,
+        then: Callable[[], None],
+        instead: Callable[[], None],
+    ) -> None:
+        """A message will not run; `then` settles it, once its result is stored if it gets one.
+
+        If the worker ends before that was possible, `instead` is called.
+        """
+        if not isinstance(headers, Mapping):
+            headers = {}
+        task_id, name = _name(headers.get("id")), _name(headers.get("task"))
         if kind in _REVOKED:
             expired = kind is OutcomeKind.EXPIRED
             error = error or TaskRevokedError("expired" if expired else "revoked")
             logger.info("Discarding %s task: %s[%s]", kind, name, task_id)
             if signals.task_revoked:
-                signals.task_revoked.send(sender=name, request=delivery, terminated=False, signum=None, expired=expired)
-        shown = self._stores and not headers.get("ignore_result")
-        if shown and task_id and error is not None and kind not in {OutcomeKind.IGNORED, OutcomeKind.REJECTED}:
+                signals.task_revoked.send(sender=name, request=headers, terminated=False, signum=None, expired=expired)
+        else:
+            logger.error("Message of task %s[%s] refused as %s: %s", name, task_id, kind, error)
+        if self._stores and task_id and error is not None and kind not in _SILENT and self._is_awaited(name, headers):
             state = states.REVOKED if kind in _REVOKED else states.FAILURE
-            self._owed.append((self.app.results.entry(task_id, state, error), _nothing))
-            self._pay()
+            self.debts.add(Debt(self.app.results.entry(task_id, state, error), None, then, instead))
+        else:
+            then()
         if self._listeners:
+            retries = headers.get("retries")
             self._tell(
                 Outcome(
                     kind,
                     task_id,
                     name,
-                    delivery.queue,
+                    queue,
+                    retries if isinstance(retries, int) else 0,
                     exception=None if error is None else repr(error),
                     headers=dict(headers),
                 )
             )
+
+    def _is_awaited(self, name: str, headers: Mapping[str, Any]) -> bool:
+        return _wants_error(self.app.tasks.get(name), headers)
 
     def _tell(self, outcome: Outcome) -> None:
         for listener in self._listeners:
@@ -108,65 +130,25 @@ class Endings:
             except Exception:
                 logger.exception("Outcome listener %r raised", listener)
 
-    # -- results that no child stored ---------------------------------------------------------------------------------
 
-    def lost(self, job: OpenJob, report: Report, then: Callable[[], None]) -> None:
-        """The child that ran the job is gone: store the failure here, then call `then`."""
-        error: Exception
-        if report.kind is OutcomeKind.HARD_TIME_LIMIT:
-            limit = (job.job.headers.get("timelimit") or [None])[0]
-            error = TimeLimitExceeded(limit)
-        else:
-            error = WorkerLostError(f"Worker exited prematurely: {report.detail or 'the process died'}.")
-        self._errbacks(job)
-        task = job.task
-        ignored = job.job.headers.get("ignore_result")
-        ignored = task.ignore_result if ignored is None else ignored
-        if self._stores and (not ignored or task.store_errors_even_if_ignored):
-            self._owed.append((self.app.results.entry(job.id, states.FAILURE, error), then))
-            self._pay()
-        else:
-            then()
-
-    def _errbacks(self, job: OpenJob) -> None:
-        """Only now is the body of a lost task read here, for those who wait for its failure."""
-        try:
-            body = decode_body(self.app.serializers.decode(job.job.body, job.job.content_type))
-            for errback in body.errbacks or ():
-                self.app.signature(errback).apply_async((job.id,), parent_id=job.id)
-        except CeleryError as error:
-            logger.error("Errbacks of lost task %s[%s] not sent: %s", job.name, job.id, error)
-        except self.app.connection_errors as error:
-            logger.error("Errbacks of lost task %s[%s] not sent: %s", job.name, job.id, error)  # as above
-
-    def _pay(self) -> bool:
-        """Store what is owed; False while the store is out of reach."""
-        if not self._owed:
-            return True
-        owed, self._owed = self._owed, []
-        try:
-            self.app.results.backend.store([result for result, _ in owed])
-        except BackendError as error:
-            self._owed = owed + self._owed
-            logger.error("Results of %d tasks that no process could store wait for the store: %s", len(owed), error)
-            return False
-        for _, then in owed:
-            then()
-        return True
-
-    def flush(self) -> bool:
-        """Try again to store what is owed."""
-        return self._pay()
-
-    @property
-    def owes(self) -> int:
-        """Results that wait for the store."""
-        return len(self._owed)
+def _wants_error(task: Any, headers: Mapping[str, Any]) -> bool:
+    """Whether an error of this call is stored; `task` is None where it is not known here."""
+    ignored = headers.get("ignore_result")
+    if task is None:
+        return not ignored
+    if ignored is None:
+        ignored = task.ignore_result
+    return not ignored or bool(task.store_errors_even_if_ignored)
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+def _log(level: int, job: OpenJob, report: Report, requeued: bool) -> None:
+    if report.kind is OutcomeKind.SUCCESS:
+        logger.log(level, "Task %s[%s] succeeded in %.6fs: %s", job.name, job.id, report.runtime, report.detail)
+        return
+    more = "; its message goes back to the queue" if requeued else ""
+    logger.log(level, "Task %s[%s] ended: %s: %s%s", job.name, job.id, report.kind, report.detail, more)
 
 
-def _nothing() -> None:
-    return None
+def _name(value: Any) -> str:
+    """An id or name that a store can keep; empty for anything else."""
+    return value if isinstance(value, str) and len(value) <= MAX_NAME and is_text(value) else ""

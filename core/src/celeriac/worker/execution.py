@@ -28,12 +28,13 @@ logger = logging.getLogger("celeriac.worker.execution")
 _ERRORS = frozenset({OutcomeKind.FAILURE})
 
 
-def executor_factory(app: Celery, hostname: str, *, in_child: bool) -> Callable[[], TaskExecutor]:
-    """A function that makes the executor, once per child or thread; with `in_child` it also announces the process."""
+def executor_factory(app: Celery, hostname: str) -> Callable[[], TaskExecutor]:
+    """A function that makes the executor, once per child or thread; called in a child it also announces the process."""
+    parent = os.getpid()
 
     def make() -> TaskExecutor:
         app.set_current()
-        if in_child:
+        if os.getpid() != parent:
             app.loader.on_worker_process_init()
             for fixup in app.fixups:
                 fixup.on_process_init()

@@ -13,13 +13,16 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kombu.asynchronous import Hub
 from kombu.utils.compat import fileno
 from kombu.utils.eventio import ERR, READ, WRITE
 
 from celeriac.worker.timer import WorkerTimer
+
+if TYPE_CHECKING:
+    from celeriac.contracts.loop import Timer
 
 logger = logging.getLogger("celeriac.worker.hub")
 
@@ -44,7 +47,7 @@ class WorkerHub(Hub):
         self._bell, self._ringer = socket.socketpair()
         self._bell.setblocking(False)
         self._ringer.setblocking(False)
-        self.add(self._bell, self._heard, READ | ERR)
+        self.add_reader(self._bell, self._heard)
 
     # -- scheduling ---------------------------------------------------------------------------------------------------
 
@@ -52,6 +55,12 @@ class WorkerHub(Hub):
         self._soon.append((callback, args))
         if threading.get_ident() != self._thread:
             self.wake_up()
+
+    def call_later(self, delay: float, callback: Callable[..., Any], *args: Any) -> Timer:
+        return super().call_later(delay, callback, *args)  # type: ignore[no-untyped-call, no-any-return]  # as above
+
+    def call_repeatedly(self, delay: float, callback: Callable[..., Any], *args: Any) -> Timer:
+        return super().call_repeatedly(delay, callback, *args)  # type: ignore[no-untyped-call, no-any-return]  # as above
 
     def wake_up(self) -> None:
         """End the loop's sleep; safe in signal handlers and other threads, also when the loop is closed."""
@@ -71,6 +80,12 @@ class WorkerHub(Hub):
         (self.readers if flags & READ else self.writers)[number] = (callback, args)
         self._failures.pop(number, None)
         self._watch(number, before)
+
+    def add_reader(self, fds: Any, callback: Callable[..., Any], *args: Any) -> None:
+        self.add(fds, callback, READ | ERR, args)
+
+    def add_writer(self, fds: Any, callback: Callable[..., Any], *args: Any) -> None:
+        self.add(fds, callback, WRITE, args)
 
     def remove_reader(self, fd: Any) -> None:
         self._forget(fd, self.readers)

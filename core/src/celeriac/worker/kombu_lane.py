@@ -2,166 +2,313 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from celeriac.contracts.broker import ConsumerLane, Delivery, LaneCapabilities, Settlements
+from celeriac.app.lanes import publish_plainly
+from celeriac.contracts.broker import ConsumerLane, Delivery, LaneCapabilities, OutgoingMessage, Settlements
+from celeriac.worker.pump import KombuPump, Listener
+from celeriac.worker.stale_claims import Settled, StaleClaims
 
 if TYPE_CHECKING:
     from celeriac.contracts.loop import EventLoop
 
-#: Seconds between two looks at a transport that cannot wake the loop, while busy and at most.
-_SOONEST: Final = 0.01
-_LATEST: Final = 0.2
+logger = logging.getLogger("celeriac.worker.kombu_lane")
+
+#: Properties that the transport adds to a message, and that are not to be sent again.
+_TRANSPORTS_OWN: Final = frozenset(
+    {
+        "application_headers",
+        "body_encoding",
+        "content_encoding",
+        "content_type",
+        "delivery_info",
+        "delivery_tag",
+        "timestamp",
+        "user_id",
+    }
+)
+
+
+class Claim(NamedTuple):
+    """A message that this lane has handed out."""
+
+    message: Any
+    queue: str
 
 
 class KombuConsumerLane(ConsumerLane):
     """Lets Kombu consume into a buffer, from which claims are served.
 
-    An early ack is the broker's ack; a task that is given back after it is published again.
+    An early ack is the broker's ack; a message that is given back after it is published again.  When the connection is
+    lost, the broker gives all that was not acked to whoever comes; `on_void` is told which claims these are, and
+    answers with those that will yet be settled, because their tasks run.  They are recognised when they come again.
     """
 
     capabilities = LaneCapabilities.NONE
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(
+        self,
+        connection: Any,
+        on_void: Callable[[Collection[int]], Collection[int]] = lambda _: (),
+        heartbeat_rate: float = 3.0,
+    ) -> None:
         self.connection = connection
-        self._buffer: deque[Any] = deque()
-        self._held: dict[int, Any] = {}
+        self._on_void = on_void
+        self._heartbeat_rate = heartbeat_rate
+        self.pump: KombuPump | None = None
+        self._buffer: deque[Claim] = deque()
+        self._held: dict[int, Claim] = {}
         self._begun: set[int] = set()
+        self._stale = StaleClaims()
         self._next = 0
+        self._queues: list[Any] = []
         self._channel: Any = None
-        self._consumer: Any = None
-        self._timer: Any = None
-        self._pause = _SOONEST
+        self._consumers: list[Any] = []
+        self._limit = 0
+        self._takes_more = True
+
+    # -- connecting ---------------------------------------------------------------------------------------------------
 
     def open(self, queues: Sequence[Any], loop: EventLoop, on_ready: Callable[[], None]) -> None:
+        self._queues, self._loop, self._on_ready = list(queues), loop, on_ready
+        self.pump = KombuPump(self.connection, loop, self._heartbeat_rate)
+        self.pump.open(Listener(self._consume, self._lost))
+
+    def _consume(self) -> None:
         from kombu import Consumer
 
-        self._loop, self._on_ready = loop, on_ready
-        self.connection.ensure_connection(max_retries=1)
         self._channel = self.connection.default_channel
-        self._consumer = Consumer(
-            self._channel, queues=list(queues), on_message=self._arrived, accept=None, auto_declare=True
-        )
-        if self._limit:
-            self._consumer.qos(prefetch_count=self._limit)
-        self._consumer.consume()
-        transport = self.connection.transport
-        if transport.implements.asynchronous:
-            transport.register_with_event_loop(self.connection.connection, loop)
-        else:
-            self._timer = loop.call_later(0, self._look)
+        for queue in self._queues:
+            arrived = partial(self._arrived, queue.name)
+            consumer = Consumer(
+                self._channel,
+                queues=[queue],
+                on_message=arrived,
+                accept=None,
+                auto_declare=True,
+                tag_prefix="celeriac-",
+            )
+            # A body that cannot be decompressed: whoever decodes it says so.
+            consumer.on_decode_error = _to_message(arrived)
+            self._consumers.append(consumer)
+        self._set_qos()
+        if self._takes_more:
+            for consumer in self._consumers:
+                consumer.consume()
+        self._on_ready()
 
-    _limit = 0
+    def _lost(self) -> None:
+        """Nothing that was not acked is ours any more."""
+        self._consumers, self._channel = [], None
+        void = [tag for tag in self._held if tag not in self._begun]
+        if self.connection.connected:
+            # The broker is there: what is lost is on this side, and a transport without a server would keep them.
+            for claim in (*self._buffer, *(self._held[tag] for tag in void)):
+                _try(claim.message.requeue)
+        self._buffer.clear()
+        running = set(self._on_void(void)) if void else ()
+        for tag in void:
+            claim = self._held.pop(tag)
+            if tag in running:
+                self._stale.add(tag, _headers(claim.message))
 
     def prefetch(self, limit: int) -> None:
         if limit != self._limit:
             self._limit = limit
-            if self._consumer is not None:
-                self._consumer.qos(prefetch_count=limit)
+            if self._channel is not None:
+                try:
+                    self._set_qos()
+                except self._errors as error:
+                    self._say_lost(error)
+                    raise
 
-    def _look(self) -> None:
-        """Let a transport without descriptors deliver what has come; look again sooner while messages come."""
-        before = len(self._buffer)
-        try:
-            while len(self._buffer) < max(self._limit, 1):
-                self.connection.drain_events(timeout=0)
-        except (TimeoutError, OSError):
-            pass  # nothing more has come
-        found = len(self._buffer) > before
-        self._pause = _SOONEST if found else min(self._pause * 1.5, _LATEST)
-        self._timer = self._loop.call_later(self._pause, self._look)
+    def _set_qos(self) -> None:
+        connection = self.connection
+        quorum = any((queue.queue_arguments or {}).get("x-queue-type") == "quorum" for queue in self._queues)
+        # Where this is not as the protocol says, the limit of a consumer is that of its start, unless it is global.
+        everywhere = not quorum and not connection.qos_semantics_matches_spec
+        self._channel.basic_qos(0, self._limit, everywhere)
 
-    def _arrived(self, message: Any) -> None:
-        self._buffer.append(message)
+    # -- in -----------------------------------------------------------------------------------------------------------
+
+    def _arrived(self, queue: str, message: Any) -> None:
+        self._buffer.append(Claim(message, queue))
         self._on_ready()
 
     def claim(self, limit: int) -> list[Delivery]:
         claimed: list[Delivery] = []
         while self._buffer and len(claimed) < limit:
-            message = self._buffer.popleft()
+            claim = self._buffer.popleft()
+            try:
+                if self._stale and self._recognised(claim):
+                    continue
+            except self._errors as error:
+                self._say_lost(error)
+                break
             self._next += 1
-            self._held[self._next] = message
-            claimed.append(self._delivery(self._next, message))
+            self._held[self._next] = claim
+            claimed.append(_delivery(self._next, claim))
+        if len(claimed) < limit and self.pump is not None:
+            self.pump.hurry()
         return claimed
 
-    def _delivery(self, tag: int, message: Any) -> Delivery:
-        info = message.delivery_info or {}
-        body = message.body
-        if isinstance(body, str):
-            body = body.encode("utf-8", "surrogatepass")
-        properties = dict(message.properties or {})
-        return Delivery(
-            tag,
-            info.get("routing_key") or "",
-            message.headers or {},
-            properties,
-            bytes(body),
-            message.content_type or "",
-            message.content_encoding or "",
-            info.get("exchange") or "",
-            info.get("routing_key") or "",
-            bool(info.get("redelivered")),
-            0,
-        )
+    def _recognised(self, claim: Claim) -> bool:
+        """Whether this is a message that was claimed before the connection was lost; then it is dealt with."""
+        found = self._stale.claimed_again(_headers(claim.message))
+        if found is None:
+            return False
+        tag, settled = found
+        if settled is None:
+            self._held[tag] = claim  # its task runs
+        elif settled is Settled.ACK:
+            claim.message.ack()
+        else:
+            claim.message.reject(requeue=settled is Settled.REQUEUE)
+        return True
+
+    def stop_receiving(self) -> None:
+        self._takes_more = False
+        try:
+            for consumer in self._consumers:
+                consumer.cancel()
+            while self._buffer:
+                self._buffer[0].message.requeue()
+                self._buffer.popleft()
+        except self._errors as error:
+            self._say_lost(error)
+
+    # -- out ----------------------------------------------------------------------------------------------------------
 
     def settle(self, batch: Settlements) -> None:
+        try:
+            self._settle(batch)
+        except self._errors as error:
+            self._say_lost(error)
+            raise
+        if self.pump is not None:
+            self.pump.hurry()
+
+    def _settle(self, batch: Settlements) -> None:
+        # Each is forgotten only after the broker was told, so that what failed can be told again.
+        held, begun = self._held, self._begun
         for tag in batch.begin:
-            message = self._held.get(tag)
-            if message is not None and tag not in self._begun:
-                message.ack()
-                self._begun.add(tag)
+            if tag in held and tag not in begun:
+                held[tag].message.ack()
+                begun.add(tag)
         for tag in batch.ack:
-            message = self._forget(tag)
-            if message is not None and not message.acknowledged:
-                message.ack()
+            self._end(tag, Settled.ACK)
         for tag in batch.reject:
-            message = self._forget(tag)
-            if message is not None and not message.acknowledged:
-                message.reject(requeue=False)
+            self._end(tag, Settled.REJECT)
         for tag in (*batch.requeue, *batch.redeliver):
-            message = self._forget(tag)
-            if message is not None:
-                self._give_back(message)
+            self._end(tag, Settled.REQUEUE)
 
-    def _forget(self, tag: int) -> Any:
-        self._begun.discard(tag)
-        return self._held.pop(tag, None)
-
-    def _give_back(self, message: Any) -> None:
-        if not message.acknowledged:
-            message.requeue()
+    def _end(self, tag: int, settled: Settled) -> None:
+        claim = self._held.get(tag)
+        if claim is None:
+            self._stale.settle(tag, settled)
             return
-        from kombu import Producer
+        message = claim.message
+        if tag in self._begun:
+            if settled is Settled.REQUEUE:
+                self._publish_again(claim)
+        elif not message.acknowledged:
+            if settled is Settled.ACK:
+                message.ack()
+            else:
+                message.reject(requeue=settled is Settled.REQUEUE)
+        del self._held[tag]
+        self._begun.discard(tag)
 
-        info, properties = message.delivery_info or {}, dict(message.properties or {})
-        for transports in ("delivery_info", "delivery_tag", "body_encoding"):
-            properties.pop(transports, None)
-        Producer(self._channel).publish(
-            message.body,
-            exchange=info.get("exchange") or "",
-            routing_key=info.get("routing_key"),
-            content_type=message.content_type,
-            content_encoding=message.content_encoding,
-            headers=message.headers,
-            **properties,
+    def _publish_again(self, claim: Claim) -> None:
+        if self._channel is None:
+            raise ConnectionError("the broker is out of reach")
+        message = claim.message
+        info = message.delivery_info or {}
+        # Kombu has decompressed the body.
+        headers = {key: value for key, value in _headers(message).items() if key != "compression"}
+        publish_plainly(
+            self._channel,
+            OutgoingMessage(
+                _bytes(message.body),
+                message.content_type,
+                message.content_encoding,
+                headers,
+                {key: value for key, value in (message.properties or {}).items() if key not in _TRANSPORTS_OWN},
+                info.get("exchange") or "",
+                info.get("routing_key") or claim.queue,
+            ),
         )
 
+    @property
+    def _errors(self) -> tuple[type[BaseException], ...]:
+        return (OSError, *self.connection.connection_errors, *self.connection.channel_errors)
+
+    def _say_lost(self, error: BaseException) -> None:
+        if self.pump is not None:
+            # Soon: who called this must come to its end before it is told which of its claims are void.
+            self._loop.call_soon(self.pump.lost, error)
+
+    # -- the end ------------------------------------------------------------------------------------------------------
+
     def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._consumer is None:
+        pump, self.pump = self.pump, None
+        if pump is None:
             return
-        consumer, self._consumer = self._consumer, None
-        open_claims = [tag for tag in self._held if tag not in self._begun]
-        try:
-            consumer.cancel()
-            self.settle(Settlements(requeue=open_claims))
-            for message in self._buffer:
-                message.requeue()
-        finally:
-            self._buffer.clear()
-            self._held.clear()
-            self.connection.release()
+        connected = pump.is_connected
+        pump.close()
+        if connected:
+            for consumer in self._consumers:
+                _try(consumer.cancel)
+            open_claims = [claim for tag, claim in self._held.items() if tag not in self._begun]
+            for claim in (*open_claims, *self._buffer):
+                _try(claim.message.requeue)
+        self._consumers, self._channel = [], None
+        self._buffer.clear()
+        self._held.clear()
+        _try(self.connection.release)
+
+
+def _delivery(tag: int, claim: Claim) -> Delivery:
+    message = claim.message
+    info = message.delivery_info or {}
+    headers = _headers(message)
+    return Delivery(
+        tag,
+        claim.queue,
+        headers,
+        dict(message.properties or {}),
+        _bytes(message.body),
+        str(message.content_type or ""),
+        str(message.content_encoding or ""),
+        info.get("exchange") or "",
+        info.get("routing_key") or "",
+        bool(info.get("redelivered") or headers.get("redelivered")),
+        0,
+    )
+
+
+def _headers(message: Any) -> dict[str, Any]:
+    """The headers, where they are any: a transport that keeps messages as JSON passes on whatever was put there."""
+    return message.headers if isinstance(message.headers, dict) else {}
+
+
+def _bytes(body: Any) -> bytes:
+    if isinstance(body, str):
+        return body.encode("utf-8", "surrogatepass")
+    return bytes(body) if isinstance(body, bytes | bytearray | memoryview) else b""
+
+
+def _to_message(arrived: Callable[[Any], None]) -> Callable[[Any, BaseException], None]:
+    return lambda message, _: arrived(message)
+
+
+def _try(function: Callable[[], Any]) -> None:
+    """Say something to a broker that may be gone; if it is, it does by itself what was asked."""
+    try:
+        function()
+    except Exception as error:  # noqa: BLE001  # of any transport
+        logger.debug("%r failed: %r", function, error)

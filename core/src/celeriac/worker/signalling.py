@@ -8,7 +8,10 @@ import signal
 import socket
 import threading
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from celeriac.worker.boot import WorkController
 
 
 class Stop(Enum):
@@ -22,38 +25,39 @@ class Stop(Enum):
 
 
 class StopSignals:
-    """While in use: SIGTERM stops warm, a second one or SIGQUIT cold, SIGINT likewise (with a third, at once).
+    """While in use: SIGTERM or SIGINT stops warm, a second one or SIGQUIT cold, one more ends the process on the spot.
 
     In a thread other than the main one signals cannot be had; then this does nothing.
     """
 
-    def __init__(self, worker: Any) -> None:
+    def __init__(self, worker: WorkController) -> None:
         self._worker = worker
         self._before: dict[int, Any] = {}
-        self._wakeup: int | None = None
+        self._wakeup = -1
         self._pipe: tuple[socket.socket, socket.socket] | None = None
         self._pid = os.getpid()
 
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is not threading.main_thread():
             return self
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
-            self._before[number] = signal.signal(number, self._handle)
         # The loop sleeps in a system call; a byte on this pipe ends it when a signal comes.
         reader, writer = socket.socketpair()
         reader.setblocking(False)
         writer.setblocking(False)
         self._pipe = reader, writer
+        self._worker.hub.add_reader(reader, self._drain)
         self._wakeup = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-        self._worker.hub.add_reader(reader.fileno(), self._drain)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+            self._before[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._pipe is None or os.getpid() != self._pid:
             return
-        signal.set_wakeup_fd(self._wakeup if self._wakeup is not None else -1)
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            # None: somebody has set it who was not Python, and Python cannot set that again.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        signal.set_wakeup_fd(self._wakeup)
         for end in self._pipe:
             end.close()
         self._pipe = None
@@ -64,12 +68,14 @@ class StopSignals:
             self._pipe[0].recv(4096)
 
     def _handle(self, number: int, _: Any) -> None:
-        if os.getpid() != self._pid:  # a child that has not reset its handlers yet
+        stop = self._worker.stop_requested
+        if os.getpid() != self._pid or stop is Stop.COLD:
+            # A child that has not reset its handlers yet, or somebody who has lost patience.
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
-        warm_before = self._worker._stop is not Stop.NONE  # the worker's own arm
-        if number == signal.SIGQUIT or warm_before:
+        self._worker.stop_signal = signal.Signals(number).name
+        if number == signal.SIGQUIT or stop is Stop.WARM:
             self._worker.terminate(in_sighandler=True)
         else:
             self._worker.stop(in_sighandler=True)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Executor, Job, Pool, PoolContext, Report
+from celeriac.exceptions import WorkerTerminate
 
 if TYPE_CHECKING:
     from celeriac.contracts.loop import EventLoop
+
+logger = logging.getLogger("celeriac.worker.solo")
 
 #: Seconds after which the loop gets its turn, between two jobs.
 _TURN: Final = 0.01
@@ -30,6 +35,8 @@ class SoloPool(Pool):
         self._executor: Executor | None = None
         self._scheduled = False
         self._running = 0
+        self._is_in_task = False
+        self._is_interrupted = False
 
     def start(self, loop: EventLoop, on_reports: Callable[[list[Report]], None]) -> None:
         self._loop = loop
@@ -50,22 +57,40 @@ class SoloPool(Pool):
 
     def _work(self) -> None:
         self._scheduled = False
-        executor = self._executor
-        if executor is None:
-            return
         reports: list[Report] = []
         until = time.monotonic() + _TURN
-        while self._waiting:
-            job = self._waiting.popleft()
-            self._running = 1
-            try:
-                reports += executor.flush([executor.run(job)])
-            finally:
-                self._running = 0
+        while self._waiting and self._executor is not None:
+            report = self._run(self._executor, self._waiting.popleft())
+            if report is None:
+                break
+            reports += self._executor.flush([report])
             if time.monotonic() >= until:
                 break
-        self._on_reports(reports)
+        if reports:
+            self._on_reports(reports)
         self._schedule()
+
+    def _run(self, executor: Executor, job: Job) -> Report | None:
+        """The job's report; None where the worker is stopped in the middle of it."""
+        self._running = 1
+        try:
+            self._is_in_task = True
+            report = executor.run(job)
+            self._is_in_task = False
+        except (SystemExit, KeyboardInterrupt) as error:
+            if self._is_interrupted:
+                return None
+            logger.error("Job %d asked its process to end (%r); it counts as lost", job.number, error)
+            report = Report(job.number, OutcomeKind.WORKER_LOST, None, f"the task ended with {error!r}")
+        finally:
+            self._running = 0
+            self._is_in_task = False
+        return report
+
+    def interrupt(self) -> None:
+        if self._is_in_task:
+            self._is_interrupted = True
+            raise WorkerTerminate(1)
 
     def take_back(self) -> list[int]:
         numbers = [job.number for job in self._waiting]

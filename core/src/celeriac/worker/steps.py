@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from celeriac.bootsteps import Blueprint, StartStopStep
+from kombu.asynchronous import set_event_loop
+
+from celeriac.bootsteps import Blueprint, ConsumerStep, StartStopStep, in_order
 from celeriac.contracts.pool import PoolContext
+from celeriac.worker.connected_steps import ConnectedSteps
 from celeriac.worker.consumer import Consumer
 from celeriac.worker.execution import executor_factory
 from celeriac.worker.hub import WorkerHub
+from celeriac.worker.lease_keeper import LeaseKeeper
 
 
 class HubPart(StartStopStep):
@@ -22,7 +26,8 @@ class HubPart(StartStopStep):
         return parent.hub
 
     def start(self, parent: Any) -> None:
-        """The worker turns the loop itself."""
+        # The worker turns the loop itself; transports of Kombu's ask for it by this name.
+        set_event_loop(parent.hub)
 
     def stop(self, parent: Any) -> None:
         parent.hub.close()
@@ -38,11 +43,10 @@ class PoolPart(StartStopStep):
 
     def create(self, parent: Any) -> Any:
         kind = parent.pool_class
-        in_process = getattr(kind, "blocking", False)
         context = PoolContext(
             parent.app,
             parent.concurrency,
-            executor_factory(parent.app, parent.hostname, in_child=not in_process),
+            executor_factory(parent.app, parent.hostname),
             parent.hostname,
             parent.pool_options,
         )
@@ -79,6 +83,8 @@ class ConsumerPart(StartStopStep):
     def __init__(self, parent: Any, **kwargs: Any) -> None:
         super().__init__(parent, **kwargs)
         self._options = kwargs
+        self._connected: ConnectedSteps | None = None
+        self._keeper: LeaseKeeper | None = None
 
     def create(self, parent: Any) -> Any:
         app = parent.app
@@ -90,18 +96,33 @@ class ConsumerPart(StartStopStep):
             parent.queues,
             parent.listeners,
             parent.prefetch_multiplier,
+            parent.is_stopping,
         )
-        steps = [*app.plugins.consumer_steps(), *sorted(app.steps["consumer"], key=lambda step: step.name)]
+        steps = [*app.plugins.consumer_steps(), *in_order(app.steps["consumer"])]
         self._blueprint = ConsumerBlueprint(steps).apply(consumer, **self._options)
         parent.consumer = consumer
         return consumer
 
     def start(self, parent: Any) -> None:
-        parent.consumer.start()
-        self._blueprint.start(parent.consumer)
+        consumer = parent.consumer
+        consumer.start()
+        if parent.pool.blocking:
+            self._keeper = LeaseKeeper(consumer.lane)
+            self._keeper.start()
+        self._blueprint.start(consumer)
+        connected = [step for step in self._blueprint.order if isinstance(step, ConsumerStep)]
+        if connected:
+            self._connected = ConnectedSteps(consumer, connected)
+            self._connected.start()
 
     def stop(self, parent: Any) -> None:
         self._blueprint.stop(parent.consumer)
+        for part in (self._connected, self._keeper):
+            if part is not None:
+                part.stop()
         parent.consumer.close()
 
     terminate = stop
+
+    def info(self, obj: Any) -> dict[str, Any]:
+        return self._blueprint.info(obj.consumer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -11,15 +12,16 @@ from celeriac.app.serialization import refusal
 from celeriac.contracts.middleware import bind
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Job
-from celeriac.exceptions import NotRegistered, ProtocolError, SecurityError, TaskRevokedError
-from celeriac.protocol.headers import is_v2, read_headers
-from celeriac.protocol.json import dumps
+from celeriac.exceptions import CeleryError, NotRegistered, ProtocolError, SecurityError, TaskRevokedError
+from celeriac.protocol.headers import TaskHeaders, is_v2, read_headers
 from celeriac.protocol.v1 import decode_v1
 from celeriac.worker.open_jobs import OpenJob
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
     from celeriac.contracts.broker import Delivery
+
+logger = logging.getLogger("celeriac.worker.strategy")
 
 #: Why a message will not run.
 Refusal = tuple[OutcomeKind, Exception | None]
@@ -36,14 +38,10 @@ class Strategy:
         self._layers: Callable[[Delivery], Any] | None = bind(layers, _pass) if layers else None
 
     def judge(self, delivery: Delivery, number: int) -> OpenJob | Refusal:
-        """A job, or the reason why there is none."""
+        """A job, or the reason why there is none.  Raises nothing, whatever the message holds."""
         try:
-            if not is_v2(delivery.headers):
-                delivery = self._upgraded(delivery)
-            headers = read_headers(delivery.headers)
-            if delivery.content_type not in self._accepted:
-                raise SecurityError(refusal(delivery.content_type))
-        except (ProtocolError, SecurityError) as error:
+            delivery, headers = self._read(delivery)
+        except CeleryError as error:
             if signals.task_rejected:
                 signals.task_rejected.send(sender=self, message=delivery, exc=error)
             return OutcomeKind.INVALID, error
@@ -53,44 +51,81 @@ class Strategy:
             if signals.task_unknown:
                 signals.task_unknown.send(sender=self, message=delivery, exc=unknown, name=headers.task, id=headers.id)
             return OutcomeKind.UNKNOWN_TASK, unknown
-        if self._layers is not None:
-            answer = self._layers(delivery)
-            if answer is not None:
-                return answer, TaskRevokedError(str(answer)) if answer is OutcomeKind.REVOKED else None
-        if headers.expires is not None and headers.expires.timestamp() <= time.time():
-            return OutcomeKind.EXPIRED, TaskRevokedError("expired")
+        if self._layers is not None and (answer := self._ask(delivery)) is not None:
+            return answer, TaskRevokedError(str(answer)) if answer is OutcomeKind.REVOKED else None
+        now = time.time()
+        expires = None
+        if headers.expires is not None:
+            expires = headers.expires.timestamp()
+            if expires <= now:
+                return OutcomeKind.EXPIRED, TaskRevokedError("expired")
         delay = None
         if headers.eta is not None:
-            delay = headers.eta.timestamp() - time.time()
+            delay = headers.eta.timestamp() - now
             if delay <= 0:
                 delay = None
-        properties = delivery.properties
-        job = Job(
-            number,
-            delivery.headers,
-            delivery.body,
-            delivery.content_type,
-            delivery.content_encoding,
-            {
-                "exchange": delivery.exchange,
-                "routing_key": delivery.routing_key,
-                "priority": properties.get("priority"),
-                "redelivered": delivery.redelivered,
-            },
-            {"reply_to": properties.get("reply_to"), "correlation_id": properties.get("correlation_id")},
-        )
-        return OpenJob(number, delivery.tag, delivery.queue, task, job, not task.acks_late, delay)
+        early = not task.acks_late
+        return OpenJob(number, delivery.tag, delivery.queue, task, _job(delivery, number), early, delay, expires)
+
+    def begun(self, delivery: Delivery, number: int) -> OpenJob | Refusal:
+        """A job that a dead worker had begun: neither its expiry nor any layer says what became of it."""
+        try:
+            delivery, headers = self._read(delivery)
+        except CeleryError as error:
+            return OutcomeKind.INVALID, error
+        task = self._tasks.get(headers.task)
+        return OpenJob(number, delivery.tag, delivery.queue, task, _job(delivery, number), early=True)
+
+    def _read(self, delivery: Delivery) -> tuple[Delivery, TaskHeaders]:
+        """The message in the form of protocol 2, and its checked headers.  Raises `CeleryError` for any other."""
+        try:
+            if not is_v2(delivery.headers):
+                delivery = self._upgraded(delivery)
+            headers = read_headers(delivery.headers)
+            if delivery.content_type not in self._accepted:
+                raise SecurityError(refusal(delivery.content_type))
+        except CeleryError:
+            raise
+        except Exception as error:  # a serializer of a plugin, or something hostile that nobody has thought of
+            raise ProtocolError(f"the message cannot be read: {type(error).__name__}: {error}") from error
+        return delivery, headers
 
     def _upgraded(self, delivery: Delivery) -> Delivery:
         """A message of protocol 1 in the form of protocol 2: its one map has to be decoded here."""
-        headers, body = decode_v1(self.app.serializers.decode(delivery.body, delivery.content_type))
-        data = dumps([body.args, body.kwargs, dict(zip(body._fields[2:], body[2:], strict=True))])
-        return delivery._replace(
-            headers={**delivery.headers, **headers},
-            body=data,
-            content_type="application/json",
-            content_encoding="utf-8",
-        )
+        serializer = self._accepted.get(delivery.content_type)
+        if serializer is None:
+            raise SecurityError(refusal(delivery.content_type))
+        headers, body = decode_v1(serializer.loads(delivery.body), self.app.timezone)
+        data = serializer.dumps([body.args, body.kwargs, dict(zip(body._fields[2:], body[2:], strict=True))])
+        return delivery._replace(headers={**delivery.headers, **headers}, body=data)
+
+    def _ask(self, delivery: Delivery) -> OutcomeKind | None:
+        """What the layers of plugins say; one that fails does not keep a message from running."""
+        assert self._layers is not None
+        try:
+            answer = self._layers(delivery)
+            return None if answer is None else OutcomeKind(answer)
+        except Exception:
+            logger.exception("Consume middleware failed on task %s, which runs", delivery.headers.get("id"))
+            return None
+
+
+def _job(delivery: Delivery, number: int) -> Job:
+    properties = delivery.properties
+    return Job(
+        number,
+        delivery.headers,
+        delivery.body,
+        delivery.content_type,
+        delivery.content_encoding,
+        {
+            "exchange": delivery.exchange,
+            "routing_key": delivery.routing_key,
+            "priority": properties.get("priority"),
+            "redelivered": delivery.redelivered,
+        },
+        {"reply_to": properties.get("reply_to"), "correlation_id": properties.get("correlation_id")},
+    )
 
 
 def _pass(_: Delivery) -> None:

@@ -9,6 +9,8 @@ from typing import Final
 _AHEAD: Final = 0.02
 #: Per child.
 _MOST: Final = 250
+#: Messages claimed in one go where there is no limit.
+_UNLIMITED_CLAIM: Final = 1000
 
 
 class PrefetchWindow:
@@ -16,32 +18,52 @@ class PrefetchWindow:
 
     Where they are short it holds more than the configured prefetch, so that each round trip to the broker carries a
     batch; where they are long it holds just that.
-    A multiplier of 1 is taken at its word, and 0 means as many as the broker gives.
+    A multiplier of 1 is taken at its word, as is `disabled`; 0 means as many as the broker gives.
     """
 
     def __init__(self, multiplier: int, concurrency: int, disabled: bool = False) -> None:
         self.concurrency = concurrency
-        self._strict = disabled or multiplier == 1
-        self._base = concurrency * (multiplier or _MOST)
-        if disabled:
-            self._base = concurrency
+        self.is_unlimited = multiplier == 0 and not disabled
+        self.is_strict = disabled or multiplier == 1
+        self._base = concurrency if disabled else concurrency * multiplier
+        #: Messages to hold, 0 where there is no limit.
         self.size = self._base
         self._average: float | None = None
 
     def note(self, runtimes: float, count: int) -> None:
         """`count` tasks have run for `runtimes` seconds in all."""
-        if self._strict or not count:
+        if not count:
             return
         latest = runtimes / count
         average = self._average
         # A batch counts by its size, so one slow task among many fast ones shrinks the window at once.
         weight = min(1.0, count / 32 + (0.5 if average is not None and latest > average else 0.1))
-        self._average = average = latest if average is None else average + (latest - average) * weight
+        self._set(latest if average is None else average + (latest - average) * weight)
+
+    def note_silence(self, seconds: float) -> None:
+        """All children are busy and none has ended a task for so long: these at least are slow."""
+        if self._average is None or seconds > self._average:
+            self._set(seconds)
+
+    def _set(self, average: float) -> None:
+        self._average = average
+        if self.is_strict or self.is_unlimited:
+            return
         per_child = _MOST if average <= 0 else _AHEAD / average
         self.size = max(self._base, int(self.concurrency * min(_MOST, per_child)))
 
     def appetite(self, held: int) -> int:
-        """How many more to claim now, 0 while more than half of the window is held: a claim should carry a batch."""
-        if held > self.size // 2:
+        """How many more to claim now.
+
+        None while more than half of the window is held, because a claim should carry a batch; but a child that would
+        be idle is reason enough.
+        """
+        if self.is_unlimited:
+            return _UNLIMITED_CLAIM
+        if held >= self.size or held > max(self.size // 2, self.concurrency - 1):
             return 0
         return self.size - held
+
+    def excess(self, held: int) -> int:
+        """How many of the messages that are held are beyond the window."""
+        return 0 if self.is_unlimited else max(0, held - self.size)

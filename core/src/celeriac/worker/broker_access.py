@@ -1,0 +1,178 @@
+"""How a worker reaches its broker: the connection, the lane on it, and trying until both are there."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Any
+
+from celeriac.contracts.urls import mask_password
+from celeriac.exceptions import WorkerShutdown
+from celeriac.worker.backoff import Backoff
+from celeriac.worker.kombu_lane import KombuConsumerLane
+
+if TYPE_CHECKING:
+    from celeriac.app.base import Celery
+    from celeriac.contracts.broker import ConsumerLane
+    from celeriac.contracts.loop import Timer
+    from celeriac.worker.hub import WorkerHub
+
+logger = logging.getLogger("celeriac.worker.broker")
+
+
+class BrokerAccess:
+    """One per consumer."""
+
+    def __init__(
+        self,
+        app: Celery,
+        hub: WorkerHub,
+        is_loop_blocked: bool,
+        on_void: Callable[[Collection[Any]], Collection[Any]],
+        is_stopping: Callable[[], bool],
+    ) -> None:
+        """`is_loop_blocked`: tasks keep the loop from turning, so nobody could answer heartbeats meanwhile."""
+        self.app = app
+        self.connection: Any = None
+        self._hub = hub
+        self._is_loop_blocked = is_loop_blocked
+        self._on_void = on_void
+        self._is_stopping = is_stopping
+        self._lane: ConsumerLane | None = None
+        self._prefetch = 0
+        self._backoff = Backoff()
+        self._retry: Timer | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a lane."""
+        return self._lane is not None
+
+    @property
+    def lane(self) -> ConsumerLane:
+        """The lane.  Raises RuntimeError where there is none."""
+        if self._lane is None:
+            raise RuntimeError("the worker has no lane to its broker: it has not started, or has ended")
+        return self._lane
+
+    def uri(self) -> str:
+        """The broker's URL as it may be shown."""
+        url = self.app.broker_url(write=False)
+        return mask_password(url if isinstance(url, str) else ";".join(url))
+
+    # -- opening ------------------------------------------------------------------------------------------------------
+
+    def open(self, queues: Sequence[Any], prefetch: int, on_ready: Callable[[], None]) -> ConsumerLane:
+        """Connect, trying again as the settings say; the loop turns meanwhile.
+
+        Raises `OperationalError` when the broker stays away, `WorkerShutdown` when the worker is told to stop.
+        """
+        conf = self.app.conf
+        tries = conf.broker_connection_max_retries
+        retry = conf.broker_connection_retry_on_startup
+        if retry is None:
+            retry = conf.broker_connection_retry
+        backoff, done = Backoff(), 0
+        while True:
+            try:
+                return self._open(queues, prefetch, on_ready)
+            except self.app.connection_errors as error:
+                if not retry or (tries and done >= tries):
+                    raise self._explained(error) from error
+                pause = backoff.pause()
+                logger.error("Cannot reach the broker %s: %s. Trying again in %.1f s", self.uri(), error, pause)
+                done += 1
+                self._wait(pause)
+
+    def _open(self, queues: Sequence[Any], prefetch: int, on_ready: Callable[[], None]) -> ConsumerLane:
+        heartbeat = 0 if self._is_loop_blocked else self.app.conf.broker_heartbeat
+        connection = self.app.connection_for_read(heartbeat=heartbeat)
+        native = getattr(connection.transport_cls, "consumer_lane", None)
+        lane: ConsumerLane
+        try:
+            if native is not None:
+                lane = native(connection)
+            else:
+                lane = KombuConsumerLane(connection, self._on_void, self.app.conf.broker_heartbeat_checkrate)
+            try:
+                self._prefetch = prefetch
+                lane.prefetch(prefetch)
+                lane.open(queues, self._hub, on_ready)
+            except BaseException:
+                lane.close()
+                raise
+        except BaseException:
+            connection.release()
+            raise
+        self.connection, self._lane = connection, lane
+        return lane
+
+    def _explained(self, error: BaseException) -> Exception:
+        from kombu.exceptions import OperationalError
+
+        return OperationalError(f"cannot reach the broker {self.uri()}: {error}")
+
+    def _wait(self, pause: float) -> None:
+        """Turn the loop for a while, so that a request to stop is heard.  Raises `WorkerShutdown` then."""
+        over: list[bool] = []
+        timer = self._hub.call_later(pause, over.append, True)
+        while not over:
+            if self._is_stopping():
+                timer.cancel()
+                raise WorkerShutdown(0)
+            self._hub.run_once()
+
+    # -- while it is open ---------------------------------------------------------------------------------------------
+
+    def prefetch(self, limit: int) -> None:
+        """Let a broker that pushes send so many; it is told only of changes that matter."""
+        if limit > self._prefetch or limit < self._prefetch // 2:
+            self._prefetch = limit
+            self.lane.prefetch(limit)
+
+    @property
+    def is_away(self) -> bool:
+        """Whether it did not answer the last time; whoever waits for it is called when it is time to try again."""
+        return self._retry is not None
+
+    def note_away(self, error: Exception, try_again: Callable[[], None]) -> None:
+        """It did not answer: `try_again` is called after a while, a longer one each time."""
+        pause = self._backoff.pause()
+        expected = isinstance(error, self.app.connection_errors)
+        logger.error(
+            "Broker %s out of reach: %s. Trying again in %.1f s",
+            self.uri(),
+            error if expected else repr(error),
+            pause,
+            exc_info=None if expected else error,
+        )
+
+        def again() -> None:
+            self._retry = None
+            try_again()
+
+        if self._retry is None:
+            self._retry = self._hub.call_later(pause, again)
+
+    def note_answer(self) -> None:
+        """It has answered."""
+        self._backoff.reset()
+
+    def close(self) -> None:
+        """Close lane and connection; tolerates never opened and twice."""
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        lane, self._lane = self._lane, None
+        connection, self.connection = self.connection, None
+        for end in (lane.close if lane is not None else None, connection.release if connection is not None else None):
+            if end is not None:
+                try:
+                    end()
+                except Exception as error:  # noqa: BLE001  # the rest of the worker must end all the same
+                    logger.error("The connection to the broker did not end well: %r", error)
+
+
+def no_stop() -> bool:
+    """Nobody asks this worker to stop while it connects."""
+    return False

@@ -1,0 +1,138 @@
+"""Results that no child could store: the worker owes them, and settles their messages only when it has paid."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from celeriac.exceptions import BackendError
+from celeriac.protocol.body import decode_body
+from celeriac.worker.backoff import Backoff
+
+if TYPE_CHECKING:
+    from celeriac.app.base import Celery
+    from celeriac.contracts.backend import StoredResult
+    from celeriac.contracts.loop import EventLoop
+    from celeriac.contracts.pool import Job
+
+logger = logging.getLogger("celeriac.worker.debts")
+
+
+@dataclass(slots=True)
+class Debt:
+    """What is to be done before the message of a task may be settled."""
+
+    #: To be stored, if anything.
+    result: StoredResult | None
+    #: Whose errbacks are to be sent, if anybody's.
+    job: Job | None
+    #: What settles the message.
+    then: Callable[[], None]
+    #: Settles it so that the broker delivers it again; None where it must not be run again.
+    instead: Callable[[], None] | None = None
+
+    @property
+    def whose(self) -> str:
+        """The id of the task."""
+        if self.result is not None:
+            return self.result.task_id
+        return str(self.job.headers["id"]) if self.job is not None else ""
+
+
+class Debts:
+    """Paid as soon as the loop comes round, in one batch; tried again while the store is away."""
+
+    def __init__(self, app: Celery, loop: EventLoop) -> None:
+        self.app = app
+        self._loop = loop
+        self._debts: list[Debt] = []
+        self._backoff = Backoff()
+        self._is_scheduled = False
+
+    def __len__(self) -> int:
+        return len(self._debts)
+
+    def add(self, debt: Debt) -> None:
+        """Do this, once."""
+        self._debts.append(debt)
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._loop.call_soon(self._pay)
+
+    def _pay(self) -> None:
+        self._is_scheduled = False
+        if self.pay():
+            self._backoff.reset()
+        else:
+            self._is_scheduled = True
+            self._loop.call_later(self._backoff.pause(), self._pay)
+
+    def pay(self) -> bool:
+        """Store what is to be stored, send what is to be sent; False where something is left for another try."""
+        debts, self._debts = self._debts, []
+        try:
+            self._store(debts)
+        except BackendError as error:
+            logger.error("Results of %d tasks that no process could store wait for the store: %s", len(debts), error)
+            self._debts[:0] = debts
+            return False
+        for debt in debts:
+            if self._send_errbacks(debt):
+                debt.then()
+            else:
+                self._debts.append(debt)
+        return not self._debts
+
+    def give_up(self) -> list[Debt]:
+        """The worker ends: what is still owed."""
+        debts, self._debts = self._debts, []
+        return debts
+
+    # -- storing ------------------------------------------------------------------------------------------------------
+
+    def _store(self, debts: Sequence[Debt]) -> None:
+        owing = [debt for debt in debts if debt.result is not None]
+        if not owing:
+            return
+        try:
+            self.app.results.backend.store([debt.result for debt in owing if debt.result is not None])
+        except BackendError:
+            raise
+        except Exception:  # noqa: BLE001  # one of them is at fault, and must not hold up the others
+            for debt in owing:
+                self._store_one(debt)
+        for debt in owing:
+            debt.result = None
+
+    def _store_one(self, debt: Debt) -> None:
+        assert debt.result is not None
+        try:
+            self.app.results.backend.store([debt.result])
+        except BackendError:
+            raise
+        except Exception:
+            logger.exception("The store cannot take the result of task %s, which is dropped", debt.result.task_id)
+
+    # -- errbacks -----------------------------------------------------------------------------------------------------
+
+    def _send_errbacks(self, debt: Debt) -> bool:
+        """Only now is the body of a lost task read here, for those who wait for its failure."""
+        job = debt.job
+        if job is None:
+            return True
+        headers = job.headers
+        task_id = headers["id"]
+        try:
+            body = decode_body(self.app.serializers.decode(job.body, job.content_type))
+            for errback in body.errbacks or ():
+                signature: Any = self.app.signature(errback)
+                signature.apply_async((task_id,), parent_id=task_id, root_id=headers.get("root_id") or task_id)
+        except self.app.connection_errors as error:
+            logger.error("Errbacks of task %s wait for the broker: %s", task_id, error)
+            return False
+        except Exception as error:
+            logger.error("Errbacks of task %s could not be sent: %r", task_id, error, exc_info=error)
+        debt.job = None
+        return True

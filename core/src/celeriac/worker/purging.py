@@ -1,0 +1,29 @@
+"""Throwing messages away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from celeriac.app.base import Celery
+
+
+def discard_messages(app: Celery, queues: Iterable[Any]) -> int:
+    """Remove all messages that wait in the queues, and give their number.  There is no undo.
+
+    A queue that the broker does not know has none.  Raises `OperationalError` when the broker cannot be reached.
+    """
+    count = 0
+    with app.connection_for_write() as connection:
+        for queue in queues:
+            # A channel for each: a broker closes the one on which a queue was asked for that is not there.
+            channel = connection.channel()
+            try:
+                count += queue(channel).purge() or 0
+            except connection.channel_errors as error:
+                if getattr(error, "code", None) != 404:
+                    raise
+            finally:
+                connection.maybe_close_channel(channel)
+    return count
