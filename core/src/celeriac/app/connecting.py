@@ -92,6 +92,8 @@ class ConnectedApp(ConfiguredApp):
         given = {"userid": conf.broker_user, "password": conf.broker_password, "port": conf.broker_port}
         options.update({key: value for key, value in given.items() if value is not None and key not in options})
         connection = Connection(url, **options)
+        # From `redis+socket://` Kombu takes a transport of its own, whatever it is given.
+        connection.transport_cls = options["transport"]
         connection.app = self  # type: ignore[attr-defined]  # lanes and channels find their settings here
         return connection
 

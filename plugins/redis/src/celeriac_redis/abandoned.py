@@ -1,0 +1,185 @@
+"""Finding what dead workers have left: claims go back to their queues, begun messages to whoever reports them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any, Final
+
+from redis.exceptions import RedisError
+
+from celeriac_redis.envelope import priority_of, redelivered, written
+from celeriac_redis.scripts import Script
+
+if TYPE_CHECKING:
+    from celeriac.contracts import Delivery
+    from celeriac_redis.claims import Claims
+    from celeriac_redis.link import Link
+    from celeriac_redis.options import BrokerOptions
+    from celeriac_redis.routes import Routes
+
+logger = logging.getLogger("celeriac.redis")
+
+_look: Final = Script("look")
+_inherit: Final = Script("inherit")
+_restore: Final = Script("restore")
+_unlock: Final = Script("unlock")
+
+_AT_ONCE: Final = 100
+
+
+class Abandoned:
+    """One consumer's look at what others have left behind.  Every method raises what the link raises."""
+
+    def __init__(self, link: Link, claims: Claims, routes: Routes, options: BrokerOptions) -> None:
+        self._link = link
+        self._claims = claims
+        self._routes = routes
+        self._keys = claims.keys
+        self._lease = options.lease
+        self._visibility_timeout = options.visibility_timeout
+        self._mutex_expire = options.unacked_mutex_expire
+        self._unsure = False
+        self._warned = False
+
+    def look(self) -> list[Delivery]:
+        """Give back abandoned claims; begun messages of dead owners, each handed out once."""
+        keys = self._keys
+        (answer,) = self._link.ask(
+            _look([keys.owners, keys.unacked_index], self._lease, self._visibility_timeout),
+        )
+        now, old, *silent = answer
+        if old:
+            self._restore_old(float(now) - self._visibility_timeout)
+        found = self._unheard_of() if self._unsure else []
+        names = [name.decode() for name in silent if name.decode() != self._claims.owner]
+        for owner in self._dead(names):
+            found += self._bury(owner, float(now) - self._lease)
+        return found
+
+    def _dead(self, silent: list[str]) -> list[str]:
+        """Those that are not connected either: one whose process is busy with a long task is silent and lives."""
+        if not silent:
+            return []
+        (clients,) = self._link.try_all(("CLIENT", "LIST"))
+        if isinstance(clients, RedisError):
+            if not self._warned:
+                self._warned = True
+                logger.warning(
+                    "the server does not tell who is connected (%s): workers that are busy for longer than %g s in"
+                    " their main thread are taken for dead; grant `+client|list`",
+                    clients,
+                    self._lease,
+                )
+            return silent
+        return [owner for owner in silent if owner.encode() not in clients]
+
+    # -- dead owners ------------------------------------------------------------------------------
+
+    def _bury(self, owner: str, heard_of_before: float) -> list[Delivery]:
+        found = self._inherit(owner)
+        keys = self._keys
+        returned = 0
+        for tags in self._tags_of(owner):
+            returned += self._give_back(tags, heard_of_before)
+        if returned or found:
+            logger.warning(
+                "worker %s has died: %d messages went back to their queues, %d had begun and are lost",
+                owner,
+                returned,
+                len(found),
+            )
+        # What is begun and not ours waits for a worker that has its queue.
+        (left,) = self._link.ask(("EXISTS", keys.begun(owner)))
+        if not left:
+            self._link.ask(("ZREM", keys.owners, owner))
+        return found
+
+    def _inherit(self, owner: str) -> list[Delivery]:
+        claims, keys = self._claims, self._keys
+        first = claims.numbers(_AT_ONCE)
+        self._unsure = True
+        (notes,) = self._link.ask(
+            _inherit(
+                [keys.begun(owner), claims.begun_key],
+                claims.owner,
+                first,
+                _AT_ONCE,
+                *claims.tails.values(),
+            )
+        )
+        self._unsure = False
+        return claims.inherited(notes, first)
+
+    def _unheard_of(self) -> list[Delivery]:
+        """What was inherited by a command whose answer has not come."""
+        claims = self._claims
+        (begun,) = self._link.ask(("HGETALL", claims.begun_key))
+        found: list[Delivery] = []
+        for tag, note in zip(begun[::2], begun[1::2], strict=True):
+            number = int(tag.rpartition(b".")[2])
+            if not claims.is_begun(number):
+                found += claims.inherited([note], number)
+        self._unsure = False
+        return found
+
+    def _tags_of(self, owner: str) -> Iterator[list[bytes]]:
+        cursor: Any = b"0"
+        while True:
+            ((cursor, found),) = self._link.ask(
+                ("ZSCAN", self._keys.unacked_index, cursor, "MATCH", f"{owner}.*", "COUNT", 1000)
+            )
+            # Messages that are held back until they are due are nobody's any more.
+            tags = [tag for tag in found[::2] if b":" not in tag]
+            if tags:
+                yield tags
+            if int(cursor) == 0:
+                return
+
+    # -- claims -----------------------------------------------------------------------------------
+
+    def _restore_old(self, claimed_before: float) -> None:
+        """Give back what Celery's workers would give back, in turn with them."""
+        keys, link = self._keys, self._link
+        token = token_hex(16)
+        (mine,) = link.ask(("SET", keys.unacked_mutex, token, "NX", "PX", int(self._mutex_expire * 1000)))
+        if not mine:
+            return
+        try:
+            (tags,) = link.ask(
+                ("ZRANGEBYSCORE", keys.unacked_index, "-inf", repr(claimed_before), "LIMIT", 0, _AT_ONCE),
+            )
+            # What is held back is moved by the next claim, when it is due.
+            (held,) = link.ask(("ZMSCORE", keys.eta, *tags)) if tags else ([],)
+            self._give_back([tag for tag, eta in zip(tags, held, strict=True) if eta is None], claimed_before)
+        finally:
+            link.ask(_unlock([keys.unacked_mutex], token))
+
+    def _give_back(self, tags: list[bytes], claimed_before: float) -> int:
+        """Give these back to where they came from, marked and counted as delivered; how many were still there."""
+        if not tags:
+            return 0
+        keys = self._keys
+        (notes,) = self._link.ask(("HMGET", keys.unacked, *tags))
+        commands = []
+        for tag, note in zip(tags, notes, strict=True):
+            places: list[Any] = []
+            if note is not None:
+                try:
+                    message, exchange, routing_key = redelivered(note)
+                except ValueError:
+                    logger.error("the note of claim %r cannot be read and is left as it is: %.200r", tag, note)
+                    continue
+                for queue in self._routes.queues_for(exchange, routing_key):
+                    places += [keys.list_for(queue, priority_of(message)), written(message)]
+                if not places:
+                    logger.error(
+                        "an abandoned message is left where it is, because no queue is bound to exchange %r with"
+                        " routing key %r any more",
+                        exchange,
+                        routing_key,
+                    )
+                    continue
+            commands.append(_restore([keys.unacked, keys.unacked_index], tag, repr(claimed_before), *places))
+        return sum(self._link.ask(*commands)) if commands else 0

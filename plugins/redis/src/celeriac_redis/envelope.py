@@ -1,0 +1,175 @@
+"""A message as Kombu writes it to Redis, and back."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from binascii import Error as Base64Error
+from binascii import a2b_base64
+from collections.abc import Sequence
+from json.encoder import encode_basestring_ascii as quoted
+from typing import Any, Final
+from uuid import uuid4
+
+from celeriac.contracts import Delivery, OutgoingMessage
+from celeriac.exceptions import ProtocolError
+from celeriac.protocol.json import dumps, loads
+
+#: What plain JSON cannot hold is marked so; see `celeriac.protocol.json`.
+_EXTENDED: Final = b'"__type__"'
+#: Properties that Kombu's virtual transports add on the way, and that are not the sender's.
+_ADDED: Final = ("delivery_info", "delivery_tag", "body_encoding")
+#: Our own: when a message is due that does not say so in its headers.
+_DUE: Final = "celeriac_eta"
+_COUNT: Final = "delivery_count"
+
+_nothing: Final[dict[str, Any]] = {}
+
+
+def seal(message: OutgoingMessage) -> bytes:
+    """The JSON text of one message.  Raises SerializationError for headers and properties that JSON cannot hold."""
+    given = message.properties
+    properties = {
+        **given,
+        "delivery_info": {"exchange": message.exchange, "routing_key": message.routing_key},
+        "priority": given.get("priority") or 0,
+        "body_encoding": "base64",
+        "delivery_tag": str(uuid4()),
+    }
+    if message.eta is not None and not message.headers.get("eta"):
+        properties[_DUE] = message.eta
+    return b'{"body":"%b","content-encoding":%b,"content-type":%b,"headers":%b,"properties":%b}' % (
+        b64encode(message.body),
+        quoted(message.content_encoding).encode("ascii"),
+        quoted(message.content_type).encode("ascii"),
+        dumps(message.headers),
+        dumps(properties),
+    )
+
+
+def parse_joined(joined: bytes, count: int) -> list[Any] | None:
+    """The messages of a JSON array, or None where it has not `count` elements: one of them is damaged."""
+    if _EXTENDED in joined:
+        return None
+    try:
+        # One call for all: it shares the strings of equal keys, and each call has its price.
+        found = json.loads(joined)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, list) and len(found) == count else None
+
+
+def parse_note(note: bytes) -> tuple[Any, str] | None:
+    """The message and the routing key in the note of a claim, None where it cannot be read."""
+    try:
+        message, _, routing_key = loads(note)
+    except (ProtocolError, ValueError, TypeError):
+        return None
+    return message, str(routing_key)
+
+
+def opened(tag: int, queue: str, message: Any) -> Delivery:
+    """The delivery of one message.
+
+    What cannot be read is handed out empty: the worker has a way with messages of which nothing can be made.
+    """
+    if not isinstance(message, dict):
+        message = _nothing
+    properties = message.get("properties")
+    properties = dict(properties) if isinstance(properties, dict) else {}
+    headers = message.get("headers")
+    headers = headers if isinstance(headers, dict) else {}
+    info = properties.get("delivery_info")
+    info = info if isinstance(info, dict) else _nothing
+    body = _body(message.get("body"), properties.get("body_encoding"))
+    for name in _ADDED:
+        properties.pop(name, None)
+    properties.pop(_DUE, None)
+    redelivered = bool(info.get("redelivered"))
+    earlier = info.get(_COUNT)
+    if not isinstance(earlier, int):  # a Celery worker does not count
+        earlier = 1 if redelivered else 0
+    return Delivery(
+        tag,
+        queue,
+        headers,
+        properties,
+        body,
+        str(message.get("content-type") or ""),
+        str(message.get("content-encoding") or ""),
+        str(info.get("exchange") or ""),
+        str(info.get("routing_key") or queue),
+        redelivered,
+        max(earlier, int(redelivered)) + 1,
+    )
+
+
+def _body(body: Any, encoding: Any) -> bytes:
+    if not isinstance(body, str):
+        return b""
+    if encoding == "base64":
+        try:
+            return a2b_base64(body)
+        except (Base64Error, ValueError):
+            return b""
+    return body.encode("utf-8", "surrogatepass")
+
+
+def due_of(message: Any) -> Any:
+    """What a message says of when it is due: ISO 8601 text, seconds since the epoch, or nothing."""
+    try:
+        return message["headers"].get("eta") or message["properties"].get(_DUE)
+    except (KeyError, TypeError, AttributeError):
+        return None
+
+
+def priority_of(message: Any) -> Any:
+    """The priority that a message states."""
+    try:
+        return message["properties"].get("priority")
+    except (KeyError, TypeError, AttributeError):
+        return None
+
+
+def redelivered(note: bytes) -> tuple[Any, str, str]:
+    """The message of a note, marked and counted as delivered, with the exchange and routing key of the note.
+
+    Raises ValueError for a note that cannot be read.
+    """
+    try:
+        message, exchange, routing_key = json.loads(note)
+    except (TypeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+    if isinstance(message, dict):
+        properties = message.get("properties")
+        info = properties.setdefault("delivery_info", {}) if isinstance(properties, dict) else None
+        if isinstance(info, dict):
+            earlier = info.get(_COUNT)
+            if not isinstance(earlier, int):
+                earlier = 1 if info.get("redelivered") else 0
+            info.update(redelivered=True, **{_COUNT: earlier + 1})
+        if isinstance(message.get("headers"), dict):
+            message["headers"]["redelivered"] = True
+    return message, str(exchange or ""), str(routing_key or "")
+
+
+def written(message: Any) -> str:
+    """A message that was read, as JSON text again."""
+    return json.dumps(message)
+
+
+def runs_of(numbers: Sequence[int]) -> str:
+    """Numbers as runs (``1-5,9-9``): claims are numbered in order, and mostly settled in order."""
+    runs: list[str] = []
+    first = last = None
+    for number in sorted(numbers):
+        if last is None or first is None:
+            first = last = number
+        elif number == last + 1:
+            last = number
+        else:
+            runs.append(f"{first}-{last}")
+            first = last = number
+    if last is not None:
+        runs.append(f"{first}-{last}")
+    return ",".join(runs)

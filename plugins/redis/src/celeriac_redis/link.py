@@ -1,0 +1,198 @@
+"""One connection to the server: commands in, answers out, many in one round trip."""
+
+# Half of redis-py's connections have no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from redis import exceptions
+from redis.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
+
+from celeriac_redis.errors import explain
+from celeriac_redis.scripts import Command, in_full
+
+if TYPE_CHECKING:
+    from celeriac_redis.address import Address
+    from celeriac_redis.options import LinkOptions
+
+#: Seconds without traffic after which a connection is looked at before it is used.
+_RESTED: Final = 1.0
+_UNREACHABLE: Final = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
+
+
+class Link:
+    """A connection that is made when it is needed, and made anew after an error; used by one thread at a time.
+
+    Nothing is ever sent twice: what was on its way when the connection broke may or may not have happened.
+    Errors of any kind are raised as `failure`.
+    """
+
+    def __init__(
+        self,
+        addresses: Sequence[Address],
+        options: LinkOptions,
+        failure: type[Exception],
+        on_connect: Callable[[Link], None] | None = None,
+    ) -> None:
+        self._addresses = list(addresses)
+        self._options = options
+        self._failure = failure
+        self._on_connect = on_connect
+        self._connection: AbstractConnection | None = None
+        self._monotonic_used = 0.0
+
+    @property
+    def address(self) -> Address:
+        """The server that is used, or will be tried next."""
+        return self._addresses[0]
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection, for all that is known."""
+        return self._connection is not None
+
+    def fileno(self) -> int:
+        """The descriptor of the connection."""
+        assert self._connection is not None
+        sock: Any = self._connection._sock  # Kombu reads it as well: redis-py has no public name for it
+        return int(sock.fileno())
+
+    def connect(self) -> None:
+        """Connect, unless that is done; tries each address once."""
+        if self._connection is not None:
+            return
+        for _ in range(len(self._addresses) - 1):
+            try:
+                self._connect()
+            except self._failure:
+                self._addresses.append(self._addresses.pop(0))
+            else:
+                return
+        self._connect()
+
+    def _connect(self) -> None:
+        connection = _made(self.address, self._options)
+        try:
+            connection.connect()
+        except (exceptions.RedisError, OSError) as error:
+            connection.disconnect()
+            raise self._failure(explain(error, self.address)) from error
+        self._connection = connection
+        self._monotonic_used = time.monotonic()
+        if self._on_connect is not None:
+            try:
+                self._on_connect(self)
+            except BaseException:
+                self.close()
+                raise
+
+    def send(self, *commands: Command) -> None:
+        """Send without waiting for answers, which are then to be taken with `read`."""
+        self.connect()
+        connection = self._connection
+        assert connection is not None
+        try:
+            connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+        except _UNREACHABLE as error:
+            raise self._broken(error) from error
+
+    def read(self) -> Any:
+        """The next answer; an error of the server is returned as an exception of redis-py's."""
+        connection = self._connection
+        if connection is None:
+            raise self._failure(f"Redis at {self.address}: the connection is closed")
+        try:
+            return connection.read_response(disable_decoding=True)
+        except exceptions.ResponseError as error:
+            if isinstance(error, exceptions.ReadOnlyError):
+                self.close()  # the primary has moved; the next connection finds it
+            return error
+        except _UNREACHABLE as error:
+            raise self._broken(error) from error
+        except BaseException:  # redis-py has closed it: the rest of the answer would be taken for the next
+            self.close()
+            raise
+
+    def waiting(self, timeout: float = 0.0) -> bool:
+        """Whether `read` would find something (an error, too), within `timeout` seconds."""
+        if self._connection is None:
+            return True
+        try:
+            return bool(self._connection.can_read(timeout))
+        except _UNREACHABLE as error:
+            raise self._broken(error) from error
+
+    def try_all(self, *commands: Command) -> list[Any]:
+        """The answers to all commands, in one round trip; a refused one is answered by the server's error."""
+        if self._connection is not None and time.monotonic() - self._monotonic_used > _RESTED:
+            self._look()
+        self.send(*commands)
+        answers = [self.read() for _ in commands]
+        for number, answer in enumerate(answers):
+            if isinstance(answer, exceptions.NoScriptError):
+                self.send(in_full(commands[number]))
+                answers[number] = self.read()
+        self._monotonic_used = time.monotonic()
+        return answers
+
+    def ask(self, *commands: Command) -> list[Any]:
+        """The answers to all commands, in one round trip.  Raises when one of them was refused."""
+        answers = self.try_all(*commands)
+        for answer in answers:
+            if isinstance(answer, exceptions.RedisError):
+                raise self.refused(answer)
+        return answers
+
+    def refused(self, error: Exception) -> Exception:
+        """The error to raise for an answer that is one."""
+        return self._failure(explain(error, self.address))
+
+    def close(self) -> None:
+        """Close the connection; the next use opens another.  Harmless when repeated, and in a forked child."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.disconnect()
+
+    def _look(self) -> None:
+        """Drop a connection that the server has closed while nobody looked, before anything is sent into it."""
+        try:
+            if self.waiting():
+                self.close()
+        except self._failure:
+            self.close()
+
+    def _broken(self, error: BaseException) -> Exception:
+        self.close()
+        if len(self._addresses) > 1:
+            self._addresses.append(self._addresses.pop(0))
+        return self._failure(explain(error, self.address))
+
+
+def _made(address: Address, options: LinkOptions) -> AbstractConnection:
+    arguments: dict[str, Any] = {
+        "db": address.db,
+        "username": address.username,
+        "password": address.password,
+        "socket_timeout": options.socket_timeout,
+        "client_name": options.client_name,
+        # One form of answers, whatever redis-py's default becomes.
+        "protocol": 2,
+    }
+    if options.credential_provider is not None:
+        arguments.update(credential_provider=options.credential_provider, username=None, password=None)
+    if address.path is not None:
+        return UnixDomainSocketConnection(path=address.path, **arguments)  # type: ignore[abstract]  # it is not, at run time
+    arguments.update(
+        host=address.host,
+        port=address.port,
+        socket_connect_timeout=options.socket_connect_timeout,
+        socket_keepalive=options.socket_keepalive,
+        socket_keepalive_options=options.socket_keepalive_options,
+    )
+    if address.tls is not None:
+        return SSLConnection(**arguments, **address.tls)
+    return Connection(**arguments)

@@ -1,0 +1,268 @@
+"""What the tests of the Redis plugin share: queues of their own on the server, lanes, a loop turned by hand."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+from kombu import Connection, Queue
+from kombu.asynchronous import Hub
+from redis import Redis
+
+from celeriac.contracts import ConsumerLane, OutgoingMessage, ProducerLane
+from celeriac_redis.broker import RedisTransport
+
+DATABASE = 15
+
+
+@dataclass
+class Loop:
+    """A real event loop, and how often a lane said that it is ready."""
+
+    hub: Hub = field(default_factory=Hub)
+    calls: int = 0
+
+    def on_ready(self) -> None:
+        self.calls += 1
+
+    def turn_until(self, condition: Callable[[], Any], timeout: float = 10.0) -> Any:
+        deadline = time.monotonic() + timeout
+        # The hub polls for up to a second; a timer bounds that, so that the deadline is kept.
+        tick = self.hub.call_repeatedly(0.02, lambda: None)
+        try:
+            while not (value := condition()):
+                assert time.monotonic() < deadline, f"not within {timeout:g} s"
+                self.hub.run_once()
+            return value
+        finally:
+            tick.cancel()
+
+    def calm(self) -> None:
+        """Turn until what has happened so far has been heard."""
+        heard: list[bool] = []
+        self.hub.call_later(0.05, heard.append, True)
+        self.turn_until(lambda: heard)
+
+
+@pytest.fixture
+def url(redis_url) -> str:
+    return f"{redis_url.rsplit('/', 1)[0]}/{DATABASE}"
+
+
+@pytest.fixture
+def prefix() -> str:
+    """A prefix for all keys of a test: nothing in it is shared, so that tests run side by side."""
+    return f"test-{uuid4().hex}:"
+
+
+@pytest.fixture
+def server(url, prefix) -> Iterator[Redis]:
+    """A client of the library's own, to look at keys past the plugin; what the test leaves is deleted."""
+    client = Redis.from_url(url)
+    yield client
+    keys = list(client.scan_iter(f"{prefix}*", count=1000))
+    if keys:
+        client.delete(*keys)
+    client.close()
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    loop = Loop()
+    yield loop
+    loop.hub.close()
+
+
+@pytest.fixture
+def connect(url, prefix, server) -> Iterator[Callable[..., Connection]]:
+    """Return ``connect(**transport_options)``: a new Kombu connection, released at the end."""
+    opened = []
+
+    def open_connection(url: str = url, **options: Any) -> Connection:
+        options.setdefault("global_keyprefix", prefix)
+        opened.append(Connection(url, transport=RedisTransport, transport_options=options))
+        return opened[-1]
+
+    yield open_connection
+    for connection in opened:
+        connection.release()
+
+
+@pytest.fixture
+def producer(connect) -> Iterator[ProducerLane]:
+    lane = RedisTransport.producer_lane(connect())
+    yield lane
+    lane.close()
+
+
+@pytest.fixture
+def consume(connect, loop) -> Iterator[Callable[..., ConsumerLane]]:
+    """Return ``consume(*queues, **transport_options)``: a new lane, open on these queues (default: tasks)."""
+    opened = []
+
+    def open_lane(*queues: str | Queue, **options: Any) -> ConsumerLane:
+        lane = RedisTransport.consumer_lane(connect(**options))
+        opened.append(lane)
+        named = [queue if isinstance(queue, Queue) else Queue(queue) for queue in queues or ("tasks",)]
+        lane.open(named, loop.hub, loop.on_ready)
+        return lane
+
+    yield open_lane
+    for lane in opened:
+        lane.close()
+
+
+@pytest.fixture
+def message() -> Callable[..., OutgoingMessage]:
+    """Return ``message(body, **what differs)``."""
+
+    def make(body: bytes | str = b"{}", routing_key: str = "tasks", **given: Any) -> OutgoingMessage:
+        values = {
+            "content_type": "application/json",
+            "content_encoding": "utf-8",
+            "headers": {"id": "1"},
+            "properties": {"correlation_id": "1"},
+            "exchange": "",
+            **given,
+        }
+        return OutgoingMessage(body=body.encode() if isinstance(body, str) else body, routing_key=routing_key, **values)
+
+    return make
+
+
+@pytest.fixture
+def bodies() -> Callable[[Any], list[str]]:
+    return lambda deliveries: [delivery.body.decode() for delivery in deliveries]
+
+
+@pytest.fixture
+def app(url, prefix) -> Any:
+    """Return an app whose broker and result store are the server, under the prefix of the test."""
+    from celeriac import Celery
+
+    app = Celery("proj", set_as_current=False, broker=url, result_backend=url)
+    app.conf.broker_transport_options = {"global_keyprefix": prefix}
+    app.conf.result_backend_transport_options = {"global_keyprefix": prefix}
+    yield app
+    app.close()
+
+
+class Proxy:
+    """Stands between a client and the server, and can lose an answer with its connection."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._target = (host, port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._sockets: list[socket.socket] = []
+        #: How many answers are yet to be lost.
+        self.to_lose = 0
+        self.lost = 0
+        self.closed = False
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def port(self) -> int:
+        return self._listener.getsockname()[1]
+
+    def cut(self) -> None:
+        """Close all connections."""
+        for each in self._sockets:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        self._sockets.clear()
+
+    def close(self) -> None:
+        self.closed = True
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.cut()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(self._target)
+            except OSError:
+                return
+            self._sockets += [client, server]
+            for source, sink, answers in ((client, server, False), (server, client, True)):
+                threading.Thread(target=self._pump, args=(source, sink, answers), daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if answers and self.to_lose:
+                    self.to_lose -= 1
+                    self.lost += 1
+                    break
+                sink.sendall(data)
+        for each in (source, sink):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+
+@pytest.fixture
+def proxy(url) -> Iterator[Proxy]:
+    parts = urlsplit(url)
+    proxy = Proxy(parts.hostname or "127.0.0.1", parts.port or 6379)
+    yield proxy
+    proxy.close()
+
+
+@dataclass
+class OwnServer:
+    """A Redis server that the test started and may stop."""
+
+    spawn: Callable[..., Any]
+    directory: Path
+    arguments: list[str]
+    port: int
+    process: Any = None
+
+    def start(self) -> None:
+        self.process = self.spawn(
+            "redis-server",
+            *("--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--dir", self.directory),
+            *("--unixsocket", self.socket_path, *self.arguments),
+        )
+        self.process.wait_for_output("Ready to accept connections")
+
+    def stop(self) -> None:
+        self.process.kill()
+
+    @property
+    def socket_path(self) -> Path:
+        return self.directory / "redis.sock"
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+
+@pytest.fixture
+def own_server(spawn, tmp_path, redis_url) -> Callable[..., OwnServer]:
+    """Return ``own_server(*arguments)``: a server of the test's own on a free port, running."""
+
+    def start(*arguments: str, tls: bool = False) -> OwnServer:
+        if shutil.which("redis-server") is None:
+            pytest.skip("needs redis-server on the PATH; install Redis")
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        ports = ["--port", "0", "--tls-port", str(port)] if tls else ["--port", str(port)]
+        server = OwnServer(spawn, tmp_path, [*ports, *arguments], port)
+        server.start()
+        return server
+
+    return start

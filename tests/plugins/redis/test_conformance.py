@@ -1,0 +1,16 @@
+"""The broker and the store do what every one must do."""
+
+from __future__ import annotations
+
+import pytest
+
+from celeriac.testing.conformance import BrokerHarness, BrokerSuite
+
+
+class TestRedisBroker(BrokerSuite):
+    @pytest.fixture(autouse=True)
+    def _at(self, url, app, server):
+        self.url, self.app = url, app
+
+    def make_harness(self):
+        return BrokerHarness(self.url, self.app)
