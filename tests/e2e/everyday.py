@@ -54,6 +54,18 @@ def never_lucky():
     raise OutOfStock("never")
 
 
+class Ponders(app.Task):
+    """Between asking for another try and ending this one there may be time."""
+
+    def on_retry(self, *_):
+        time.sleep(0.5)
+
+
+@app.task(base=Ponders, bind=True, max_retries=1)
+def overtaken(self):
+    raise self.retry(countdown=0, exc=OutOfStock("never"))
+
+
 @app.task
 def wait_for(path, begun):
     """Run until the file `path` is there; `begun` tells that this task runs."""

@@ -91,6 +91,19 @@ def test_a_task_out_of_retries_fails_with_its_own_error(everyday, start_worker):
         result.get(timeout=20)
 
 
+def test_a_retry_that_overtakes_the_first_try_has_the_last_word(everyday, start_worker, wait_until):
+    # Given a task whose second try, in another process, has failed before the first one has ended
+    worker = start_worker("-c", "2")
+    result = everyday.overtaken.delay()
+    with pytest.raises(everyday.OutOfStock):
+        result.get(timeout=10)
+    assert "ended: retry" not in worker.output()
+
+    # When the first one has ended too, then the failure stands
+    worker.wait_for_output("ended: retry")
+    assert everyday.app.AsyncResult(result.id).state == "FAILURE"
+
+
 def test_a_countdown_is_never_early_and_hardly_late(everyday, start_worker):
     # Given an idle worker
     start_worker()

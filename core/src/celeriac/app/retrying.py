@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from inspect import iscoroutinefunction
+from traceback import format_exception
 from typing import Any, NoReturn
 
-from celeriac.exceptions import Ignore, Reject, Retry
+from celeriac import states
+from celeriac.exceptions import BackendError, Ignore, Reject, Retry
+
+logger = logging.getLogger("celeriac.app.trace")
 
 
 def retry(
@@ -44,6 +49,7 @@ def retry(
         )
     answer = Retry(exc=exc, when=eta if eta is not None else countdown, is_eager=request.is_eager, sig=signature)
     if not request.is_eager:
+        _store_state(task, request, answer)
         try:
             signature.apply_async()
         except task.app.connection_errors as error:
@@ -54,6 +60,22 @@ def retry(
     if throw:
         raise answer
     return answer
+
+
+def _store_state(task: Any, request: Any, answer: Retry) -> None:
+    """Store that the task is to be tried again, before its next message leaves.
+
+    Another process may run that to its end at once; stored afterwards, this state would replace that of the end.
+    """
+    results = task.app.results
+    if request.ignore_result or results.backend.disabled:
+        return
+    told = answer.exc if answer.exc is not None else answer
+    text = "".join(format_exception(sys.exc_info()[1] or told))
+    try:
+        results.store_state(request.id, states.RETRY, told, traceback=text, request=request)
+    except BackendError as error:  # it tells how far the task is; the next try matters more
+        logger.error("State of task %s[%s] not stored: %s", task.name, request.id, error)  # it says all
 
 
 def _raise(error: BaseException) -> NoReturn:

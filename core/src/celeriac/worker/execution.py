@@ -115,6 +115,8 @@ class TaskExecutor:
         kind = ended.kind
         if kind in {OutcomeKind.IGNORED, OutcomeKind.REJECTED} or not self._stores:
             return None
+        if ended.retry is not None and ended.retry.sig is not None:
+            return None  # `Task.retry` has stored it, before the next try could overtake this one
         if request.ignore_result and not (kind in _ERRORS and task.store_errors_even_if_ignored):
             return None
         return self._entry(request.id or "", ended.state, ended.value, ended.traceback, request)
