@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
@@ -86,3 +87,19 @@ def test_a_path_too_long_for_sockets_is_replaced_by_a_short_one(tmp_path, listen
     bell.close()
     listener.close()
     directory.rmdir()
+
+
+def test_sockets_that_nobody_closes_are_closed_with_their_owner(tmp_path, recwarn):
+    # Given a listener and a bell that their owner forgets, in a circle that only the collector breaks
+    path = tmp_path / "queue.db"
+    listener, bell = Listener(path, "w"), Bell(path, "w")
+    listener.circle, bell.circle = listener, bell
+    address = next(wake_directory(path).iterdir())
+
+    # When they are collected
+    del listener, bell
+    gc.collect()
+
+    # Then nothing is left of them, and Python has nothing to complain of
+    assert not address.exists()
+    assert not [warning for warning in recwarn if warning.category is ResourceWarning]

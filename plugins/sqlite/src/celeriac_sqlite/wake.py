@@ -14,6 +14,7 @@ import socket
 import stat
 import sys
 import time
+import weakref
 from pathlib import Path
 from typing import Final, Literal
 
@@ -76,6 +77,8 @@ class Listener:
             bound.close()
             return
         self._socket = bound
+        #: For those who forget `close`.
+        self._release = weakref.finalize(self, _unbind, bound, self._address)
         belongs_to_this_process(self)
 
     def fileno(self) -> int | None:
@@ -115,18 +118,22 @@ class Listener:
 
     def close(self) -> None:
         """Stop listening; harmless when repeated."""
-        if self._socket is None or self._address is None:
-            return
-        with contextlib.suppress(OSError):
-            os.unlink(self._address)
-        self._socket.close()
-        self._socket = None
+        if self._socket is not None:
+            self._release()
+            self._socket = None
 
     def disown(self) -> None:
         """Called in a child: the socket stays the parent's."""
         if self._socket is not None:
+            self._release.detach()  # the address is the parent's, too
             self._socket.close()
             self._socket = None
+
+
+def _unbind(bound: socket.socket, address: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(address)
+    bound.close()
 
 
 class Bell:
@@ -141,6 +148,8 @@ class Bell:
         if HAS_SOCKETS:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             self._socket.setblocking(False)
+            #: For those who forget `close`.
+            self._release = weakref.finalize(self, self._socket.close)
             belongs_to_this_process(self)
 
     def ring(self) -> None:
@@ -175,7 +184,7 @@ class Bell:
     def close(self) -> None:
         """Release the socket; harmless when repeated."""
         if self._socket is not None:
-            self._socket.close()
+            self._release()
             self._socket = None
 
     def disown(self) -> None:
