@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -103,6 +104,16 @@ class SqliteConsumerLane(ConsumerLane):
     def renew(self) -> None:
         with self._claims:
             self._claims.renew()
+
+    def keeper(self) -> Callable[[], None]:
+        def renew() -> None:
+            owner = self._claims.known_owner
+            if owner is not None:
+                # A connection of this thread's own, open for a moment: a thread has no end at which to close one.
+                with closing(Database(self._path, self._options)) as database, database:
+                    owners.renew(database, owner)
+
+        return renew
 
     def depth(self, queue: str) -> int | None:
         return int(self._claims.database.rows("SELECT count(*) FROM ready WHERE queue = ?", (queue,))[0][0])
