@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from celeriac.results.async_result import AsyncResult
     from celeriac.results.eager import EagerResult
     from celeriac.results.group_result import GroupResult
+    from celeriac.results.result_set import ResultSet
     from celeriac.results.service import Results
 
 
@@ -197,6 +198,12 @@ class SendingApp(ConnectedApp):
         from celeriac.results.group_result import GroupResult
 
         return GroupResult(id, results, app=self._whole, **kwargs)
+
+    def ResultSet(self, results: Any = None, **kwargs: Any) -> ResultSet:
+        """Several results, as one."""
+        from celeriac.results.result_set import ResultSet
+
+        return ResultSet(results, app=self._whole, **kwargs)
 
     def signature(self, *args: Any, **kwargs: Any) -> Any:
         """A call of one of this app's tasks that has not been made."""

@@ -197,6 +197,21 @@ class Task(Generic[P, R]):
             return eager
         return app.send_for(self, args, kwargs, task_id, options)
 
+    async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
+        """As `delay`, without blocking the event loop."""
+        return await self.aapply_async(args, kwargs)
+
+    async def aapply_async(
+        self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
+    ) -> AsyncResult[R]:
+        """As `apply_async`, without blocking the event loop: a thread sends, in the context of the caller.
+
+        A task that is cancelled while it waits for this may have been sent all the same.
+        """
+        import asyncio  # here, because it takes as long to import as all else together
+
+        return await asyncio.to_thread(self.apply_async, args, kwargs, **options)
+
     def _apply_eagerly(
         self, app: Celery, args: Sequence[Any], kwargs: Mapping[str, Any], task_id: str | None, options: dict[str, Any]
     ) -> Any:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from celeriac.exceptions import StoreUnavailable
 from celeriac.results.subscription import Waiter
@@ -90,18 +88,3 @@ class Pump:
             self._coroutines.clear()
             if self._own is not None:
                 self._subscription.stop(self._own)
-
-    async def news(self, task_ids: Iterable[str]) -> Any:
-        """An asynchronous generator of what arrives for `task_ids`, for ever; close it."""
-        loop, event = asyncio.get_running_loop(), asyncio.Event()
-
-        def signal() -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits in it any more
-                loop.call_soon_threadsafe(event.set)
-
-        with self.waiting(task_ids, signal) as waiter:
-            while True:
-                await event.wait()
-                event.clear()
-                for found in self._subscription.take(waiter):
-                    yield found

@@ -36,6 +36,11 @@ class EagerResult(AsyncResult[R]):
     def __reduce__(self) -> Any:
         return type(self), (self.id, self._result, self._state, self._traceback, self.task_name)
 
+    def __copy__(self) -> EagerResult[R]:
+        made: EagerResult[R] = type(self)(self.id, self._result, self._state, self._traceback, self.task_name)
+        made.parent, made._app = self.parent, self._app
+        return made
+
     @property
     def is_pending(self) -> bool:
         """Always False."""
@@ -51,12 +56,28 @@ class EagerResult(AsyncResult[R]):
             "name": self.task_name,
         }
 
-    def get(self, timeout: float | None = None, propagate: bool = True, **_: Any) -> R:  # type: ignore[override]  # nothing to wait for
-        """What the task returned.  Raises its exception, unless `propagate` is False."""
-        value: R = self._outcome(propagate, None)
+    def get(  # type: ignore[override]  # nothing to wait for
+        self, timeout: float | None = None, propagate: bool = True, disable_sync_subtasks: bool = True, **kwargs: Any
+    ) -> R:
+        """What the task returned.  Raises its exception, unless `propagate` is False.
+
+        Nothing is waited for, so it may be asked for in a task, and the other arguments make no difference.
+        """
+        value: R = self._outcome(propagate, kwargs.get("callback"))
         return value
 
     wait = get  # type: ignore[assignment]  # as above
+
+    async def aget(  # type: ignore[override]  # as above
+        self, timeout: float | None = None, propagate: bool = True, disable_sync_subtasks: bool = True, **kwargs: Any
+    ) -> R:
+        """The same as `get`."""
+        return self.get(timeout, propagate, disable_sync_subtasks, **kwargs)
+
+    @property
+    def supports_native_join(self) -> bool:
+        """False: there is nothing to wait for."""
+        return False
 
     def ready(self) -> bool:
         """Always True."""
@@ -69,7 +90,7 @@ class EagerResult(AsyncResult[R]):
     def forget(self) -> None:
         """Nothing was stored."""
 
-    def revoke(self, *_: Any, **__: Any) -> None:
+    def revoke(self, *args: Any, **kwargs: Any) -> None:
         """From now on the task counts as revoked."""
         self._state = states.REVOKED
 

@@ -7,22 +7,33 @@ from typing import TYPE_CHECKING, Any
 
 from celeriac.exceptions import ProtocolError
 from celeriac.results.async_result import AsyncResult
+from celeriac.results.base import ResultBase
 from celeriac.results.group_result import GroupResult
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
 
 
-def result_from_tuple(value: Any, app: Celery | None = None) -> Any:
-    """The result that `value` stands for; what is one already stays.  Raises `ProtocolError`."""
-    if isinstance(value, (AsyncResult, GroupResult)):
-        return value
-    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
-        raise ProtocolError(f"a stored child must be [[id, parent], children], not {value!r:.200}")
-    head, members = value
-    task_id, parent = head if isinstance(head, (list, tuple)) else (head, None)
-    if parent is not None:
-        parent = result_from_tuple(parent, app)
-    if members is not None:
-        return GroupResult(task_id, [result_from_tuple(member, app) for member in members], app=app, parent=parent)
-    return AsyncResult(task_id, app=app, parent=parent)
+def result_from_tuple(r: Any, app: Celery | None = None) -> Any:
+    """The result that `r` stands for; what is one already stays.  Raises `ProtocolError`."""
+    links = []
+    while r is not None and not isinstance(r, ResultBase):  # a loop: chains may be longer than calls may be nested
+        task_id, r, members = _taken_apart(r)
+        links.append((task_id, members))
+    made: Any = r
+    for task_id, members in reversed(links):
+        if members is None:
+            made = AsyncResult(task_id, app=app, parent=made)
+        else:
+            made = GroupResult(task_id, [result_from_tuple(member, app) for member in members], app=app, parent=made)
+    return made
+
+
+def _taken_apart(value: Any) -> tuple[str, Any, Sequence[Any] | None]:
+    """Id, parent, members."""
+    if isinstance(value, (list, tuple)) and len(value) == 2:
+        head, members = value
+        task_id, parent = head if isinstance(head, (list, tuple)) and len(head) == 2 else (head, None)
+        if isinstance(task_id, str) and (members is None or isinstance(members, (list, tuple))):
+            return task_id, parent, members
+    raise ProtocolError(f"a stored result must be [[id, parent], children], not {value!r:.200}")

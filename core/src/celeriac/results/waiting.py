@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import builtins
+import contextlib
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 from celeriac import states
@@ -49,7 +49,7 @@ class WaitingResults(ABC):
         """End the subscription, unless somebody waits."""
         self._subscription.close()
 
-    # -- waiting ------------------------------------------------------------------------------------------------------
+    # -- in a thread --------------------------------------------------------------------------------------------------
 
     def wait(
         self,
@@ -60,11 +60,28 @@ class WaitingResults(ABC):
         on_message: Callable[[dict[str, Any]], None] | None = None,
         interval: float = 0.5,
     ) -> None:
-        """Call `on_ready` with the meta of each task as it becomes ready, until all are; one subscription for all.
+        """Call `on_ready` with the meta of each task as it becomes ready, until all are or it returns True.
 
-        It ends before that when `on_ready` returns True.  Raises `TimeoutError` when `timeout` seconds have passed,
-        `StoreUnavailable` when the store stays out of reach, `ProtocolError` or `SecurityError` for a result that
-        cannot be read.
+        Raises as `arriving`.
+        """
+        with closing(self.arriving(task_ids, timeout, on_interval, on_message, interval)) as metas:
+            for meta in metas:
+                if on_ready(meta):
+                    return
+
+    def arriving(
+        self,
+        task_ids: Iterable[str],
+        timeout: float | None,
+        on_interval: Callable[[], None] | None = None,
+        on_message: Callable[[dict[str, Any]], None] | None = None,
+        interval: float = 0.5,
+    ) -> Generator[dict[str, Any], None, None]:
+        """The meta of each task, as it becomes ready; one subscription for all.
+
+        `on_message` gets each change of state, `on_interval` is called every `interval` seconds.  Raises `TimeoutError`
+        when `timeout` seconds have passed, `StoreUnavailable` when the store stays out of reach, `ProtocolError` or
+        `SecurityError` for a result that cannot be read.
         """
         wanted = set(task_ids)
         if not wanted:
@@ -79,7 +96,7 @@ class WaitingResults(ABC):
             while wanted:
                 now = time.monotonic()
                 if deadline is not None and deadline <= now:
-                    self._look_once_more(wanted, timeout or 0, on_ready, on_message)
+                    yield from self._there_already(wanted, timeout or 0, on_message)
                     return
                 if on_interval is not None and tick is not None and tick <= now:
                     on_interval()
@@ -95,67 +112,73 @@ class WaitingResults(ABC):
                     time.sleep(pause if left is None else min(pause, left))
                     continue
                 pauses = self._pauses()
-                if any(_settled(news, wanted, on_ready, on_message) for news in found):
-                    return
+                yield from _ready_ones(found, wanted, on_message)
         finally:
             subscription.leave(waiter)
 
-    def _look_once_more(
-        self,
-        wanted: set[str],
-        timeout: float,
-        on_ready: Callable[[dict[str, Any]], bool | None],
-        on_message: Callable[[dict[str, Any]], None] | None,
-    ) -> None:
+    def _there_already(
+        self, wanted: set[str], timeout: float, on_message: Callable[[dict[str, Any]], None] | None
+    ) -> Iterator[dict[str, Any]]:
         """For who has no time left: what is there is there, even where there was no time at all."""
         try:
             found = list(self.backend.fetch(list(wanted)).values())
         except StoreUnavailable as error:
             raise TimeoutError(_late(wanted, timeout)) from error
-        if not any(_settled(news, wanted, on_ready, on_message) for news in found) and wanted:
+        yield from _ready_ones(found, wanted, on_message)
+        if wanted:
             raise TimeoutError(_late(wanted, timeout))
 
-    async def await_results(
+    # -- in an event loop ---------------------------------------------------------------------------------------------
+
+    async def arriving_in_loop(
         self,
         task_ids: Iterable[str],
         timeout: float | None,
-        on_ready: Callable[[dict[str, Any]], bool | None],
         on_message: Callable[[dict[str, Any]], None] | None = None,
-    ) -> None:
-        """As `wait`, in an event loop, which it does not block."""
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """As `arriving`, without blocking the loop.  Callbacks run in the loop."""
+        import asyncio  # here, because it takes as long to import as all else together
+
         wanted = set(task_ids)
         if not wanted:
             return
         if timeout is not None and timeout <= 0:
-            await asyncio.to_thread(self.wait, wanted, timeout, on_ready, None, on_message)
+            for meta in await asyncio.to_thread(lambda: list(self.arriving(wanted, timeout, None, on_message))):
+                yield meta
             return
-        try:
-            async with asyncio.timeout(timeout) as limit, aclosing(self._pump.news(frozenset(wanted))) as arriving:
-                async for news in arriving:
-                    if _settled(news, wanted, on_ready, on_message) or not wanted:
-                        return
-        except builtins.TimeoutError as error:
-            if not limit.expired():
-                raise
-            raise TimeoutError(_late(wanted, timeout or 0)) from error
+        loop, event = asyncio.get_running_loop(), asyncio.Event()
+        deadline = None if timeout is None else loop.time() + timeout
+
+        def signal() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits in it any more
+                loop.call_soon_threadsafe(event.set)
+
+        subscription = self._subscription
+        with self._pump.waiting(wanted, signal) as waiter:
+            while wanted:
+                try:
+                    async with asyncio.timeout_at(deadline):
+                        await event.wait()
+                except builtins.TimeoutError as error:
+                    raise TimeoutError(_late(wanted, timeout or 0)) from error
+                event.clear()
+                for meta in _ready_ones(subscription.take(waiter), wanted, on_message):
+                    yield meta
 
 
-def _settled(
-    news: News,
-    wanted: set[str],
-    on_ready: Callable[[dict[str, Any]], bool | None],
-    on_message: Callable[[dict[str, Any]], None] | None,
-) -> bool:
-    """Pass on what has arrived; whether that was enough."""
-    if isinstance(news, Exception):
-        raise news
-    meta = read_meta(news)
-    if on_message is not None:
-        on_message(meta)
-    if meta["status"] not in states.READY_STATES or meta["task_id"] not in wanted:
-        return False
-    wanted.discard(meta["task_id"])
-    return bool(on_ready(meta))
+def _ready_ones(
+    found: Iterable[News], wanted: set[str], on_message: Callable[[dict[str, Any]], None] | None
+) -> Iterator[dict[str, Any]]:
+    """Those of the metas that end the wait for a task; raises the errors that have come instead of one."""
+    for news in found:
+        if isinstance(news, Exception):
+            raise news
+        meta = read_meta(news)
+        if on_message is not None:
+            on_message(meta)
+        if meta["status"] in states.READY_STATES and meta["task_id"] in wanted:
+            wanted.discard(meta["task_id"])
+            yield meta
 
 
 def _late(wanted: set[str], timeout: float) -> str:
