@@ -14,10 +14,16 @@ if TYPE_CHECKING:
     from celeriac.app.identifiers import uuid as uuid
     from celeriac.app.shared import shared_task as shared_task
     from celeriac.app.task import Task as Task
+    from celeriac.canvas.chain import chain as chain
+    from celeriac.canvas.chord import chord as chord
     from celeriac.canvas.group import group as group
+    from celeriac.canvas.maps import chunks as chunks
+    from celeriac.canvas.maps import xmap as xmap
+    from celeriac.canvas.maps import xstarmap as xstarmap
     from celeriac.canvas.signature import Signature as Signature
     from celeriac.canvas.signature import maybe_signature as maybe_signature
     from celeriac.canvas.signature import signature as signature
+    from celeriac.canvas.signature import subtask as subtask
     from celeriac.results.async_result import AsyncResult as AsyncResult
     from celeriac.results.group_result import GroupResult as GroupResult
     from celeriac.results.group_result import ResultSet as ResultSet
@@ -34,6 +40,9 @@ __all__ = [
     "ResultSet",
     "Signature",
     "Task",
+    "chain",
+    "chord",
+    "chunks",
     "current_app",
     "current_task",
     "get_current_app",
@@ -41,7 +50,10 @@ __all__ = [
     "maybe_signature",
     "shared_task",
     "signature",
+    "subtask",
     "uuid",
+    "xmap",
+    "xstarmap",
 ]
 
 _HOMES = {
@@ -51,6 +63,9 @@ _HOMES = {
     "ResultSet": "celeriac.results.group_result",
     "Signature": "celeriac.canvas.signature",
     "Task": "celeriac.app.task",
+    "chain": "celeriac.canvas.chain",
+    "chord": "celeriac.canvas.chord",
+    "chunks": "celeriac.canvas.maps",
     "current_app": "celeriac.app.proxies",
     "current_task": "celeriac.app.proxies",
     "get_current_app": "celeriac.app.current",
@@ -58,7 +73,10 @@ _HOMES = {
     "maybe_signature": "celeriac.canvas.signature",
     "shared_task": "celeriac.app.shared",
     "signature": "celeriac.canvas.signature",
+    "subtask": "celeriac.canvas.signature",
     "uuid": "celeriac.app.identifiers",
+    "xmap": "celeriac.canvas.maps",
+    "xstarmap": "celeriac.canvas.maps",
 }
 
 

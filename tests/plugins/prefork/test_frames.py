@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from celeriac.contracts.backend import StoredResult
+from celeriac.contracts.chords import Deposit
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Report
 from celeriac_prefork.frames import LEAVING, READY, FrameReader, frame_of_notice, frame_of_reports, report_of
@@ -34,7 +35,7 @@ def test_reports_arrive_as_they_were_however_the_stream_is_cut(batches, cuts):
 
 
 def test_what_was_stored_stays_in_the_child():
-    report = Report(1, OutcomeKind.SUCCESS, stored=StoredResult("id", "SUCCESS", {"result": object()}))
+    report = Report(1, OutcomeKind.SUCCESS, stored=Deposit([StoredResult("id", "SUCCESS", {"result": object()})], []))
     (frame,) = FrameReader().feed(frame_of_reports([report]))
     assert report_of(frame[0]) == report._replace(stored=None)
 

@@ -34,7 +34,7 @@ def call_errbacks(app: Celery, request: Context, error: BaseException, traceback
 
 def _takes_error(app: Celery, signature: Any) -> bool:
     task = app.tasks.get(signature["task"])
-    if task is None or signature["immutable"]:
+    if task is None or signature["immutable"] or signature["subtask_type"]:
         return False
     try:
         parameters = inspect.signature(task.run)

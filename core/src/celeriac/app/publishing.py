@@ -121,6 +121,9 @@ class Publisher:
         get = options.get
         target = self._destinations.of(options)
         eta = self._eta(get("countdown"), get("eta"))
+        stamps, stamped = get("stamps"), get("stamped_headers") or ()
+        if stamped and not stamps:
+            stamps = {name: _listed(options[name]) for name in stamped if name in options}
         expires, left = self._expiry(get("expires"))
         parent = parent or get_current_request()
         root_id, parent_id = get("root_id"), get("parent_id")
@@ -140,7 +143,7 @@ class Publisher:
             parent_id=parent_id,
             shadow=get("shadow"),
             stamped_headers=get("stamped_headers"),
-            stamps=get("stamps"),
+            stamps=stamps,
             replaced_task_nesting=get("replaced_task_nesting") or 0,
             origin=get("origin"),
             extra=get("headers"),
@@ -165,7 +168,7 @@ class Publisher:
                 self._priority(get("priority"), parent, priority),
                 left,
                 target.delivery_mode if get("delivery_mode") is None else delivery_mode(get("delivery_mode")),
-                **{key: value for key, value in options.items() if key not in _CONSUMED},
+                **{key: value for key, value in options.items() if key not in _CONSUMED and key not in stamped},
             ),
             target.exchange,
             target.routing_key,

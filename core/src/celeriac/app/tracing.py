@@ -13,6 +13,7 @@ from celeriac import signals, states
 from celeriac.app.coroutines import awaited
 from celeriac.app.current import pop_running, push_running
 from celeriac.app.errbacks import call_errbacks
+from celeriac.app.following import follow
 from celeriac.app.task import Task
 from celeriac.contracts.middleware import bind
 from celeriac.contracts.outcome import OutcomeKind
@@ -113,20 +114,9 @@ class Trace:
     # -- the ways to end ----------------------------------------------------------------------------------------------
 
     def _follow(self, request: Context, value: Any) -> None:
-        """Send what waits for the value: callbacks, and the next of the chain."""
-        if request.callbacks:
-            for callback in request.callbacks:
-                self._next(callback, request, value)
-        if request.chain:
-            following = list(request.chain)
-            self._next(following.pop(), request, value, chain=following or None)
-
-    def _next(self, signature: Any, request: Context, value: Any, **options: Any) -> None:
-        signature = self.app.signature(signature)
-        if request.is_eager:
-            signature.apply((value,), **options)
-        else:
-            signature.apply_async((value,), parent_id=request.id, root_id=request.root_id or request.id, **options)
+        """Send what waits for the value, as one batch: callbacks, and the next of the chain."""
+        if request.callbacks or request.chain:
+            follow(self.app, self.task, request, value)
 
     def _succeeded(self, request: Context, value: Any, runtime: float, args: Any, kwargs: Any) -> None:
         signals.task_success.send(sender=self.task, result=value, runtime=runtime)

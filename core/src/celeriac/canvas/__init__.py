@@ -2,7 +2,28 @@
 
 from __future__ import annotations
 
+from celeriac.canvas.chain import chain
+from celeriac.canvas.chord import _chord, chord
 from celeriac.canvas.group import group
-from celeriac.canvas.signature import Signature, maybe_signature, signature
+from celeriac.canvas.maps import chunks, xmap, xstarmap
+from celeriac.canvas.signature import Signature, maybe_signature, maybe_subtask, signature, subtask
+from celeriac.canvas.stamping import StampingVisitor
 
-__all__ = ["Signature", "group", "maybe_signature", "signature"]
+_chain = chain
+
+__all__ = [
+    "Signature",
+    "StampingVisitor",
+    "_chain",
+    "_chord",
+    "chain",
+    "chord",
+    "chunks",
+    "group",
+    "maybe_signature",
+    "maybe_subtask",
+    "signature",
+    "subtask",
+    "xmap",
+    "xstarmap",
+]

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from celeriac.app.current import get_current_app
 from celeriac.app.identifiers import uuid
+from celeriac.canvas.call import Call
+from celeriac.canvas.options import listed, merged
+from celeriac.canvas.stamping import stamp, stamp_links
+
+if TYPE_CHECKING:
+    from celeriac.canvas.launch import Launch
+    from celeriac.canvas.stamping import StampingVisitor
 
 
-class Signature(dict[str, Any]):
+class Signature(Call):
     """A dict of the wire's form: task, args, kwargs, options, subtask_type, immutable."""
 
     #: Composite kinds, by ``subtask_type``; each registers itself.
     TYPES: ClassVar[dict[str, type[Signature]]] = {}
-    _app: Any = None
+    #: Kinds that the wire tells by the task's name alone.
+    KINDS_BY_TASK: ClassVar[dict[str, type[Signature]]] = {}
+    #: What ``|`` does; `celeriac.canvas.algebra` knows all kinds.
+    JOIN: ClassVar[Callable[[Signature, Signature], Signature]]
 
     @classmethod
     def register_type(cls, name: str | None = None) -> Callable[[type[Signature]], type[Signature]]:
@@ -30,146 +38,67 @@ class Signature(dict[str, Any]):
     @classmethod
     def from_dict(cls, d: Mapping[str, Any], app: Any = None) -> Signature:
         """The signature that a map of the wire stands for."""
-        kind = cls.TYPES.get(d.get("subtask_type") or "")
+        kind = cls.TYPES.get(d.get("subtask_type") or "") or cls.KINDS_BY_TASK.get(d.get("task") or "")
         if kind is not None and kind is not cls:
             return kind.from_dict(d, app=app)
         return Signature(d, app=app)
 
-    def __init__(
-        self,
-        task: Any = None,
-        args: Sequence[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        options: Mapping[str, Any] | None = None,
-        type: Any = None,
-        subtask_type: str | None = None,
-        immutable: bool = False,
-        app: Any = None,
-        **ex: Any,
-    ) -> None:
-        self.__dict__["_app"] = app
-        if isinstance(task, Mapping):
-            super().__init__(task)
-            return
-        if hasattr(task, "name"):
-            self.__dict__["_type"] = task
-            task = task.name
-        super().__init__(
-            task=task,
-            args=tuple(args or ()),
-            kwargs=dict(kwargs or {}),
-            options={**(options or {}), **ex},
-            subtask_type=subtask_type,
-            immutable=immutable,
-        )
-
-    def __getattr__(self, name: str) -> Any:
-        if name in {"task", "args", "kwargs", "options", "subtask_type", "immutable"}:
-            return self.get(name)
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in {"task", "args", "kwargs", "options", "subtask_type", "immutable"}:
-            self[name] = value
-        else:
-            object.__setattr__(self, name, value)
-
-    @property
-    def app(self) -> Any:
-        """The app that will send it."""
-        return self._app or get_current_app()
-
-    @property
-    def type(self) -> Any:
-        """The task, where it is known here."""
-        known = self.__dict__.get("_type")
-        return known if known is not None else self.app.tasks[self["task"]]
-
-    @property
-    def name(self) -> str:
-        """The task's name."""
-        name: str = self["task"]
-        return name
-
-    @property
-    def id(self) -> str | None:
-        """The id that the task will have, once frozen."""
-        found: str | None = self["options"].get("task_id")
-        return found
-
-    def __repr__(self) -> str:
-        arguments = [repr(value) for value in self["args"]]
-        arguments += [f"{key}={value!r}" for key, value in self["kwargs"].items()]
-        return f"{self['task']}({', '.join(arguments)})"
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the task here and now, with these arguments before its own."""
-        all_args, all_kwargs, _ = self._merge(args, kwargs, {})
-        return self.type(*all_args, **all_kwargs)
-
     def __reduce__(self) -> Any:
         return signature, (dict(self),)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Signature:
-        return self.clone()
+    def flatten_links(self) -> list[Signature]:
+        """This one, its callbacks and theirs."""
+        found: list[Signature] = [self]
+        for callback in listed(self["options"].get("link")):
+            found += maybe_signature(callback, self._app).flatten_links()
+        return found
 
-    def clone(self, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any) -> Signature:
-        """A copy, with arguments before its own, and more keywords and options."""
-        args, kwargs, options = self._merge(args, kwargs or {}, options)
-        copy = dict(self)
-        copy.update(args=tuple(args), kwargs=deepcopy(dict(kwargs)) if kwargs else {}, options=dict(options))
-        made = Signature.from_dict(copy, app=self._app)
-        known = self.__dict__.get("_type")
-        if known is not None:
-            made.__dict__["_type"] = known
+    def stamp(self, visitor: StampingVisitor | None = None, append_stamps: bool = False, **headers: Any) -> Self:
+        """Put stamps on it, and on what follows it; see `celeriac.canvas.stamping`."""
+        stamp(self, visitor, append_stamps, headers)
+        return self
+
+    def stamp_links(self, visitor: StampingVisitor, append_stamps: bool = False, **headers: Any) -> None:
+        """Put stamps on its callbacks and errbacks."""
+        stamp_links(self, visitor, append_stamps, headers)
+
+    # -- settling: every id known, nothing sent yet -------------------------------------------------------------------
+
+    def settle(self, options: Mapping[str, Any]) -> Signature:
+        """A copy that is ready to be sent: with ids, and with `options` where they belong.
+
+        Those that say what comes after the whole (task_id, group_id, group_index, chord, chain, link) go to what is
+        last in it, link_error to every task that may be the one that fails, all others to what is first.
+        """
+        all_options = merged(self["options"], options)
+        if all_options.get("task_id") is None:
+            all_options["task_id"] = uuid()
+        return self._copy(options=all_options)
+
+    def result(self) -> Any:
+        """The result that a settled signature will have."""
+        options = self["options"]
+        made = self.app.AsyncResult(options["task_id"], task_name=self["task"])
+        ignored = options.get("ignore_result")
+        if ignored is None:
+            ignored = getattr(self._known_task(), "ignore_result", None)
+        made.ignored = bool(ignored)
         return made
 
-    partial = clone
+    def launch(self, launch: Launch, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Add the messages of a settled signature to those that will be sent."""
+        all_args, all_kwargs, options = self._merge(args, kwargs, {})
+        launch.add_task(self._known_task(), self["task"], all_args, all_kwargs, options)
 
-    def _merge(
-        self, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any], force: bool = False
-    ) -> tuple[Sequence[Any], Mapping[str, Any], dict[str, Any]]:
-        merged = {**self["options"], **options}
-        if self.get("immutable") and not force:
-            return self["args"], self["kwargs"], merged
-        own_args, own_kwargs = self["args"], self["kwargs"]
-        return (
-            (*args, *own_args) if args else own_args,
-            {**own_kwargs, **kwargs} if kwargs else own_kwargs,
-            merged,
-        )
+    def firsts(self) -> Iterator[Signature]:
+        """The tasks that would be sent first, and those that would fail with them."""
+        yield self
 
-    def set(self, immutable: bool | None = None, **options: Any) -> Signature:
-        """Add options; gives this very signature."""
-        if immutable is not None:
-            self["immutable"] = immutable
-        self["options"] = {**self["options"], **options}
-        return self
-
-    def set_immutable(self, immutable: bool) -> None:
-        """Take no more arguments from now on, or take them again."""
-        self["immutable"] = immutable
-
-    def link(self, callback: Any) -> Any:
-        """Call `callback` with the result; gives the callback."""
-        return self._append("link", callback)
-
-    def link_error(self, errback: Any) -> Any:
-        """Call `errback` if the task fails; gives the errback."""
-        return self._append("link_error", errback)
-
-    def on_error(self, errback: Any) -> Signature:
-        """`link_error` that gives this signature."""
-        self.link_error(errback)
-        return self
-
-    def _append(self, key: str, value: Any) -> Any:
-        linked = self["options"].get(key) or []
-        linked = list(linked) if isinstance(linked, (list, tuple)) else [linked]
-        if value not in linked:
-            linked.append(value)
-        self["options"] = {**self["options"], key: linked}
-        return value
+    def leaves(self) -> Iterator[Signature]:
+        """All tasks of a settled signature that have results."""
+        yield self
+        for following in reversed(listed(self["options"].get("chain"))):
+            yield from maybe_signature(following, self._app).leaves()
 
     def freeze(
         self,
@@ -180,34 +109,78 @@ class Signature(dict[str, Any]):
         parent_id: str | None = None,
         group_index: int | None = None,
     ) -> Any:
-        """Settle the task's id now; gives the result that it will have."""
-        options = dict(self["options"])
-        options["task_id"] = options.get("task_id") or _id or uuid()
-        settled = {"root_id": root_id, "parent_id": parent_id, "group_id": group_id, "chord": chord}
-        options.update((key, value) for key, value in settled.items() if value is not None)
-        if group_index is not None:
-            options["group_index"] = group_index
-        self["options"] = options
-        return self.app.AsyncResult(options["task_id"])
+        """Settle all ids now; gives the result that it will have."""
+        settled = self.settle(
+            {
+                key: value
+                for key, value in (
+                    ("task_id", self.id or _id),
+                    ("group_id", group_id),
+                    ("chord", chord),
+                    ("root_id", root_id),
+                    ("parent_id", parent_id),
+                    ("group_index", group_index),
+                )
+                if value is not None
+            }
+        )
+        self.update(settled)
+        return settled.result()
 
-    def delay(self, *args: Any, **kwargs: Any) -> Any:
+    _freeze = freeze
+
+    # -- calling ------------------------------------------------------------------------------------------------------
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the task here and now, with these arguments before its own."""
+        all_args, all_kwargs, _ = self._merge(args, kwargs, {})
+        return self.type(*all_args, **all_kwargs)
+
+    def delay(self, *partial_args: Any, **partial_kwargs: Any) -> Any:
         """Send it, with these arguments before its own."""
-        return self.apply_async(args, kwargs)
+        return self.apply_async(partial_args, partial_kwargs)
 
     def apply_async(
-        self, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None, route_name: Any = None, **options: Any
+        self,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        route_name: Any = None,
+        **options: Any,
     ) -> Any:
         """Send it; arguments and errors as `Task.apply_async`."""
-        args, kwargs, options = self._merge(args or (), kwargs or {}, options)
+        all_args, all_kwargs, options = self._merge(args or (), kwargs or {}, options)
         task = self._known_task()
         if task is not None:
-            return task.apply_async(args, kwargs, **options)
-        return self.app.send_task(self["task"], args, kwargs, **options)
+            return task.apply_async(all_args, all_kwargs, **options)
+        return self.app.send_task(self["task"], all_args, all_kwargs, **options)
 
-    def apply(self, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None, **options: Any) -> Any:
+    def apply(self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any) -> Any:
         """Run it here and now; see `Task.apply`."""
-        args, kwargs, options = self._merge(args or (), kwargs or {}, options)
-        return self.type.apply(args, kwargs, **options)
+        all_args, all_kwargs, options = self._merge(args or (), kwargs or {}, options)
+        return self.type.apply(all_args, all_kwargs, **options)
+
+    def AsyncResult(self, task_id: str, **kwargs: Any) -> Any:
+        """The result of an earlier call, by id."""
+        return self.app.AsyncResult(task_id, task_name=self["task"], **kwargs)
+
+    def __or__(self, other: object) -> Signature:  # type: ignore[override]  # what it means for signatures, not for dicts
+        if not isinstance(other, Signature):
+            return NotImplemented
+        return Signature.JOIN(self, other)
+
+    def __ior__(self, other: object) -> Signature:  # type: ignore[override]  # as above
+        return self.__or__(other)
+
+    def __invert__(self) -> Any:
+        """Send it and wait for what it returns."""
+        return self.apply_async().get()
+
+    def election(self) -> Any:
+        """Have the workers of the cluster elect one among them that runs it; gives the result."""
+        raise NotImplementedError(
+            "the election of a worker needs gossip between workers, which Celeriac does not have: a queue that all "
+            "workers listen to gives each message to one of them"
+        )
 
     def _known_task(self) -> Any:
         known = self.__dict__.get("_type")
@@ -227,5 +200,13 @@ def signature(varies: Any, *args: Any, **kwargs: Any) -> Signature:
 def maybe_signature(d: Any, app: Any = None, clone: bool = False) -> Any:
     """A signature where `d` is the map of one, else `d`."""
     if isinstance(d, Signature):
-        return d.clone() if clone else d
+        if clone:
+            d = d.clone()
+        if app is not None and d._app is None:
+            d.__dict__["_app"] = app
+        return d
     return Signature.from_dict(d, app=app) if isinstance(d, Mapping) else d
+
+
+subtask = signature
+maybe_subtask = maybe_signature

@@ -12,6 +12,7 @@ from celeriac.contracts.broker import (
     ProducerLane,
     Settlements,
 )
+from celeriac.contracts.chords import CLAIM_SECONDS, ChordPart, ChordStore, Deposit, NewChord, Turn
 from celeriac.contracts.fixup import Fixup
 from celeriac.contracts.loader import Loader
 from celeriac.contracts.loop import EventLoop
@@ -22,9 +23,13 @@ from celeriac.contracts.serializer import Serializer
 
 __all__ = [
     "BROKER_API",
+    "CLAIM_SECONDS",
     "Backend",
+    "ChordPart",
+    "ChordStore",
     "ConsumerLane",
     "Delivery",
+    "Deposit",
     "EventLoop",
     "Executor",
     "Fixup",
@@ -32,6 +37,7 @@ __all__ = [
     "LaneCapabilities",
     "Loader",
     "Middleware",
+    "NewChord",
     "Outcome",
     "OutcomeKind",
     "OutgoingMessage",
@@ -43,4 +49,5 @@ __all__ = [
     "Serializer",
     "Settlements",
     "StoredResult",
+    "Turn",
 ]

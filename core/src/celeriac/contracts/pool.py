@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from celeriac.contracts.backend import StoredResult
+    from celeriac.contracts.chords import Deposit
     from celeriac.contracts.loop import EventLoop
     from celeriac.contracts.outcome import OutcomeKind
 
@@ -33,7 +33,7 @@ class Report(NamedTuple):
     """How one job ended, on its way back.
 
     `runtime` is in seconds; `detail` is the repr of the return value or of the error; `requeue` only matters for
-    REJECTED; `stored` is a result that is yet to be stored and never leaves the child (see `Executor.flush`).
+    REJECTED; `stored` is what is yet to be stored and never leaves the child (see `Executor.flush`).
     """
 
     number: int
@@ -41,7 +41,7 @@ class Report(NamedTuple):
     runtime: float | None = None
     detail: str | None = None
     requeue: bool = False
-    stored: StoredResult | None = None
+    stored: Deposit | None = None
 
 
 class Executor(Protocol):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from celeriac import states
 from celeriac.contracts.backend import Backend, StoredResult
+from celeriac.contracts.chords import ChordPart, ChordStore, Turn
 from celeriac.contracts.urls import scheme_of
 from celeriac.exceptions import StoreUnavailable
 from celeriac.protocol.results import build_meta, encode_exception, read_meta
@@ -130,6 +131,12 @@ class Results(WaitingResults):
     def store(self, results: Sequence[StoredResult]) -> None:
         """Store all in one batch, trying again as the settings say.  Raises `StoreUnavailable`."""
         self._patiently(lambda: self.backend.store(results))
+
+    def store_with_parts(self, results: Sequence[StoredResult], parts: Sequence[ChordPart]) -> dict[str, Turn]:
+        """`ChordStore.store_with_parts`, tried again as the settings say; the store must be one."""
+        backend = self.backend
+        assert isinstance(backend, ChordStore)
+        return self._patiently(lambda: backend.store_with_parts(results, parts))
 
     def _patiently(self, action: Callable[[], T]) -> T:
         """What `action` gives, tried again while the store cannot be reached.  Raises `StoreUnavailable` in the end."""

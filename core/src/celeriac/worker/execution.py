@@ -11,16 +11,19 @@ from celeriac import signals, states
 from celeriac.app.context import Context
 from celeriac.app.coroutines import close_loop
 from celeriac.app.tracing import Ended, Trace
+from celeriac.canvas.aftermath import deposit
+from celeriac.canvas.completion import store
+from celeriac.contracts.chords import Deposit
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Job, Report
 from celeriac.exceptions import BackendError, ProtocolError, SecurityError, SerializationError
 from celeriac.protocol.body import TaskBody, decode_body
 from celeriac.protocol.headers import HEADER_KEYS
 from celeriac.protocol.reprs import safe_repr
+from celeriac.protocol.results import encode_exception
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
-    from celeriac.contracts.backend import StoredResult
 
 logger = logging.getLogger("celeriac.worker.execution")
 
@@ -55,6 +58,8 @@ class TaskExecutor:
         self._traces: dict[str, Trace] = {}
         self._entry = app.results.entry
         self._stores = not app.results.backend.disabled
+        #: What storing raises when the store, or the broker that a chord's body goes to, stays away.
+        self._out_of_reach: tuple[type[BaseException], ...] = (BackendError, *app.connection_errors)
 
     # -- running ------------------------------------------------------------------------------------------------------
 
@@ -111,51 +116,62 @@ class TaskExecutor:
             fields["ignore_result"] = self._tasks[headers["task"]].ignore_result
         return request
 
-    def _stored(self, task: Any, request: Context, ended: Ended) -> StoredResult | None:
+    def _stored(self, task: Any, request: Context, ended: Ended) -> Deposit | None:
         kind = ended.kind
-        if kind in {OutcomeKind.IGNORED, OutcomeKind.REJECTED} or not self._stores:
+        if kind in {OutcomeKind.IGNORED, OutcomeKind.REJECTED}:
             return None
         if ended.retry is not None and ended.retry.sig is not None:
             return None  # `Task.retry` has stored it, before the next try could overtake this one
+        is_wanted = self._stores
         if request.ignore_result and not (kind in _ERRORS and task.store_errors_even_if_ignored):
-            return None
-        return self._entry(request.id or "", ended.state, ended.value, ended.traceback, request)
+            is_wanted = False
+        if request.chord is None and request.chain is None:  # nearly all
+            if not is_wanted:
+                return None
+            return Deposit([self._entry(request.id or "", ended.state, ended.value, ended.traceback, request)], [])
+        return deposit(self.app, request, ended.state, ended.value, ended.traceback, is_wanted)
 
     def _unreadable(self, job: Job, error: Exception) -> Report:
         task_id = str(job.headers.get("id"))
-        stored = self._entry(task_id, states.FAILURE, error) if self._stores else None
+        stored = Deposit([self._entry(task_id, states.FAILURE, error)], []) if self._stores else None
         return Report(job.number, OutcomeKind.INVALID, None, repr(error), False, stored)
 
     # -- storing ------------------------------------------------------------------------------------------------------
 
     def flush(self, reports: list[Report]) -> list[Report]:
-        results = [report.stored for report in reports if report.stored is not None]
-        if not results:
+        deposits = [report.stored for report in reports if report.stored is not None]
+        if not deposits:
             return reports
         try:
-            self.app.results.store(results)
+            store(self.app, deposits)
         except SerializationError:  # one of them; nothing is stored yet, so store each by itself
             return [self._flush_one(report) for report in reports]
-        except BackendError as error:
+        except self._out_of_reach as error:
             return self._failed(reports, error)
         return [report._replace(stored=None) for report in reports]
 
     def _flush_one(self, report: Report) -> Report:
         if report.stored is None:
             return report
-        task_id = report.stored.task_id
         try:
             try:
-                self.app.results.store([report.stored])
+                store(self.app, [report.stored])
             except SerializationError as error:
-                logger.error("Task %s returned what the result serializer cannot encode: %s", task_id, error)
-                self.app.results.store([self._entry(task_id, states.FAILURE, error)])
+                logger.error("A result cannot be encoded by the result serializer: %s", error)
+                store(self.app, [self._undone(report.stored, error)])
                 return report._replace(kind=OutcomeKind.FAILURE, detail=repr(error), stored=None)
-        except BackendError as error:
+        except self._out_of_reach as error:
             return self._failed([report], error)[0]
         return report._replace(stored=None)
 
-    def _failed(self, reports: list[Report], error: BackendError) -> list[Report]:
+    def _undone(self, stored: Deposit, error: SerializationError) -> Deposit:
+        """The same, failed: what cannot be encoded is no result."""
+        return Deposit(
+            [self._entry(result.task_id, states.FAILURE, error) for result in stored.results],
+            [part._replace(state=states.FAILURE, result=encode_exception(error)) for part in stored.parts],
+        )
+
+    def _failed(self, reports: list[Report], error: BaseException) -> list[Report]:
         """The store stayed out of reach: those that wanted it are told of as not stored."""
         logger.critical(
             "Results of %d tasks could not be stored: %s", sum(r.stored is not None for r in reports), error

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from celeriac.contracts import Backend, ResultWatcher, StoredResult
+from celeriac.contracts import Backend, ChordPart, ChordStore, NewChord, ResultWatcher, StoredResult, Turn
+from celeriac_memory.chords import Member
 from celeriac_memory.ownership import address_of_url
 from celeriac_memory.results import Record, ResultStore, results_at
 
 
-class MemoryBackend(Backend):
+class MemoryBackend(Backend, ChordStore):
     """Results for as long as the process lives; kept encoded, so that what works here works on any other store."""
 
     persistent: ClassVar[bool] = False
@@ -46,6 +47,42 @@ class MemoryBackend(Backend):
 
     def cleanup(self) -> None:
         self._results.sweep()
+
+    # -- chords -------------------------------------------------------------------------------------------------------
+
+    def start_chords(self, chords: Sequence[NewChord]) -> None:
+        for chord in chords:
+            self._results.start_chord(chord.group_id, chord.size, chord.body, self._chord_expiry(chord.expires))
+
+    def grow_chord(self, group_id: str, count: int = 1) -> None:
+        self._results.grow_chord(group_id, count, self._chord_expiry(None))
+
+    def store_with_parts(self, results: Sequence[StoredResult], parts: Sequence[ChordPart]) -> dict[str, Turn]:
+        # All is encoded before anything is kept.
+        members = [(part.group_id, self._encode_part(part)) for part in parts]
+        return self._results.put_with_parts(
+            [self._encode(result) for result in results], members, self._chord_expiry(None)
+        )
+
+    def claim_chord(self, group_id: str) -> Turn | None:
+        return self._results.claim_chord(group_id)
+
+    def read_chord(self, group_id: str) -> tuple[dict[str, Any] | None, list[tuple[str, str, Any]]]:
+        body, members = self._results.read_chord(group_id)
+        decode = self.app.serializers.decode_result
+        return body, [(each.task_id, each.state, decode(each.data, each.content_type)) for each in members]
+
+    def end_chords(self, group_ids: Sequence[str]) -> None:
+        self._results.end_chords(group_ids)
+
+    def _encode_part(self, part: ChordPart) -> Member:
+        content_type, _, data = self.app.serializers.encode(part.result, self.app.conf.result_serializer)
+        return Member(part.task_id, part.place, part.state, content_type, data)
+
+    def _chord_expiry(self, seconds: float | None) -> float | None:
+        return self._expiry(self.app.conf.result_chord_expires if seconds is None else seconds)
+
+    # -- encoding -----------------------------------------------------------------------------------------------------
 
     def _encode(self, result: StoredResult) -> Record:
         content_type, _, data = self.app.serializers.encode(result.meta, self.app.conf.result_serializer)

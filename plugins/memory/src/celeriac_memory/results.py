@@ -7,9 +7,11 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from typing import Final
+from typing import Any, Final
 
+from celeriac.contracts import Turn
 from celeriac_memory import ownership
+from celeriac_memory.chords import Chords, Member
 
 #: The state, as the wire has it, that no later one replaces.
 SUCCESS: Final = "SUCCESS"
@@ -35,6 +37,7 @@ class ResultStore(ownership.Owned):
         self._records: dict[str, Record] = {}
         self._expiries: list[tuple[float, str]] = []
         self._watches: dict[str, list[Watch]] = {}
+        self._chords = Chords()
         self._groups: dict[str, Record] = {}
 
     def put(self, records: Sequence[Record]) -> None:
@@ -75,6 +78,7 @@ class ResultStore(ownership.Owned):
 
     def _sweep(self) -> None:
         now = time.monotonic()
+        self._chords.sweep(now)
         if self._groups:  # few are saved, if any
             self._groups = {
                 group_id: record
@@ -107,6 +111,58 @@ class ResultStore(ownership.Owned):
         self.check_owner()
         with self._lock:
             self._groups.pop(group_id, None)
+
+    # -- chords -------------------------------------------------------------------------------------------------------
+
+    def start_chord(self, group_id: str, size: int, body: dict[str, Any] | None, expires: float | None) -> None:
+        """So many parts complete the chord, unless it is known already."""
+        self.check_owner()
+        with self._lock:
+            self._sweep()
+            self._chords.start(group_id, size, body, expires)
+
+    def grow_chord(self, group_id: str, count: int, expires: float | None) -> None:
+        """More parts complete the chord."""
+        self.check_owner()
+        with self._lock:
+            self._chords.find(group_id, expires).extra += count
+
+    def put_with_parts(
+        self, records: Sequence[Record], members: Iterable[tuple[str, Member]], expires: float | None
+    ) -> dict[str, Turn]:
+        """`put`, and parts of chords; what that has led to."""
+        with self._lock:
+            self.put(records)
+            now = time.monotonic()
+            turns: dict[str, Turn] = {}
+            for group_id, member in members:
+                turn = self._chords.find(group_id, expires).add(member, now)
+                if turn is not None and turns.get(group_id) is not Turn.CLAIMED:
+                    turns[group_id] = turn
+            return turns
+
+    def claim_chord(self, group_id: str) -> Turn | None:
+        """Whose turn it is to call the body."""
+        self.check_owner()
+        with self._lock:
+            chord = self._chords.get(group_id)
+            return None if chord is None else chord.claim(time.monotonic())
+
+    def read_chord(self, group_id: str) -> tuple[dict[str, Any] | None, list[Member]]:
+        """The body, and the parts in the order of the header."""
+        self.check_owner()
+        with self._lock:
+            chord = self._chords.get(group_id)
+            return (None, []) if chord is None else (chord.body, chord.in_order())
+
+    def end_chords(self, group_ids: Iterable[str]) -> None:
+        """Their bodies have been called."""
+        self.check_owner()
+        with self._lock:
+            for group_id in group_ids:
+                chord = self._chords.get(group_id)
+                if chord is not None:
+                    chord.end()
 
     # -- waiting ------------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from celeriac import states
 from celeriac.contracts.backend import StoredResult
+from celeriac.contracts.chords import Deposit
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Job, Pool, PoolContext, Report
 from celeriac.testing.conformance.loop import TurningLoop
@@ -35,8 +36,8 @@ class PlayedExecutor:
         if job.body == EXIT:
             raise SystemExit(3)
         kind = OutcomeKind.FAILURE if job.body == FAIL else OutcomeKind.SUCCESS
-        stored = StoredResult(str(job.number), states.SUCCESS, {"number": job.number})
-        return Report(job.number, kind, 0.0, repr(job.body), stored=stored)
+        result = StoredResult(str(job.number), states.SUCCESS, {"number": job.number})
+        return Report(job.number, kind, 0.0, repr(job.body), stored=Deposit([result], []))
 
     def flush(self, reports: list[Report]) -> list[Report]:
         """Take the results away, as storing them would."""

@@ -1,0 +1,61 @@
+"""What ``|`` makes of two signatures, whatever they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from celeriac.canvas.signature import Signature
+
+
+def append(steps: list[Signature], step: Any) -> None:
+    """Add one more to `steps`, in the form that can be sent: no chain in them, no group that something follows.
+
+    A group that something follows is the header of a chord with that as its body; what follows a chord follows its
+    body.
+    """
+    kind = step.get("subtask_type")
+    if kind == "chain":
+        for inner in step.steps():
+            append(steps, inner)
+        return
+    if step.get("task") == "celery.chunks":
+        step, kind = step.group(), "group"
+    if not steps:
+        steps.append(step)
+        return
+    if kind == "group" and len(step.tasks) == 1:
+        # What Celery does, and its users rely on: after something, a group of one means its one member.
+        append(steps, step.tasks[0])
+        return
+    last = steps[-1]
+    if last.get("subtask_type") == "group":
+        steps[-1] = Signature.TYPES["chord"](last, step, app=last._app)
+    elif last.get("subtask_type") == "chord":
+        body = step if last.body is None else join(last.body, step)
+        steps[-1] = last._copy(kwargs={**last["kwargs"], "body": body})
+    else:
+        steps.append(step)
+
+
+def flattened(steps: Iterable[Any]) -> list[Signature]:
+    """The steps in the form that can be sent; they themselves are not changed."""
+    found: list[Signature] = []
+    for step in steps:
+        append(found, step)
+    return found
+
+
+def join(left: Signature, right: Signature) -> Signature:
+    """``left | right``."""
+    steps = flattened((left, right))
+    if len(steps) == 1 and steps[0].get("subtask_type") == "chord":
+        return steps[0]
+    made = Signature.TYPES["chain"](app=left._app)
+    made["kwargs"] = {"tasks": steps}
+    return made
+
+
+Signature.JOIN = staticmethod(join)
+
+__all__ = ["flattened", "join"]

@@ -1,0 +1,250 @@
+"""A group, and what is called with the list of its results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from celeriac.canvas.chain import failed_one, oldest
+from celeriac.canvas.composite import Composite
+from celeriac.canvas.group import app_of, group
+from celeriac.canvas.options import AFTER, WHEN, merged
+from celeriac.canvas.signature import Signature, maybe_signature
+from celeriac.canvas.unstarted import chord_error, fail_eagerly
+
+if TYPE_CHECKING:
+    from celeriac.canvas.launch import Launch
+
+
+@Signature.register_type()
+class chord(Composite):  # noqa: N801  # the name that Celery gave it
+    """``chord(header)(body)`` or ``chord(header, body)``: body is called once, with the list of results."""
+
+    @classmethod
+    def from_dict(cls, d: Mapping[str, Any], app: Any = None) -> Signature:
+        """The chord that a map of the wire stands for."""
+        inner = d["kwargs"]
+        made = cls(inner["header"], inner.get("body"), kwargs=inner.get("kwargs"), app=app)
+        made.update(
+            args=tuple(d.get("args") or ()), options=dict(d.get("options") or {}), immutable=bool(d.get("immutable"))
+        )
+        return made
+
+    def __init__(
+        self,
+        header: Any,
+        body: Any = None,
+        task: str = "celery.chord",
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        app: Any = None,
+        **options: Any,
+    ) -> None:
+        given = maybe_signature(header, app)
+        if not isinstance(given, group):
+            given = [maybe_signature(each, app) for each in given] if not isinstance(given, Signature) else [given]
+        content = {"header": given, "body": maybe_signature(body, app), "kwargs": dict(kwargs or {})}
+        super().__init__(task, args, content, options, subtask_type="chord", app=app)
+
+    @property
+    def tasks(self) -> Any:
+        """The header."""
+        return self["kwargs"]["header"]
+
+    @tasks.setter
+    def tasks(self, header: Any) -> None:
+        self["kwargs"]["header"] = header
+
+    @property
+    def body(self) -> Any:
+        """What is called with the results."""
+        return self["kwargs"]["body"]
+
+    @body.setter
+    def body(self, body: Any) -> None:
+        self["kwargs"]["body"] = body
+
+    @property
+    def app(self) -> Any:
+        """The app of the body, or of the first in the header that knows one."""
+        if self._app is not None:
+            return self._app
+        return app_of([self.body, self.header_group()] if self.body is not None else [self.header_group()])
+
+    def header_group(self) -> group:
+        """The header as a group."""
+        header = self.tasks
+        return header if isinstance(header, group) else group(header, app=self._app)
+
+    def __len__(self) -> int:
+        """How many parts complete it."""
+        return sum(1 for _ in self.header_group().members())
+
+    def __bool__(self) -> bool:
+        return True
+
+    def reprcall(self, *args: Any, **kwargs: Any) -> str:
+        """The body, called with the header."""
+        header = self.header_group().tasks
+        if self.body is None:
+            return f"<chord without body: {header!r}>"
+        return f"%{self.body.reprcall(header)}"
+
+    # -- options ------------------------------------------------------------------------------------------------------
+
+    def link(self, callback: Any) -> Any:
+        """Call `callback` with what the body returns."""
+        self._needs_body()
+        self.body.link(callback)
+        return callback
+
+    def link_error(self, errback: Any) -> Any:
+        """Call `errback` if the body fails, which it does when the header fails.
+
+        With ``task_allow_error_cb_on_chord_header`` it is also called for each header task that fails.
+        """
+        self._needs_body()
+        if self.app.conf.task_allow_error_cb_on_chord_header:
+            for task in self.header_group().tasks:
+                task.link_error(maybe_signature(errback, self._app, clone=True))
+        self.body.link_error(errback)
+        return errback
+
+    def set_immutable(self, immutable: bool) -> None:
+        """Have the header take no more arguments, or take them again."""
+        for task in self.header_group().tasks:
+            task.set_immutable(immutable)
+
+    def _needs_body(self) -> None:
+        if self.body is None:
+            raise TypeError("this chord has no body yet: call it with one, chord(header)(body), or chord(header, body)")
+
+    # -- settling -----------------------------------------------------------------------------------------------------
+
+    def settle(self, options: Mapping[str, Any]) -> Signature:
+        """See `Signature.settle`."""
+        self._needs_body()
+        all_options = merged(self["options"], options)
+        header = self.header_group()
+        for_header = {key: value for key, value in all_options.items() if key not in AFTER and key != "link_error"}
+        if all_options.get("link_error") and self.app.conf.task_allow_error_cb_on_chord_header:
+            for_header["link_error"] = all_options["link_error"]
+        body = self.body.settle({key: value for key, value in all_options.items() if key not in WHEN})
+        settled = header.settle(for_header)
+        # Each member is one part, so what ends with a group has to end with one task instead.
+        members = [self._one_part(task) for task in settled["kwargs"]["tasks"]]
+        settled["kwargs"] = {"tasks": members}
+        inner = {**self["kwargs"], "header": settled, "body": body}
+        return self._copy(kwargs=inner, options={"task_id": body["options"].get("task_id")})
+
+    @staticmethod
+    def _one_part(member: Signature) -> Signature:
+        steps = member["kwargs"].get("tasks") if member.get("subtask_type") == "chain" else None
+        if steps and isinstance(steps[-1], group):
+            last = steps[-1].collected().settle({})
+            steps = [*steps[:-1], last]
+            return member._copy(kwargs={"tasks": steps}, options={**member["options"], "task_id": last.id})
+        return member
+
+    def result(self) -> Any:
+        """The result of the body; that of the header is its parent."""
+        result = self.body.result()
+        oldest(result).parent = self.tasks.result()
+        return result
+
+    def launch(self, launch: Launch, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Add the header, each task of which carries the body."""
+        all_args, all_kwargs, _ = self._merge(args, kwargs, {})
+        header = self.tasks
+        members = header.tasks
+        if not members:
+            self.body.launch(launch, ([],), {})
+            return
+        group_id = header["options"]["task_id"]
+        body = launch.body_of_chord(self.body, header)
+        for index, task in enumerate(members):
+            part = task.settle({"chord": body, "group_id": group_id, "group_index": index})
+            part.launch(launch, (*all_args, *header["args"]), all_kwargs)
+
+    def firsts(self) -> Iterator[Signature]:
+        """The header, and the body, which fails with it."""
+        yield from self.tasks.firsts()
+        yield from self.body.firsts()
+
+    def leaves(self) -> Iterator[Signature]:
+        """All tasks of header and body."""
+        yield from self.tasks.leaves()
+        yield from self.body.leaves()
+
+    # -- calling ------------------------------------------------------------------------------------------------------
+
+    def __call__(self, body: Any = None, **options: Any) -> Any:
+        """Send it, with this body where it has none."""
+        return self.apply_async((), {"body": body} if body is not None else {}, **options)
+
+    def apply_async(
+        self,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        route_name: Any = None,
+        **options: Any,
+    ) -> Any:
+        """Send the header; gives the result of the body."""
+        return self._with_body(kwargs)._sent(args, _without_body(kwargs), options)
+
+    def _sent(self, args: Any, kwargs: Any, options: dict[str, Any]) -> Any:
+        return super().apply_async(args, kwargs, **options)
+
+    def run(
+        self,
+        header: Any,
+        body: Any,
+        partial_args: Sequence[Any] = (),
+        app: Any = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Any:
+        """Send a chord of this header and this body."""
+        return chord(header, body, app=app or self._app).apply_async(partial_args, kwargs, **options)
+
+    def apply(
+        self,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        propagate: bool = True,
+        body: Any = None,
+        **options: Any,
+    ) -> Any:
+        """Run header and body here and now; gives the result of the body."""
+        throw = {"throw": options.pop("throw")} if "throw" in options else {}
+        given = _without_body(kwargs)
+        found = self._with_body({"body": body} if body is not None else kwargs)
+        settled = found.settle(options)
+        all_args, all_kwargs, _ = settled._merge(args or (), given, {})
+        header = settled["kwargs"]["header"].apply(all_args, all_kwargs, **throw)
+        failure = failed_one(header)
+        last = settled["kwargs"]["body"]
+        if failure is None:
+            result = last.apply(([each.get() for each in header],), **throw)
+        else:
+            result = fail_eagerly(self.app, last, chord_error(failure.id, failure.result))
+        oldest(result).parent = header
+        return result
+
+    def _with_body(self, kwargs: Mapping[str, Any] | None) -> chord:
+        given = (kwargs or {}).get("body")
+        if given is None:
+            return self
+        body = maybe_signature(given, self._app)
+        made = self._copy(kwargs={**self["kwargs"], "body": body})
+        assert isinstance(made, chord)
+        return made
+
+
+def _without_body(kwargs: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {key: value for key, value in (kwargs or {}).items() if key != "body"}
+
+
+_chord = chord
+
+__all__ = ["chord"]
