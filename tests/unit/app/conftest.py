@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import count
 from types import SimpleNamespace
 
 import pytest
@@ -16,10 +15,10 @@ def broker():
     class Channel(memory.Channel):
         queues = {}  # noqa: RUF012  # of this test alone
         failures = []  # noqa: RUF012  # as above
-        tries = count()
+        tries = []  # noqa: RUF012  # as above
 
         def basic_publish(self, message, exchange, routing_key, **kwargs):
-            next(self.tries)
+            self.tries.append(message)
             if self.failures and (error := self.failures.pop(0)) is not None:
                 raise error
             super().basic_publish(message, exchange, routing_key, **kwargs)
@@ -28,18 +27,18 @@ def broker():
         Channel = None
         global_state = virtual.BrokerState()
         connection_errors = (ConnectionResetError,)
-        opened = count()
+        opened = []  # noqa: RUF012  # as above
 
         def establish_connection(self):
-            next(self.opened)
+            self.opened.append(self)
             return super().establish_connection()
 
     Transport.Channel = Channel
     return SimpleNamespace(
         transport=Transport,
         failures=Channel.failures,
-        tries=lambda: Channel.tries.__reduce__()[1][0],
-        connections=lambda: Transport.opened.__reduce__()[1][0],
+        tries=lambda: len(Channel.tries),
+        connections=lambda: len(Transport.opened),
     )
 
 

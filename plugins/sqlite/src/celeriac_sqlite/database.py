@@ -6,6 +6,7 @@ import os
 import random
 import sqlite3
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -51,6 +52,8 @@ class Database:
         self._inode = _inode(path)
         self.execute = self._connection.execute
         self.executemany = self._connection.executemany
+        #: For those who forget `close`.
+        self._release = weakref.finalize(self, self._connection.close)
         belongs_to_this_process(self)
 
     # -- reading ----------------------------------------------------------------------------------
@@ -123,10 +126,11 @@ class Database:
         """Close the connection; harmless when repeated and in a child that inherited it."""
         self._usable = False
         self.execute = self.executemany = self._closed
-        self._connection.close()
+        self._release()
 
     def disown(self) -> sqlite3.Connection:
         """Called in a child: give up the connection without closing it, which would break the parent's."""
+        self._release.detach()
         inherited, self._connection = self._connection, _NoConnection()  # type: ignore[assignment]  # closes alike
         self._usable = False
         self.execute = self.executemany = self._inherited
