@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from celeriac.testing.conformance import BrokerHarness, BrokerSuite
+from celeriac.testing.conformance import BackendHarness, BackendSuite, BrokerHarness, BrokerSuite
 
 
 class TestRedisBroker(BrokerSuite):
@@ -14,3 +14,12 @@ class TestRedisBroker(BrokerSuite):
 
     def make_harness(self):
         return BrokerHarness(self.url, self.app)
+
+
+class TestRedisBackend(BackendSuite):
+    @pytest.fixture(autouse=True)
+    def _at(self, url, app, server):
+        self.url, self.app = url, app
+
+    def make_harness(self):
+        return BackendHarness(self.url, self.app)

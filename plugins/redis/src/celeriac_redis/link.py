@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import time
+import select
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from celeriac_redis.address import Address
     from celeriac_redis.options import LinkOptions
 
-#: Seconds without traffic after which a connection is looked at before it is used.
-_RESTED: Final = 1.0
 _UNREACHABLE: Final = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
 
 
@@ -43,7 +41,6 @@ class Link:
         self._failure = failure
         self._on_connect = on_connect
         self._connection: AbstractConnection | None = None
-        self._monotonic_used = 0.0
 
     @property
     def address(self) -> Address:
@@ -82,7 +79,8 @@ class Link:
             connection.disconnect()
             raise self._failure(explain(error, self.address)) from error
         self._connection = connection
-        self._monotonic_used = time.monotonic()
+        self._poll = select.poll()
+        self._poll.register(self.fileno(), select.POLLIN)
         if self._on_connect is not None:
             try:
                 self._on_connect(self)
@@ -128,7 +126,7 @@ class Link:
 
     def try_all(self, *commands: Command) -> list[Any]:
         """The answers to all commands, in one round trip; a refused one is answered by the server's error."""
-        if self._connection is not None and time.monotonic() - self._monotonic_used > _RESTED:
+        if self._connection is not None:
             self._look()
         self.send(*commands)
         answers = [self.read() for _ in commands]
@@ -136,7 +134,6 @@ class Link:
             if isinstance(answer, exceptions.NoScriptError):
                 self.send(in_full(commands[number]))
                 answers[number] = self.read()
-        self._monotonic_used = time.monotonic()
         return answers
 
     def ask(self, *commands: Command) -> list[Any]:
@@ -159,6 +156,8 @@ class Link:
 
     def _look(self) -> None:
         """Drop a connection that the server has closed while nobody looked, before anything is sent into it."""
+        if not self._poll.poll(0):
+            return
         try:
             if self.waiting():
                 self.close()

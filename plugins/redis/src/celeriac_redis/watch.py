@@ -23,6 +23,8 @@ logger = logging.getLogger("celeriac.redis")
 
 #: Seconds between two looks where the server does not tell of changes.
 _POLL: Final = 0.02
+#: What the server says when the bell's connection is lost, and nobody here has noticed yet.
+_NO_SUCH_CLIENT: Final = "does not exist"
 #: Seconds before the bell is connected again, and at most.
 _RETRY_FIRST: Final = 0.1
 _RETRY_MOST: Final = 2.0
@@ -72,8 +74,10 @@ class Watch:
         if error is None:
             self._told = True
             return
-        if self._told:
-            self._told = False
+        told, self._told = self._told, False
+        if _NO_SUCH_CLIENT in str(error):
+            logger.debug("the connection that tells of arrivals is lost as well: %s", error)
+        elif told:
             logger.warning(
                 "the server does not tell of changes (%s): it is asked %d times a second instead; use Redis 6.2 or"
                 " newer, or Valkey, and grant `+client|tracking +client|caching`",

@@ -1,0 +1,158 @@
+"""The result store driver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha1
+from typing import Any, Final
+
+from celeriac.contracts import Backend, ResultWatcher, StoredResult
+from celeriac.exceptions import ProtocolError, SecurityError, StoreUnavailable
+from celeriac_redis.address import Address, parse
+from celeriac_redis.link import Link
+from celeriac_redis.links import Links
+from celeriac_redis.options import LinkOptions, link_options
+from celeriac_redis.payload import Codec
+from celeriac_redis.scripts import Command, Script
+from celeriac_redis.watcher import RedisResultWatcher
+
+_store: Final = Script("store")
+
+#: Keys of one command.
+_AT_ONCE: Final = 500
+#: How often to look again at a result that others replace while we look.
+_TRIES: Final = 10
+
+
+class RedisBackend(Backend):
+    """Results under the keys of Celery, told on channels of the same names."""
+
+    def __init__(self, app: Any, url: str) -> None:
+        super().__init__(app, url)
+        conf = app.conf
+        given: dict[str, Any] = dict(conf.result_backend_transport_options or {})
+        prefix = given.get("global_keyprefix") or ""
+        self._prefix = prefix if not prefix or prefix[-1] in ":_-." else f"{prefix}_"
+        ssl = getattr(conf, "redis_backend_use_ssl", None)
+        self._addresses: list[Address] = [parse(part, ssl) for part in url.split(";")]
+        self._options = _options(conf, given)
+        self._codec = Codec(app)
+        self._links = Links(self._link)
+
+    def _link(self) -> Link:
+        return Link(self._addresses, self._options, StoreUnavailable)
+
+    def _key(self, task_id: str) -> str:
+        return f"{self._prefix}celery-task-meta-{task_id}"
+
+    def _group_key(self, group_id: str) -> str:
+        return f"{self._prefix}celery-taskset-meta-{group_id}"
+
+    # -- results ----------------------------------------------------------------------------------
+
+    def store(self, results: Sequence[StoredResult]) -> None:
+        entries = self._entries(results)
+        if entries:
+            with self._links.lend() as link:
+                self._store_all(link, entries)
+
+    def _entries(self, results: Iterable[StoredResult]) -> list[tuple[str, int | str, bytes]]:
+        codec = self._codec
+        return [(self._key(one.task_id), codec.kept(one.state, one.expires), codec.encode(one.meta)) for one in results]
+
+    def _store_all(self, link: Link, entries: list[tuple[str, int | str, bytes]], *also: Command) -> list[Any]:
+        """Store all; the answers to further commands that go with them."""
+        commands = [_store_command(entries[start : start + _AT_ONCE]) for start in range(0, len(entries), _AT_ONCE)]
+        answers = link.ask(*commands, *also)
+        for start, unread in zip(range(0, len(entries), _AT_ONCE), answers, strict=False):
+            for place in unread:
+                self._replace(link, entries[start + place - 1])
+        return answers[len(commands) :]
+
+    def _replace(self, link: Link, entry: tuple[str, int | str, bytes]) -> None:
+        """Store a result over one that only the serializer can read."""
+        for _ in range(_TRIES):
+            (old,) = link.ask(("GET", entry[0]))
+            if old is not None and self._is_success(old):
+                return
+            (unread,) = link.ask(_store_command([entry], sha1(old or b"", usedforsecurity=False).hexdigest()))
+            if not unread:
+                return
+        raise StoreUnavailable(f"Redis at {link.address}: the result {entry[0]} changes all the time")
+
+    def _is_success(self, data: bytes) -> bool:
+        try:
+            meta = self._codec.decode(data)
+        except (ProtocolError, SecurityError):  # what nobody can read may be replaced
+            return False
+        return isinstance(meta, dict) and meta.get("status") == "SUCCESS"
+
+    def fetch(self, task_ids: Sequence[str]) -> Mapping[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        ids = list(task_ids)
+        if not ids:
+            return found
+        with self._links.lend() as link:
+            for start in range(0, len(ids), _AT_ONCE):
+                some = ids[start : start + _AT_ONCE]
+                (values,) = link.ask(("MGET", *map(self._key, some)))
+                found.update(
+                    {
+                        task_id: self._codec.decode(data)
+                        for task_id, data in zip(some, values, strict=True)
+                        if data is not None
+                    }
+                )
+        return found
+
+    def delete(self, task_ids: Sequence[str]) -> None:
+        ids = list(task_ids)
+        if ids:
+            with self._links.lend() as link:
+                link.ask(("DEL", *map(self._key, ids)))
+
+    def watch(self) -> ResultWatcher:
+        return RedisResultWatcher(
+            self._link(), self._key, self._codec.decode, lambda task_ids: self.fetch(task_ids).values()
+        )
+
+    # -- groups -----------------------------------------------------------------------------------
+
+    def store_group(self, group_id: str, meta: dict[str, Any], expires: float | None = None) -> None:
+        kept = self._codec.kept("", expires)
+        expiry = ("PX", kept) if kept else ()
+        with self._links.lend() as link:
+            link.ask(("SET", self._group_key(group_id), self._codec.encode(meta), *expiry))
+
+    def fetch_group(self, group_id: str) -> dict[str, Any] | None:
+        with self._links.lend() as link:
+            (data,) = link.ask(("GET", self._group_key(group_id)))
+        return None if data is None else self._codec.decode(data)
+
+    def delete_group(self, group_id: str) -> None:
+        with self._links.lend() as link:
+            link.ask(("DEL", self._group_key(group_id)))
+
+    # -- life -------------------------------------------------------------------------------------
+
+    def after_fork(self) -> None:
+        self._links.after_fork()
+
+    def close(self) -> None:
+        self._links.close()
+
+
+def _store_command(entries: Sequence[tuple[str, int | str, bytes]], seen: str = "") -> Command:
+    arguments = [argument for _, kept, data in entries for argument in (kept, data, seen)]
+    return _store([key for key, _, _ in entries], *arguments)
+
+
+def _options(conf: Any, given: Mapping[str, Any]) -> LinkOptions:
+    """The options of the settings ``redis_*``; those of ``result_backend_transport_options`` go first."""
+    stated = {
+        name: value
+        for name in ("socket_timeout", "socket_connect_timeout", "socket_keepalive", "client_name")
+        # A setting is missing where this plugin's hooks are disabled.
+        if (value := getattr(conf, f"redis_{name}", None)) is not None
+    }
+    return link_options({**stated, **given})
