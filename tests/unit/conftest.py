@@ -30,6 +30,7 @@ def make_app(memory_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     """
     monkeypatch.setenv("CELERIAC_PLUGINS_ALLOW", "memory")
     made: list[Celery] = []
+    _no_app_is_current()
 
     def make(main: str | None = "proj", **options: Any) -> Celery:
         given = {"broker": memory_url, "backend": memory_url, "set_as_current": False, **options}
@@ -39,6 +40,10 @@ def make_app(memory_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     yield make
     for app in made:
         app.close()
+    _no_app_is_current()
+
+
+def _no_app_is_current() -> None:
     set_current_app(None)
     set_default_app(None)
 
