@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from kombu.exceptions import OperationalError
 
-from celeriac.contracts import Backend, ResultWatcher, StoredResult
+from celeriac.contracts import Backend, ChordPart, ChordStore, NewChord, ResultWatcher, StoredResult, Turn
 from celeriac.exceptions import StoreUnavailable
-from celeriac_sqlite import groups, results
+from celeriac.protocol.json import dumps, loads
+from celeriac_sqlite import chords, groups, results
 from celeriac_sqlite.connections import Connections
 from celeriac_sqlite.options import options_of
 from celeriac_sqlite.payload import decoded, encoded
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class SqliteBackend(Backend):
+class SqliteBackend(Backend, ChordStore):
     """Results in one SQLite file, which may be the broker's.
 
     Threads share one connection and take turns; each watcher has its own.
@@ -44,18 +45,17 @@ class SqliteBackend(Backend):
     def store(self, results_: Sequence[StoredResult]) -> None:
         if not results_:
             return
-        now = time.time()
-        new = [
-            results.NewResult(
-                one.state,
-                self._expiry(one.expires, now),
-                encoded(self.app, one.task_id, one.meta),
-            )
-            for one in results_
-        ]
+        new = self._new(results_)
         self._use(lambda database: results.store(database, new))
         if self._bell is not None:
             self._bell.ring()
+
+    def _new(self, results_: Sequence[StoredResult]) -> list[results.NewResult]:
+        now = time.time()
+        return [
+            results.NewResult(one.state, self._expiry(one.expires, now), encoded(self.app, one.task_id, one.meta))
+            for one in results_
+        ]
 
     def fetch(self, task_ids: Sequence[str]) -> Mapping[str, dict[str, Any]]:
         found = self._use(lambda database: results.fetch(database, task_ids))
@@ -76,6 +76,46 @@ class SqliteBackend(Backend):
     def delete_group(self, group_id: str) -> None:
         self._use(lambda database: groups.delete(database, group_id))
 
+    # -- chords ---------------------------------------------------------------------------------------
+
+    def start_chords(self, chords_: Sequence[NewChord]) -> None:
+        new = [(one.group_id, one.size, self._body(one.body), self._chord_expiry(one.expires)) for one in chords_]
+        self._use(lambda database: chords.start(database, new))
+
+    def grow_chord(self, group_id: str, count: int = 1) -> None:
+        self._use(lambda database: chords.grow(database, group_id, count, self._chord_expiry(None)))
+
+    def store_with_parts(self, results_: Sequence[StoredResult], parts: Sequence[ChordPart]) -> dict[str, Turn]:
+        new = self._new(results_)
+        members = [
+            chords.Part(part.group_id, part.place, part.state, encoded(self.app, part.task_id, part.result))
+            for part in parts
+        ]
+        turns = self._use(lambda database: chords.store_with_parts(database, new, members, self._chord_expiry(None)))
+        if self._bell is not None and new:
+            self._bell.ring()
+        return turns
+
+    def claim_chord(self, group_id: str) -> Turn | None:
+        return self._use(lambda database: chords.claim(database, group_id))
+
+    def read_chord(self, group_id: str) -> tuple[dict[str, Any] | None, list[tuple[str, str, Any]]]:
+        body, parts = self._use(lambda database: chords.read(database, group_id))
+        found = [(payload.task_id, state, decoded(self.app, payload)) for state, payload in parts]
+        return None if body is None else loads(body), found
+
+    def end_chords(self, group_ids: Sequence[str]) -> None:
+        self._use(lambda database: chords.end(database, group_ids))
+
+    @staticmethod
+    def _body(body: dict[str, Any] | None) -> bytes | None:
+        return None if body is None else dumps(body)
+
+    def _chord_expiry(self, seconds: float | None) -> float | None:
+        return self._expiry(self.app.conf.result_chord_expires if seconds is None else seconds, time.time())
+
+    # -- waiting, and the end of things -------------------------------------------------------------
+
     def watch(self) -> ResultWatcher:
         try:
             return SqliteResultWatcher(self.app, self._connections)
@@ -88,7 +128,8 @@ class SqliteBackend(Backend):
 
     def clean_some(self) -> bool:
         """Remove a few hundred expired results; whether there may be more.  Raises StoreUnavailable."""
-        return self._use(results.delete_expired) + self._use(groups.delete_expired) > 0
+        removed = self._use(results.delete_expired) + self._use(groups.delete_expired)
+        return removed + self._use(chords.delete_expired) > 0
 
     def after_fork(self) -> None:
         # The connection was disowned in the fork; the lock may have been held by a thread that is not here.

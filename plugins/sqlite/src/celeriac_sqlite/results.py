@@ -42,16 +42,21 @@ class NewResult(NamedTuple):
 
 def store(database: Database, results: Sequence[NewResult]) -> None:
     """Store all in order, in one transaction; a SUCCESS that has not expired stays."""
-    now = time.time()
     with database:
-        numbers = database.next_ids(RESULTS, len(results))
-        database.executemany(
-            _STORE,
-            [
-                (number, payload.task_id, status, expires, *payload[1:], now)
-                for number, (status, expires, payload) in zip(numbers, results, strict=True)
-            ],
-        )
+        write(database, results)
+
+
+def write(database: Database, results: Sequence[NewResult]) -> None:
+    """The same, within the caller's transaction."""
+    now = time.time()
+    numbers = database.next_ids(RESULTS, len(results))
+    database.executemany(
+        _STORE,
+        [
+            (number, payload.task_id, status, expires, *payload[1:], now)
+            for number, (status, expires, payload) in zip(numbers, results, strict=True)
+        ],
+    )
 
 
 def fetch(database: Database, task_ids: Iterable[str]) -> list[Payload]:

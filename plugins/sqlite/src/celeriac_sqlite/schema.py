@@ -15,7 +15,7 @@ from celeriac_sqlite.errors import StorageError
 #: "Celr": how `file` and SQLite know whose file it is.
 APPLICATION_ID: Final = 0x43656C72
 #: The version of the tables below, kept in the file as user_version.
-VERSION: Final = 2
+VERSION: Final = 3
 
 #: Names of the counters in `sequence`.
 MESSAGES: Final = "message"
@@ -113,8 +113,34 @@ _GROUPS: Final = (
     "CREATE INDEX taskset_expires ON taskset (expires) WHERE expires IS NOT NULL",
 )
 
+_CHORDS: Final = (
+    # size + extra parts complete it; claimed: when somebody began to send the body, in seconds since the epoch.
+    """CREATE TABLE chord (
+        id TEXT PRIMARY KEY,
+        size INTEGER,
+        extra INTEGER NOT NULL DEFAULT 0,
+        parts INTEGER NOT NULL DEFAULT 0,
+        claimed REAL,
+        done INTEGER NOT NULL DEFAULT 0,
+        expires REAL,
+        body BLOB
+    )""",
+    "CREATE INDEX chord_expires ON chord (expires) WHERE expires IS NOT NULL",
+    """CREATE TABLE chord_part (
+        id INTEGER PRIMARY KEY,
+        chord TEXT NOT NULL,
+        task_id TEXT NOT NULL,
+        place INTEGER,
+        state TEXT NOT NULL,
+        content_type TEXT NOT NULL,
+        content_encoding TEXT NOT NULL,
+        payload BLOB NOT NULL,
+        UNIQUE (chord, task_id)
+    )""",
+)
+
 #: The statements that lead from one version to the next, beginning with those for an empty file.
-_STEPS: Final = (_TABLES, _GROUPS)
+_STEPS: Final = (_TABLES, _GROUPS, _CHORDS)
 
 
 def check(connection: sqlite3.Connection, path: Path) -> bool:
