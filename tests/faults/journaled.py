@@ -66,3 +66,9 @@ def tell(task_id):
 @app.task(bind=True)
 def early(self, seconds):
     return work(self.request.id, seconds)
+
+
+@app.task(bind=True, acks_late=True, reject_on_worker_lost=True)
+def falls_always(self, how):
+    note("begin", self.request.id)
+    os.kill(os.getpid(), signal.Signals[how])

@@ -47,3 +47,15 @@ def test_a_late_acked_task_that_wants_it_is_run_again(strain, falling):
     assert task.get(timeout=10) == task.id
     assert (strain.runs("begin")[task.id], strain.runs("end")[task.id]) == (2, 1)
     assert strain.runs("errback")[task.id] == 0
+
+
+def test_a_task_that_ends_its_process_each_time_is_not_run_for_ever(strain, falling):
+    # When a task that would be delivered again kills its process whenever it runs
+    task = falling("falls_always", "SIGKILL")
+
+    # Then it fails for good, says why, and has killed no more than it may
+    with pytest.raises(WorkerLostError, match="died 3 times"):
+        task.get(timeout=20)
+    assert strain.runs("begin")[task.id] == 3
+    strain.wait_for_results()
+    strain.assert_late_succeeded()

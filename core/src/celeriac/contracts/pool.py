@@ -32,8 +32,9 @@ class Job(NamedTuple):
 class Report(NamedTuple):
     """How one job ended, on its way back.
 
-    `runtime` is in seconds; `detail` is the repr of the return value or of the error; `requeue` only matters for
-    REJECTED; `stored` is what is yet to be stored and never leaves the child (see `Executor.flush`).
+    `runtime` is in seconds; `detail` is the repr of the return value or of the error, and for WORKER_LOST a sentence
+    that says what became of the process; `requeue` only matters for REJECTED; `stored` is what is yet to be stored and
+    never leaves the child (see `Executor.flush`).
     """
 
     number: int

@@ -15,6 +15,7 @@ from celeriac.exceptions import TaskRevokedError
 from celeriac.worker.broker_access import BrokerAccess, no_stop
 from celeriac.worker.endings import Endings
 from celeriac.worker.ledger import Ledger
+from celeriac.worker.losses import Losses
 from celeriac.worker.open_jobs import OpenJob, announce
 from celeriac.worker.settlement import Verdict, verdict
 from celeriac.worker.stock import Stock
@@ -66,6 +67,7 @@ class Consumer:
         self.strategy = Strategy(app)
         self.endings = Endings(app, hub, listeners)
         self._ledger = Ledger()
+        self._losses = Losses(conf.task_max_worker_losses)
         self._stock = Stock(pool, hub, self.wake)
         self._upkeep = Upkeep(self)
         self._number = 0
@@ -291,6 +293,10 @@ class Consumer:
             decided = Verdict.REDELIVER
         else:
             decided = verdict(report.kind, job.task, job.early, report.requeue)
+            if report.kind is OutcomeKind.WORKER_LOST:
+                report, decided = self._bounded(job, report, decided)
+            elif self._losses:
+                self._losses.forget(job.id)
         if report.kind in _UNSTORED and decided is not Verdict.REDELIVER:
             # Nobody has stored what became of it; the ack follows when that has been done.
             then, instead = self._settling(job.tag, decided), self._settling(job.tag, Verdict.REDELIVER)
@@ -298,6 +304,17 @@ class Consumer:
         else:
             self._ledger.settle(job.tag, decided)
         self.endings.ended(job, report, requeued=decided is Verdict.REDELIVER)
+
+    def _bounded(self, job: OpenJob, report: Report, decided: Verdict) -> tuple[Report, Verdict]:
+        """A message that has killed its process too often does not go back to the queue."""
+        if decided is not Verdict.REDELIVER:
+            return report, decided
+        deaths = self._losses.count(job.id)
+        if not self._losses.is_enough(deaths):
+            return report, decided
+        self._losses.forget(job.id)
+        told = f"{report.detail}; its process has died {deaths} times (task_max_worker_losses), so it is not run again"
+        return report._replace(detail=told), Verdict.ACK
 
     def tell_of_lost(self, deliveries: Sequence[Delivery]) -> None:
         """Tasks that other workers had begun when they died."""

@@ -69,7 +69,7 @@ class Endings:
             limit = (job.job.headers.get("timelimit") or [None])[0]
             error = TimeLimitExceeded(limit)
         else:
-            error = WorkerLostError(f"Worker exited prematurely: {report.detail or 'the process died'}.")
+            error = WorkerLostError(report.detail or "the process that ran the task has died")
         result = None
         if self._stores and _wants_error(job.task, job.job.headers):
             result = self.app.results.entry(job.id, states.FAILURE, error)

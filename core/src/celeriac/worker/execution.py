@@ -16,7 +16,7 @@ from celeriac.canvas.completion import store
 from celeriac.contracts.chords import Deposit
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Job, Report
-from celeriac.exceptions import BackendError, ProtocolError, SecurityError, SerializationError
+from celeriac.exceptions import BackendError, ProtocolError, SecurityError, SerializationError, SoftTimeLimitExceeded
 from celeriac.protocol.body import TaskBody, decode_body
 from celeriac.protocol.headers import HEADER_KEYS
 from celeriac.protocol.reprs import safe_repr
@@ -64,20 +64,25 @@ class TaskExecutor:
     # -- running ------------------------------------------------------------------------------------------------------
 
     def run(self, job: Job) -> Report:
+        try:
+            return self._run(job)
+        except SoftTimeLimitExceeded as error:  # in a line of ours, just before the task or just after it
+            return self._without_task(job, OutcomeKind.FAILURE, error)
+
+    def _run(self, job: Job) -> Report:
         headers = job.headers
         try:
             body = self._body(job)
         except (ProtocolError, SecurityError) as error:
-            return self._unreadable(job, type(error)(f"the body of the message cannot be read: {error}"))
+            told = type(error)(f"the body of the message cannot be read: {error}")
+            return self._without_task(job, OutcomeKind.INVALID, told)
         request = self._request(job, body)
         task = self._tasks[headers["task"]]
         trace = self._traces.get(headers["task"])
         if trace is None:
             trace = self._traces[headers["task"]] = Trace(self.app, task)
         if task.track_started and not request.ignore_result and self._stores:
-            self.app.results.store_state(
-                headers["id"], states.STARTED, {"pid": os.getpid(), "hostname": self.hostname}, request=request
-            )
+            self._note_start(request)
         ended = trace(request, body.args, body.kwargs)
         return Report(
             job.number,
@@ -87,6 +92,15 @@ class TaskExecutor:
             ended.requeue,
             self._stored(task, request, ended),
         )
+
+    def _note_start(self, request: Context) -> None:
+        here = {"pid": os.getpid(), "hostname": self.hostname}
+        try:
+            self.app.results.store_state(request.id or "", states.STARTED, here, request=request)
+        except BackendError as error:  # the task can do without
+            logger.warning(
+                "Task %s[%s] starts, which the result store was not told: %s", request.task, request.id, error
+            )
 
     def _body(self, job: Job) -> TaskBody:
         return decode_body(self._decode(job.body, job.content_type))
@@ -131,10 +145,10 @@ class TaskExecutor:
             return Deposit([self._entry(request.id or "", ended.state, ended.value, ended.traceback, request)], [])
         return deposit(self.app, request, ended.state, ended.value, ended.traceback, is_wanted)
 
-    def _unreadable(self, job: Job, error: Exception) -> Report:
+    def _without_task(self, job: Job, kind: OutcomeKind, error: Exception) -> Report:
         task_id = str(job.headers.get("id"))
         stored = Deposit([self._entry(task_id, states.FAILURE, error)], []) if self._stores else None
-        return Report(job.number, OutcomeKind.INVALID, None, repr(error), False, stored)
+        return Report(job.number, kind, None, repr(error), False, stored)
 
     # -- storing ------------------------------------------------------------------------------------------------------
 

@@ -65,7 +65,9 @@ class Strategy:
             if delay <= 0:
                 delay = None
         early = not task.acks_late
-        return OpenJob(number, delivery.tag, delivery.queue, task, _job(delivery, number), early, delay, expires)
+        return OpenJob(
+            number, delivery.tag, delivery.queue, task, _job(_limited(delivery, task), number), early, delay, expires
+        )
 
     def begun(self, delivery: Delivery, number: int) -> OpenJob | Refusal:
         """A job that a dead worker had begun: neither its expiry nor any layer says what became of it."""
@@ -108,6 +110,15 @@ class Strategy:
         except Exception:
             logger.exception("Consume middleware failed on task %s, which runs", delivery.headers.get("id"))
             return None
+
+
+def _limited(delivery: Delivery, task: Any) -> Delivery:
+    """The message with the time limits of its task, where it states none: it may have been sent by name."""
+    if task.time_limit is None and task.soft_time_limit is None:
+        return delivery
+    if any(limit is not None for limit in delivery.headers.get("timelimit") or ()):
+        return delivery
+    return delivery._replace(headers={**delivery.headers, "timelimit": [task.time_limit, task.soft_time_limit]})
 
 
 def _job(delivery: Delivery, number: int) -> Job:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Report
-from celeriac.exceptions import TimeLimitExceeded, WorkerLostError
+from celeriac.exceptions import TimeLimitExceeded
 from celeriac_prefork import process
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ def reports_of_lost(child: Child, numbers: Iterable[int], code: int) -> list[Rep
             reports.append(Report(number, OutcomeKind.HARD_TIME_LIMIT, monotonic() - since, detail))
             continue
         what = "while it ran the task" if number == running else "before it reported the task's end"
-        error = WorkerLostError(f"Child process {child.pid} ended with {process.describe_exit(code)} {what}.")
-        reports.append(Report(number, OutcomeKind.WORKER_LOST, None, repr(error)))
+        detail = f"the child process {child.pid} ended with {process.describe_exit(code)} {what}"
+        reports.append(Report(number, OutcomeKind.WORKER_LOST, None, detail))
     return reports
 
 

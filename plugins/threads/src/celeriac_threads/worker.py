@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from celeriac.contracts.limits import NO_LIMITS, Limits, limits_of
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Executor, Job, Report
-from celeriac.exceptions import SoftTimeLimitExceeded, WorkerLostError
+from celeriac.exceptions import SoftTimeLimitExceeded
 from celeriac_threads.interruption import interrupt
 
 if TYPE_CHECKING:
@@ -144,9 +144,9 @@ class Worker:
 
 def _report_of_escaped(job: Job, error: BaseException) -> Report:
     if isinstance(error, SystemExit | KeyboardInterrupt):
-        lost = WorkerLostError(f"The task ended its thread with {error!r}.")
+        lost = f"the task ended its thread with {error!r}"
         logger.error("Job %d asked its thread to end (%r); it counts as lost.", job.number, error)
     else:
-        lost = WorkerLostError(f"The executor itself failed: {error!r}")
+        lost = f"the executor itself failed: {error!r}"
         logger.critical("The executor itself failed on job %d, which counts as lost.", job.number, exc_info=error)
-    return Report(job.number, OutcomeKind.WORKER_LOST, None, repr(lost))
+    return Report(job.number, OutcomeKind.WORKER_LOST, None, lost)

@@ -51,6 +51,14 @@ SETTINGS: Final = (
     Setting("task_eager_propagates", bool, False, "Errors of eagerly run tasks are raised."),
     Setting("task_ignore_result", bool, False, "Results are not stored."),
     Setting("task_inherit_parent_priority", bool, False, "A task that a task calls has its priority."),
+    Setting(
+        "task_max_worker_losses",
+        int,
+        3,
+        "How often a late-acked message may kill the process that runs it before it fails for good; None: for ever.",
+        optional=True,
+        minimum=1,
+    ),
     Setting("task_protocol", int, 2, "The version of messages that are sent: 2 or 1."),
     Setting("task_publish_retry", bool, True, "Try again when a message cannot be published."),
     Setting(
