@@ -14,6 +14,7 @@ import pytest
 
 from celeriac import states
 from celeriac.exceptions import (
+    ChordError,
     ProtocolError,
     SecurityError,
     TaskError,
@@ -282,10 +283,13 @@ def test_an_ancestor_without_a_result_is_not_waited_for(app, store):
     assert time.monotonic() - begun < 5
 
 
-def test_a_member_of_a_group_that_failed_before_is_an_ancestor_too(app, store):
+def test_what_follows_a_group_is_told_of_its_failure_by_its_own_result(app, store):
     store("b", "FAILURE", LookupError("b"))
     before = app.GroupResult("g", [app.AsyncResult("a"), app.AsyncResult("b")])
-    with pytest.raises(LookupError, match="b"):
+    with pytest.raises(TimeoutError):
+        app.AsyncResult("last", parent=before).get(timeout=0.05)
+    store("last", "FAILURE", ChordError("Dependency b raised LookupError('b')"))
+    with pytest.raises(ChordError, match="Dependency b"):
         app.AsyncResult("last", parent=before).get(timeout=10)
 
 
@@ -325,7 +329,7 @@ def test_a_result_crosses_the_wire_as_a_tuple(app):
     assert app.results.from_tuple(["i", None]).id == "i"
 
 
-@pytest.mark.parametrize("value", ["text", [1], [1, 2, 3], None, {}, [["i"]]])
+@pytest.mark.parametrize("value", ["text", [1], [1, 2, 3], {}, [["i"]], [[None, None], None]])
 def test_what_is_no_such_tuple_is_refused(app, value):
     with pytest.raises(ProtocolError):
         app.results.from_tuple(value)

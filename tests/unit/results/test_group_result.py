@@ -68,15 +68,21 @@ def test_the_first_error_in_order_is_raised_as_soon_as_it_is_known(app, store):
     assert [type(value) for value in results_of(app, "a", "b").get(timeout=1, propagate=False)] == [int, LookupError]
 
 
-def test_an_error_of_a_later_one_waits_for_those_before_it(app, store):
+def test_joined_in_order_an_error_of_a_later_one_waits_for_those_before_it(app, store):
     store("b", "FAILURE", LookupError("b"))
     with pytest.raises(TimeoutError):
-        results_of(app, "a", "b").get(timeout=0.05)
+        results_of(app, "a", "b").join(timeout=0.05)
     timer = threading.Timer(0.05, store, ("a", "FAILURE", OSError("a")))
     timer.start()
     with pytest.raises(OSError, match="a"):
-        results_of(app, "a", "b").get(timeout=10)
+        results_of(app, "a", "b").join(timeout=10)
     timer.join()
+
+
+def test_else_the_first_error_that_comes_is_raised_at_once(app, store):
+    store("b", "FAILURE", LookupError("b"))
+    with pytest.raises(LookupError, match="b"):
+        results_of(app, "a", "b").get(timeout=10)
 
 
 def test_a_member_that_never_runs_because_one_before_it_failed_is_not_waited_for(app, store):

@@ -19,6 +19,7 @@ from celeriac.protocol.body import encode_body
 from celeriac.protocol.header_plan import HeaderPlan
 from celeriac.protocol.properties import build_properties
 from celeriac.protocol.reprs import safe_repr
+from celeriac.protocol.result_expiry import RESULT_EXPIRES, seconds_to_keep
 from celeriac.protocol.timestamps import eta_after, expires_at, parse_moment, seconds_until
 from celeriac.protocol.v1 import encode_v1
 
@@ -54,6 +55,7 @@ _CONSUMED: Final = frozenset(
         "time_limit",
         "soft_time_limit",
         "ignore_result",
+        "result_expires",
         "argsrepr",
         "kwargsrepr",
         "stamps",
@@ -146,7 +148,7 @@ class Publisher:
             stamps=stamps,
             replaced_task_nesting=get("replaced_task_nesting") or 0,
             origin=get("origin"),
-            extra=get("headers"),
+            extra=_with_expiry(get("headers"), get("result_expires")),
         )
         body: Any = encode_body(
             args, kwargs, _listed(get("link")), _listed(get("link_error")), get("chain"), get("chord")
@@ -303,6 +305,10 @@ class Publisher:
     def close(self) -> None:
         """Release the connections."""
         self.lanes.close()
+
+
+def _with_expiry(headers: Mapping[str, Any] | None, expires: Any) -> Mapping[str, Any] | None:
+    return headers if expires is None else {**(headers or {}), RESULT_EXPIRES: seconds_to_keep(expires)}
 
 
 def _listed(value: Any) -> list[Any] | None:

@@ -176,7 +176,8 @@ class Task(Generic[P, R]):
 
         `countdown` (seconds) or `eta` (datetime) say when it may run, `expires` (seconds or datetime) until when;
         `queue`, `exchange`, `routing_key`, `priority` say where it goes; `link` and `link_error` are signatures called
-        afterwards; unknown options become message properties.
+        afterwards; `result_expires` (seconds or timedelta, 0 for ever) says how long a worker of Celeriac keeps the
+        result; unknown options become message properties.
 
         Raises TypeError for arguments that the task does not take, `SerializationError` for arguments that cannot be
         encoded, `kombu.exceptions.OperationalError` when the broker cannot be reached.

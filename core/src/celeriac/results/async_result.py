@@ -123,15 +123,15 @@ class AsyncResult(TaskResult[R]):
         return iterdeps(self, intermediate)
 
     def collect(self, intermediate: bool = False, **kwargs: Any) -> Iterator[tuple[Any, Any]]:
-        """(result, value) of this task and of all that it called, and these called; `kwargs` are those of `get`.
+        """(result, value) of this task and of all that it called, and these called; waits for each as `get`.
 
-        Raises `IncompleteStream` at the first that has not ended, unless `intermediate`: then it is waited for.
+        `kwargs` are those of `get`.  With `intermediate` what was called by one that has not ended is left out.
         """
         for _, result in self.iterdeps(intermediate):
             yield result, result.get(**kwargs)
 
     def get_leaf(self) -> Any:
-        """The value of the last of the tasks that `iterdeps` finds."""
+        """The value of the last of the tasks that `iterdeps` finds; waits for each."""
         value = None
         for _, result in self.iterdeps():
             value = result.get()

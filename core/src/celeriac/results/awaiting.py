@@ -28,6 +28,13 @@ class Pump:
         self._coroutines: set[Waiter] = set()
         self._own: Waiter | None = None
         self._runs = False
+        self._ended = False
+
+    def end(self) -> None:
+        """Let the thread go, unless a coroutine waits; a later one starts another."""
+        with self._changed:
+            self._ended = not self._coroutines
+            self._changed.notify()
 
     @contextmanager
     def waiting(self, task_ids: Iterable[str], signal: Callable[[], None]) -> Iterator[Waiter]:
@@ -36,6 +43,7 @@ class Pump:
         self._subscription.enter(waiter)
         with self._changed:
             self._coroutines.add(waiter)
+            self._ended = False
             if self._runs:
                 self._changed.notify()
             else:
@@ -54,7 +62,7 @@ class Pump:
         while True:
             with self._changed:
                 if not self._coroutines:
-                    self._changed.wait_for(lambda: self._coroutines, _IDLE_SECONDS)
+                    self._changed.wait_for(lambda: self._coroutines or self._ended, _IDLE_SECONDS)
                 if not self._coroutines:
                     self._runs = False
                     return

@@ -16,6 +16,7 @@ from celeriac.contracts.backend import Backend, StoredResult
 from celeriac.contracts.chords import ChordPart, ChordStore, Turn
 from celeriac.contracts.urls import scheme_of
 from celeriac.exceptions import StoreUnavailable
+from celeriac.protocol.result_expiry import RESULT_EXPIRES, kept_seconds
 from celeriac.protocol.results import build_meta, encode_exception, read_meta
 from celeriac.results.disabled import DisabledBackend
 from celeriac.results.tuples import result_from_tuple
@@ -105,7 +106,8 @@ class Results(WaitingResults):
             [child.as_tuple() for child in request._children] if request._children else []
         )  # the public property would make the list
         meta = build_meta(task_id, state, result, traceback, children, done, request.group, request.parent_id, extended)
-        return StoredResult(task_id, state, meta, None, request.reply_to)
+        expires = (request.headers or {}).get(RESULT_EXPIRES)
+        return StoredResult(task_id, state, meta, kept_seconds(expires), request.reply_to)
 
     def _extension(self, request: Context) -> dict[str, Any]:
         found: dict[str, Any] = {}

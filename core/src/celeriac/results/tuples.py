@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 def result_from_tuple(r: Any, app: Celery | None = None) -> Any:
     """The result that `r` stands for; what is one already stays.  Raises `ProtocolError`."""
     links = []
-    while r is not None and not isinstance(r, ResultBase):  # a loop: chains may be longer than calls may be nested
+    while not isinstance(r, ResultBase):  # a loop: chains may be longer than calls may be nested
         task_id, r, members = _taken_apart(r)
         links.append((task_id, members))
+        if r is None:
+            break
     made: Any = r
     for task_id, members in reversed(links):
         if members is None:

@@ -47,6 +47,7 @@ class WaitingResults(ABC):
 
     def end_waiting(self) -> None:
         """End the subscription, unless somebody waits."""
+        self._pump.end()
         self._subscription.close()
 
     # -- in a thread --------------------------------------------------------------------------------------------------
