@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar
 
@@ -12,6 +12,7 @@ from celeriac.app.current import get_current_app, get_request_of
 from celeriac.app.identifiers import uuid
 from celeriac.app.signatures import ArgumentCheck, check_shape
 from celeriac.exceptions import (
+    Ignore,
     ImproperlyConfigured,
     MaxRetriesExceededError,
     Retry,
@@ -309,6 +310,24 @@ class Task(Generic[P, R]):
         """A signature with these arguments that takes no more."""
         return self.signature(args, kwargs, immutable=True)
 
+    def map(self, it: Iterable[Any]) -> Signature:
+        """A call of the task for each element of `it`, all in one message."""
+        from celeriac.canvas.maps import xmap
+
+        return xmap(self.s(), it, app=self.app)
+
+    def starmap(self, it: Iterable[Any]) -> Signature:
+        """A call of the task for each element of `it`, which are its arguments, all in one message."""
+        from celeriac.canvas.maps import xstarmap
+
+        return xstarmap(self.s(), it, app=self.app)
+
+    def chunks(self, it: Iterable[Any], n: int) -> Signature:
+        """The same as `starmap`, with `n` elements in each message."""
+        from celeriac.canvas.maps import chunks
+
+        return chunks(self.s(), it, n, app=self.app)
+
     # -- from inside the task -----------------------------------------------------------------------------------------
 
     def retry(
@@ -356,6 +375,32 @@ class Task(Generic[P, R]):
         return self.signature(
             request.args if args is None else args, request.kwargs if kwargs is None else kwargs, **options
         )
+
+    def replace(self, sig: Any) -> Any:
+        """Put `sig` in the place of this run: it gets this task's id, and all that follows the task follows it.
+
+        Raises `Ignore`, which ends this run; in a task that was applied eagerly gives the value instead.
+        """
+        from celeriac.canvas.replacing import replacement
+
+        if self.request.is_eager or self.request.called_directly:
+            return sig.apply().get()
+        return self.on_replace(replacement(self, sig))
+
+    def on_replace(self, sig: Any) -> Any:
+        """Send what takes the place of this run, and end it by raising `Ignore`; for subclasses."""
+        sig.apply_async(add_to_parent=False)
+        raise Ignore("Replaced by new task")
+
+    def add_to_chord(self, sig: Any, lazy: bool = False) -> Any:
+        """Send one more task whose result the chord that this one is in waits for; with `lazy` only give it.
+
+        Raises ValueError outside of a chord, `NotImplementedError` where the result store cannot count its parts.
+        """
+        from celeriac.canvas.replacing import added_to_chord
+
+        added = added_to_chord(self, sig)
+        return added if lazy else added.delay()
 
     def update_state(
         self, task_id: str | None = None, state: str | None = None, meta: Any = None, **kwargs: Any
