@@ -77,25 +77,64 @@ def test_many_threads_send_through_one_app_and_each_has_its_own_address_for_repl
     assert len(set.union(*addresses.values())) == 8
 
 
-def test_many_threads_that_use_a_new_app_first_find_it_whole(make_app):
-    for _ in range(20):
-        app = make_app()
+def test_a_thread_that_uses_an_app_while_another_finalizes_it_waits_until_it_is_whole(app):
+    begun, finish = threading.Event(), threading.Event()
 
-        @app.task(name="own", queue="slow")
-        def own():
-            pass
+    def packages():
+        begun.set()
+        assert finish.wait(10)
+        return []
 
-        barrier = threading.Barrier(4)
-        seen = []
+    @app.task(name="own")
+    def own():
+        pass
 
-        def use(app=app, barrier=barrier, seen=seen):
-            barrier.wait(10)
-            tasks = app.tasks
-            seen.append(("own" in tasks, "celery.map" in tasks, tasks["own"].acks_late is not None))
+    app.autodiscover_tasks(packages)
+    seen = []
 
-        threads = [threading.Thread(target=use) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(10)
-        assert seen == [(True, True, True)] * 4
+    def use():
+        tasks = app.tasks
+        seen.append((finish.is_set(), "celery.map" in tasks, tasks["own"].acks_late is not None))
+
+    threads = [threading.Thread(target=use) for _ in range(3)]
+    threads[0].start()
+    assert begun.wait(10)
+    for thread in threads[1:]:
+        thread.start()
+    threads[1].join(0.1)  # it would be through by now if it did not wait
+    finish.set()
+    for thread in threads:
+        thread.join(10)
+    assert seen == [(True, True, True)] * 3
+
+
+PLAIN = """
+import os
+from celeriac import Celery
+from kombu.transport import memory
+
+class Transport(memory.Transport):
+    opened = 0
+    def establish_connection(self):
+        type(self).opened += 1
+        return super().establish_connection()
+
+app = Celery("forking", broker="plain://")
+app.plugins.register_driver("broker", "plain", Transport)
+app.send_task("t")
+app.send_task("t")
+assert Transport.opened == 1
+child = os.fork()
+app.send_task("t")
+assert Transport.opened == (2 if child == 0 else 1), (child, Transport.opened)
+if child == 0:
+    os._exit(0)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+app.close()
+"""
+
+
+def test_a_child_leaves_the_connections_of_its_parent_alone_whatever_the_transport(spawn, monkeypatch):
+    monkeypatch.setenv("CELERIAC_PLUGINS_ALLOW", "memory")
+    program = spawn(sys.executable, "-c", PLAIN)
+    assert program.wait() == 0, program.output()

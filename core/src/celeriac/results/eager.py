@@ -106,7 +106,7 @@ def run(
     task_id: str = options["task_id"]
     parent = get_current_request()
     root_id, parent_id = options.get("root_id"), options.get("parent_id")
-    if parent is not None and parent.id != task_id:  # a retry is no child of itself
+    if parent is not None:
         root_id = root_id or parent.root_id or parent.id
         parent_id = parent_id or parent.id
     ignored = options.get("ignore_result")
