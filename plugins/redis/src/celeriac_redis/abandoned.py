@@ -27,6 +27,8 @@ _restore: Final = Script("restore")
 _unlock: Final = Script("unlock")
 
 _AT_ONCE: Final = 100
+#: So much of an owner's name tells it from all others that anybody will meet.
+_SHOWN: Final = 21
 
 
 class Abandoned:
@@ -86,7 +88,7 @@ class Abandoned:
         if returned or found:
             logger.warning(
                 "worker %s has died: %d messages went back to their queues, %d had begun and are lost",
-                owner,
+                owner[:_SHOWN],
                 returned,
                 len(found),
             )
@@ -102,7 +104,8 @@ class Abandoned:
         self._unsure = True
         (notes,) = self._link.ask(
             _inherit(
-                [keys.begun(owner), claims.begun_key],
+                [keys.unacked, keys.begun(owner), claims.begun_key],
+                owner,
                 claims.owner,
                 first,
                 _AT_ONCE,
@@ -115,12 +118,13 @@ class Abandoned:
     def _unheard_of(self) -> list[Delivery]:
         """What was inherited by a command whose answer has not come."""
         claims = self._claims
-        (begun,) = self._link.ask(("HGETALL", claims.begun_key))
+        (begun,) = self._link.ask(("SMEMBERS", claims.begun_key))
+        numbers = [int(each) for each in begun if not claims.is_begun(int(each))]
         found: list[Delivery] = []
-        for tag, note in zip(begun[::2], begun[1::2], strict=True):
-            number = int(tag.rpartition(b".")[2])
-            if not claims.is_begun(number):
-                found += claims.inherited([note], number)
+        if numbers:
+            (notes,) = self._link.ask(("HMGET", self._keys.unacked, *map(claims.tag, numbers)))
+            for number, note in zip(numbers, notes, strict=True):
+                found += claims.inherited([note], number) if note is not None else []
         self._unsure = False
         return found
 

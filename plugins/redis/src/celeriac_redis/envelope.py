@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from binascii import Error as Base64Error
 from binascii import a2b_base64
 from collections.abc import Sequence
 from json.encoder import encode_basestring_ascii as quoted
@@ -17,8 +16,6 @@ from celeriac.protocol.json import dumps, loads
 
 #: What plain JSON cannot hold is marked so; see `celeriac.protocol.json`.
 _EXTENDED: Final = b'"__type__"'
-#: Properties that Kombu's virtual transports add on the way, and that are not the sender's.
-_ADDED: Final = ("delivery_info", "delivery_tag", "body_encoding")
 #: Our own: when a message is due that does not say so in its headers.
 _DUE: Final = "celeriac_eta"
 _COUNT: Final = "delivery_count"
@@ -69,50 +66,54 @@ def parse_note(note: bytes) -> tuple[Any, str] | None:
 
 
 def opened(tag: int, queue: str, message: Any) -> Delivery:
-    """The delivery of one message.
+    """The delivery of one message, which is not to be used for anything else after this.
 
     What cannot be read is handed out empty: the worker has a way with messages of which nothing can be made.
     """
     if not isinstance(message, dict):
-        message = _nothing
-    properties = message.get("properties")
-    properties = dict(properties) if isinstance(properties, dict) else {}
-    headers = message.get("headers")
-    headers = headers if isinstance(headers, dict) else {}
-    info = properties.get("delivery_info")
-    info = info if isinstance(info, dict) else _nothing
-    body = _body(message.get("body"), properties.get("body_encoding"))
-    for name in _ADDED:
-        properties.pop(name, None)
-    properties.pop(_DUE, None)
+        message = {}
+    get = message.get
+    headers, properties = get("headers"), get("properties")
+    if not isinstance(headers, dict):
+        headers = {}
+    if not isinstance(properties, dict):
+        properties = {}
+    take = properties.pop
+    info = take("delivery_info", None)
+    if not isinstance(info, dict):
+        info = _nothing
+    take("delivery_tag", None)
+    take(_DUE, None)
+    body = get("body")
+    if not isinstance(body, str):
+        body = b""
+    elif take("body_encoding", None) == "base64":
+        try:
+            body = a2b_base64(body)
+        except ValueError:
+            body = b""
+    else:
+        body = body.encode("utf-8", "surrogatepass")
     redelivered = bool(info.get("redelivered"))
-    earlier = info.get(_COUNT)
-    if not isinstance(earlier, int):  # a Celery worker does not count
-        earlier = 1 if redelivered else 0
     return Delivery(
         tag,
         queue,
         headers,
         properties,
         body,
-        str(message.get("content-type") or ""),
-        str(message.get("content-encoding") or ""),
+        str(get("content-type") or ""),
+        str(get("content-encoding") or ""),
         str(info.get("exchange") or ""),
         str(info.get("routing_key") or queue),
         redelivered,
-        max(earlier, int(redelivered)) + 1,
+        max(_earlier(info), redelivered) + 1,
     )
 
 
-def _body(body: Any, encoding: Any) -> bytes:
-    if not isinstance(body, str):
-        return b""
-    if encoding == "base64":
-        try:
-            return a2b_base64(body)
-        except (Base64Error, ValueError):
-            return b""
-    return body.encode("utf-8", "surrogatepass")
+def _earlier(info: dict[str, Any]) -> int:
+    """How often a message was delivered before; a Celery worker does not count."""
+    earlier = info.get(_COUNT, 0)
+    return earlier if isinstance(earlier, int) else 0
 
 
 def due_of(message: Any) -> Any:
@@ -144,9 +145,7 @@ def redelivered(note: bytes) -> tuple[Any, str, str]:
         properties = message.get("properties")
         info = properties.setdefault("delivery_info", {}) if isinstance(properties, dict) else None
         if isinstance(info, dict):
-            earlier = info.get(_COUNT)
-            if not isinstance(earlier, int):
-                earlier = 1 if info.get("redelivered") else 0
+            earlier = max(_earlier(info), bool(info.get("redelivered")))
             info.update(redelivered=True, **{_COUNT: earlier + 1})
         if isinstance(message.get("headers"), dict):
             message["headers"]["redelivered"] = True

@@ -31,7 +31,7 @@ class Keys:
         self.eta = f"{prefix}celeriac.eta"
 
     def begun(self, owner: str) -> str:
-        """The hash of what an owner has begun and not yet settled."""
+        """The set of the numbers of what an owner has begun and not yet settled."""
         return f"{self.prefix}celeriac.begun.{owner}"
 
     def binding(self, exchange: str) -> str:

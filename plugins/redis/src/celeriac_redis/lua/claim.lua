@@ -6,8 +6,8 @@
 -- KEYS: unacked, unacked_index, eta, owners, then the lists: all queues of the most urgent priority, and so on
 -- ARGV: how many, owner, number of the first claim, queues per priority, 1 to take from the first queue while there is
 --       anything (0: from all alike), then the end of a note for each list
--- Returns: the time, when the next message comes due (or ''), all messages joined to one JSON array, and how many
---          come from each list
+-- Returns: the time, when the next message comes due (or ''), how many messages come from each list, and the messages,
+--          in portions of several separated by commas
 
 local CHUNK = 1000
 local unacked, index, eta, owners = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -88,5 +88,18 @@ for at = 1, lists do
   end
 end
 
+-- Several at once are cheap for both sides: one expression copies each once, where table.concat copies many times.
+local portions, place = {}, 1
+while place + 7 <= #messages do
+  portions[#portions + 1] = messages[place] .. ',' .. messages[place + 1] .. ',' .. messages[place + 2] .. ','
+    .. messages[place + 3] .. ',' .. messages[place + 4] .. ',' .. messages[place + 5] .. ','
+    .. messages[place + 6] .. ',' .. messages[place + 7]
+  place = place + 8
+end
+while place <= #messages do
+  portions[#portions + 1] = messages[place]
+  place = place + 1
+end
+
 local next_due = redis.call('ZRANGE', eta, 0, 0, 'WITHSCORES')
-return {now, next_due[2] or '', '[' .. table.concat(messages, ',') .. ']', unpack(counts)}
+return {now, next_due[2] or '', counts, portions}

@@ -1,6 +1,8 @@
 -- Settle many claims of one owner. A claim that is not there any more is passed over.
 --
--- KEYS: unacked, unacked_index, the owner's begun
+-- A begun claim keeps its note, and leaves the index: Celery's workers restore what they find there and nothing else.
+--
+-- KEYS: unacked, unacked_index, the numbers that the owner has begun
 -- ARGV: owner, then runs of numbers (`1-5,9-9`) of the claims to begin, of those to forget that were not begun,
 --       of those to forget that were
 
@@ -12,33 +14,23 @@ local prefix = ARGV[1] .. '.'
 redis.call('ZREM', index, '')
 
 local function each_chunk(runs, act)
-  local tags = {}
+  local tags, numbers = {}, {}
   for from, to in string.gmatch(runs, '(%d+)-(%d+)') do
     for number = tonumber(from), tonumber(to) do
+      numbers[#numbers + 1] = number
       tags[#tags + 1] = prefix .. number
       if #tags == CHUNK then
-        act(tags)
-        tags = {}
+        act(tags, numbers)
+        tags, numbers = {}, {}
       end
     end
   end
-  if #tags > 0 then act(tags) end
+  if #tags > 0 then act(tags, numbers) end
 end
 
-each_chunk(ARGV[2], function(tags)
-  local notes = redis.call('HMGET', unacked, unpack(tags))
-  local moved = {}
-  for at = 1, #tags do
-    if notes[at] then
-      moved[#moved + 1] = tags[at]
-      moved[#moved + 1] = notes[at]
-    end
-  end
-  if #moved > 0 then
-    redis.call('HSET', begun, unpack(moved))
-    redis.call('HDEL', unacked, unpack(tags))
-    redis.call('ZREM', index, unpack(tags))
-  end
+each_chunk(ARGV[2], function(tags, numbers)
+  redis.call('SADD', begun, unpack(numbers))
+  redis.call('ZREM', index, unpack(tags))
 end)
 
 each_chunk(ARGV[3], function(tags)
@@ -46,7 +38,8 @@ each_chunk(ARGV[3], function(tags)
   redis.call('ZREM', index, unpack(tags))
 end)
 
-each_chunk(ARGV[4], function(tags)
-  redis.call('HDEL', begun, unpack(tags))
+each_chunk(ARGV[4], function(tags, numbers)
+  redis.call('HDEL', unacked, unpack(tags))
+  redis.call('SREM', begun, unpack(numbers))
 end)
 return 1
