@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from celeriac import states
-from celeriac.contracts.backend import StoredResult
+from celeriac.contracts.backend import Backend, StoredResult
 from celeriac.contracts.urls import scheme_of
 from celeriac.exceptions import ImproperlyConfigured
 from celeriac.protocol.results import build_meta
 from celeriac.testing.conformance.suite import NotClaimed, Suite, demand, fail
 
 if TYPE_CHECKING:
-    from celeriac.contracts.backend import Backend, ResultWatcher
+    from celeriac.contracts.backend import ResultWatcher
 
 _PATIENCE = 10.0
 
@@ -205,6 +205,52 @@ class BackendSuite(Suite, ABC):
             begun = time.monotonic()
             demand(watcher.wait(0.1) == [], "the watcher reports a result that is not there")
             demand(time.monotonic() - begun < 5, "the watcher was to give up after 0.1 s and took over 5 s")
+
+    def test_a_shared_watcher_forgets_and_is_told_again(self) -> None:
+        task_id, other = self.harness.new_id(), self.harness.new_id()
+        with closing(self._shareable()) as watcher:
+            watcher.add([task_id, other])
+            self.store.store([_success(task_id, 1)])
+            self._wait(watcher, {task_id})
+            watcher.discard([task_id, other])
+            self.store.store([_success(other, 2)])
+            demand(watcher.wait(0) == [], "the watcher reports a result that it was told to forget")
+            watcher.add([task_id])
+            self._wait(watcher, {task_id})
+
+    def test_a_shared_watcher_can_be_woken(self) -> None:
+        with closing(self._shareable()) as watcher:
+            watcher.add([self.harness.new_id()])
+            watcher.wake()
+            begun = time.monotonic()
+            watcher.wait(_PATIENCE)
+            waker = threading.Timer(0.1, watcher.wake)
+            waker.start()
+            try:
+                watcher.wait(_PATIENCE)
+            finally:
+                waker.join()
+            demand(time.monotonic() - begun < _PATIENCE, "the watcher was woken twice and waited on")
+
+    def _shareable(self) -> ResultWatcher:
+        watcher = self.store.watch()
+        if not watcher.shareable:
+            watcher.close()
+            raise NotClaimed("its watchers say that they cannot be shared")
+        return watcher
+
+    def test_a_group_is_kept_until_it_is_deleted(self) -> None:
+        group_id = self.harness.new_id()
+        meta = {"result": [[group_id, None], [[["member", None], None]]]}
+        if type(self.store).store_group is Backend.store_group:
+            raise NotClaimed("it keeps no groups")
+        demand(self.store.fetch_group(group_id) is None, "a group is there that nobody has stored")
+        self.store.store_group(group_id, {"result": None})
+        self.store.store_group(group_id, meta)
+        found = self.harness.store().fetch_group(group_id)
+        self.store.delete_group(group_id)
+        demand(found == meta, f"stored {meta!r}, found {found!r}")
+        demand(self.store.fetch_group(group_id) is None, "a deleted group is still there")
 
     def test_closing_twice_is_harmless(self) -> None:
         watcher = self.store.watch()
