@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections import deque
 
 import pytest
@@ -207,6 +208,27 @@ def app(lane):
     app.plugins.register_driver("broker", "told", type("Transport", (ToldTransport,), {"lane": lane}))
     yield app
     app.close()
+
+
+@pytest.fixture
+def make_app():
+    """Return ``make_app(transport, url, **settings)``: an app on a Kombu transport, with a queue of its own."""
+    apps = []
+
+    def make(transport, url, **settings):
+        name = f"celeriac-test-{uuid.uuid4()}"
+        settings.setdefault("task_default_queue", name)
+        app = Celery("proj", broker=url, backend=ToldStore, set_as_current=False, **settings)
+        if isinstance(transport, str):
+            app.conf.broker_transport = transport
+        else:
+            app.plugins.register_driver("broker", url.partition(":")[0], transport)
+        apps.append(app)
+        return app
+
+    yield make
+    for app in apps:
+        app.close()
 
 
 @pytest.fixture
