@@ -14,22 +14,27 @@ logger = logging.getLogger("celeriac.app.trace")
 
 
 def call_errbacks(app: Celery, request: Context, error: BaseException, traceback: str | None) -> None:
-    """Tell each errback of `request`; one that cannot be told is logged.
+    """Tell each errback of `request`; one that cannot be told is logged."""
+    for errback in request.errbacks or ():
+        try:
+            call_errback(app, request, errback, error, traceback)
+        except Exception:
+            logger.exception("Could not call errback %r of task %s[%s]", errback, request.task, request.id)
+
+
+def call_errback(app: Celery, request: Context, errback: Any, error: BaseException, traceback: str | None) -> None:
+    """Tell one errback.
 
     A function that takes ``(request, exc, traceback)`` is called here and now, because an exception does not cross the
     broker as it is; any other is sent as a task, with the id of the failed one.
     """
-    for errback in request.errbacks or ():
-        try:
-            signature = app.signature(errback)
-            if _takes_error(app, signature):
-                signature(request, error, traceback)
-            elif request.is_eager:
-                signature.apply((request.id,))
-            else:
-                signature.apply_async((request.id,), parent_id=request.id, root_id=request.root_id or request.id)
-        except Exception:
-            logger.exception("Could not call errback %r of task %s[%s]", errback, request.task, request.id)
+    signature = app.signature(errback)
+    if _takes_error(app, signature):
+        signature(request, error, traceback)
+    elif request.is_eager:
+        signature.apply((request.id,))
+    else:
+        signature.apply_async((request.id,), parent_id=request.id, root_id=request.root_id or request.id)
 
 
 def _takes_error(app: Celery, signature: Any) -> bool:

@@ -25,6 +25,7 @@ from celeriac.worker.window import PrefetchWindow
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
+    from celeriac.contracts.pool import Job
     from celeriac.worker.hub import WorkerHub
 
 logger = logging.getLogger("celeriac.worker.consumer")
@@ -208,16 +209,22 @@ class Consumer:
                 found.monotonic_since = monotonic_now
                 add(found)
             else:
-                self._refuse(delivery.headers, delivery.queue, delivery.tag, *found)
+                self._refuse(delivery, delivery.queue, delivery.tag, *found)
 
     def _refuse(
-        self, headers: Any, queue: str, tag: Any, kind: OutcomeKind, error: Exception | None, ack: bool = False
+        self,
+        message: Job | Delivery,
+        queue: str,
+        tag: Any,
+        kind: OutcomeKind,
+        error: Exception | None,
+        ack: bool = False,
     ) -> None:
         """A message that will not run: its result, its settlement, its outcome."""
         rejected = kind in {OutcomeKind.UNKNOWN_TASK, OutcomeKind.INVALID, OutcomeKind.REJECTED} and not ack
         decided = Verdict.REJECT if rejected else Verdict.ACK
         self.endings.refused(
-            headers, queue, kind, error, self._settling(tag, decided), self._settling(tag, Verdict.REDELIVER)
+            message, queue, kind, error, self._settling(tag, decided), self._settling(tag, Verdict.REDELIVER)
         )
 
     def _settling(self, tag: Any, decided: Verdict) -> Callable[[], None]:
@@ -237,7 +244,7 @@ class Consumer:
         jobs, expired = stock.next(free)
         for job in expired:
             error = TaskRevokedError("expired")
-            self._refuse(job.job.headers, job.queue, job.tag, OutcomeKind.EXPIRED, error)
+            self._refuse(job.job, job.queue, job.tag, OutcomeKind.EXPIRED, error)
         if not jobs:
             return
         early = [job.tag for job in jobs if job.early]
@@ -326,7 +333,7 @@ class Consumer:
                 self._stock.jobs[judged.number] = judged
                 self._ended(Report(judged.number, OutcomeKind.WORKER_LOST, None, "its worker died"))
             else:
-                self._refuse(delivery.headers, delivery.queue, delivery.tag, *judged, ack=True)
+                self._refuse(delivery, delivery.queue, delivery.tag, *judged, ack=True)
 
     # -- the end ------------------------------------------------------------------------------------------------------
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from celeriac.exceptions import BackendError
-from celeriac.protocol.body import decode_body
 from celeriac.worker.backoff import Backoff
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
     from celeriac.contracts.backend import StoredResult
     from celeriac.contracts.loop import EventLoop
-    from celeriac.contracts.pool import Job
+    from celeriac.worker.bereaved import Bereaved
 
 logger = logging.getLogger("celeriac.worker.debts")
 
@@ -26,8 +25,8 @@ class Debt:
 
     #: To be stored, if anything.
     result: StoredResult | None
-    #: Whose errbacks are to be sent, if anybody's.
-    job: Job | None
+    #: Who is to be told, if anybody.
+    bereaved: Bereaved | None
     #: What settles the message.
     then: Callable[[], None]
     #: Settles it so that the broker delivers it again; None where it must not be run again.
@@ -38,7 +37,7 @@ class Debt:
         """The id of the task."""
         if self.result is not None:
             return self.result.task_id
-        return str(self.job.headers["id"]) if self.job is not None else ""
+        return self.bereaved.task_id if self.bereaved is not None else ""
 
 
 class Debts:
@@ -79,7 +78,7 @@ class Debts:
             self._debts[:0] = debts
             return False
         for debt in debts:
-            if self._send_errbacks(debt):
+            if debt.bereaved is None or debt.bereaved.tell(self.app):
                 debt.then()
             else:
                 self._debts.append(debt)
@@ -114,25 +113,3 @@ class Debts:
             raise
         except Exception:
             logger.exception("The store cannot take the result of task %s, which is dropped", debt.result.task_id)
-
-    # -- errbacks -----------------------------------------------------------------------------------------------------
-
-    def _send_errbacks(self, debt: Debt) -> bool:
-        """Only now is the body of a lost task read here, for those who wait for its failure."""
-        job = debt.job
-        if job is None:
-            return True
-        headers = job.headers
-        task_id = headers["id"]
-        try:
-            body = decode_body(self.app.serializers.decode(job.body, job.content_type))
-            for errback in body.errbacks or ():
-                signature: Any = self.app.signature(errback)
-                signature.apply_async((task_id,), parent_id=task_id, root_id=headers.get("root_id") or task_id)
-        except self.app.connection_errors as error:
-            logger.error("Errbacks of task %s wait for the broker: %s", task_id, error)
-            return False
-        except Exception as error:
-            logger.error("Errbacks of task %s could not be sent: %r", task_id, error, exc_info=error)
-        debt.job = None
-        return True

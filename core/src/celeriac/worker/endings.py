@@ -10,12 +10,14 @@ from celeriac import signals, states
 from celeriac.contracts.outcome import Outcome, OutcomeKind
 from celeriac.exceptions import TaskRevokedError, TimeLimitExceeded, WorkerLostError
 from celeriac.protocol.shapes import MAX_NAME, is_text
+from celeriac.worker.bereaved import Bereaved
 from celeriac.worker.debts import Debt, Debts
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
+    from celeriac.contracts.broker import Delivery
     from celeriac.contracts.loop import EventLoop
-    from celeriac.contracts.pool import Report
+    from celeriac.contracts.pool import Job, Report
     from celeriac.worker.open_jobs import OpenJob
 
 logger = logging.getLogger("celeriac.worker.outcome")
@@ -73,13 +75,14 @@ class Endings:
         result = None
         if self._stores and _wants_error(job.task, job.job.headers):
             result = self.app.results.entry(job.id, states.FAILURE, error)
-        self.debts.add(Debt(result, job.job, then, None if job.early else instead))
+        bereaved = Bereaved(job.job, states.FAILURE, error, has_run=True)
+        self.debts.add(Debt(result, bereaved, then, None if job.early else instead))
 
     # -- messages that do not run -------------------------------------------------------------------------------------
 
     def refused(
         self,
-        headers: Any,
+        message: Job | Delivery,
         queue: str,
         kind: OutcomeKind,
         error: Exception | None,
@@ -90,6 +93,7 @@ class Endings:
 
         If the worker ends before that was possible, `instead` is called.
         """
+        headers: Any = message.headers
         if not isinstance(headers, Mapping):
             headers = {}
         task_id, name = _name(headers.get("id")), _name(headers.get("task"))
@@ -101,11 +105,17 @@ class Endings:
                 signals.task_revoked.send(sender=name, request=headers, terminated=False, signum=None, expired=expired)
         else:
             logger.error("Message of task %s[%s] refused as %s: %s", name, task_id, kind, error)
-        if self._stores and task_id and error is not None and kind not in _SILENT and self._is_awaited(name, headers):
-            state = states.REVOKED if kind in _REVOKED else states.FAILURE
-            self.debts.add(Debt(self.app.results.entry(task_id, state, error), None, then, instead))
-        else:
+        state = states.REVOKED if kind in _REVOKED else states.FAILURE
+        debt = Debt(None, None, then, instead)
+        if task_id and error is not None and kind not in _SILENT:
+            if self._stores and self._is_awaited(name, headers):
+                debt.result = self.app.results.entry(task_id, state, error)
+            if kind is not OutcomeKind.INVALID:
+                debt.bereaved = Bereaved(message, state, error, has_run=False)
+        if debt.result is None and debt.bereaved is None:
             then()
+        else:
+            self.debts.add(debt)
         if self._listeners:
             retries = headers.get("retries")
             self._tell(
