@@ -13,7 +13,10 @@ from kombu.exceptions import OperationalError
 from redis import Redis
 
 from celeriac.contracts import Settlements
+from celeriac_redis.address import parse
 from celeriac_redis.broker import RedisTransport
+from celeriac_redis.link import Link
+from celeriac_redis.options import LinkOptions
 
 
 def tags(deliveries):
@@ -173,6 +176,25 @@ def test_a_server_whose_memory_is_full_refuses_messages_and_can_still_be_emptied
     assert lane.depth("tasks") == 0
     producer.close()
     lane.close()
+
+
+def test_an_exchange_that_was_interrupted_is_not_continued(url, monkeypatch):
+    link = Link([parse(url)], LinkOptions(), OperationalError)
+    assert link.ask(("ECHO", "a")) == [b"a"]
+    read, calls = link.read, []
+
+    def interrupted():
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return read()
+
+    monkeypatch.setattr(link, "read", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        link.ask(("ECHO", "b"), ("ECHO", "c"))
+    monkeypatch.undo()
+    assert link.ask(("ECHO", "d")) == [b"d"]
+    link.close()
 
 
 # --- ways to a server -------------------------------------------------------------------------------------------------

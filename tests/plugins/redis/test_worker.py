@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from celeriac import Celery
+from celeriac import Celery, chord
 from celeriac.exceptions import WorkerLostError
 
 TASKS = """
@@ -23,6 +23,10 @@ app.conf.result_backend_transport_options = {"global_keyprefix": os.environ["PRE
 @app.task
 def add(x, y):
     return x + y
+
+@app.task
+def total(numbers):
+    return sum(numbers)
 
 @app.task
 def when():
@@ -82,6 +86,17 @@ def test_tasks_run_and_their_results_come_back(start, client, pool, server, pref
     assert worker.wait() == 0
     left = {key for key in server.scan_iter(f"{prefix}*") if b"celery-task-meta" not in key and b"_kombu" not in key}
     assert left == set()
+
+
+def test_a_chord_calls_its_body_once_and_leaves_only_that_it_did(start, app, server, prefix, wait_until):
+    start()
+    header = [app.signature("tasks.add", (number, 1)) for number in range(60)]
+    assert chord(header, app=app)(app.signature("tasks.total")).get(timeout=20) == sum(range(1, 61))
+
+    def left():
+        return {key.rpartition(b".")[2] for key in server.scan_iter(f"{prefix}celery-taskset-meta-*")}
+
+    wait_until(lambda: left() == {b"c"})
 
 
 def test_tasks_of_a_killed_worker_run_again_or_are_told_as_lost(start, client, tmp_path, wait_until):

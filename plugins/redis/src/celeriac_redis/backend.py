@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha1
 from typing import Any, Final
 
-from celeriac.contracts import Backend, ResultWatcher, StoredResult
+from celeriac.contracts import Backend, ChordPart, ChordStore, NewChord, ResultWatcher, StoredResult, Turn
 from celeriac.exceptions import ProtocolError, SecurityError, StoreUnavailable
 from celeriac_redis.address import Address, parse
+from celeriac_redis.chords import Chords
 from celeriac_redis.link import Link
 from celeriac_redis.links import Links
 from celeriac_redis.options import LinkOptions, link_options
@@ -24,7 +25,7 @@ _AT_ONCE: Final = 500
 _TRIES: Final = 10
 
 
-class RedisBackend(Backend):
+class RedisBackend(Backend, ChordStore):
     """Results under the keys of Celery, told on channels of the same names."""
 
     def __init__(self, app: Any, url: str) -> None:
@@ -37,6 +38,7 @@ class RedisBackend(Backend):
         self._addresses: list[Address] = [parse(part, ssl) for part in url.split(";")]
         self._options = _options(conf, given)
         self._codec = Codec(app)
+        self._chords = Chords(self._codec, self._group_key)
         self._links = Links(self._link)
 
     def _link(self) -> Link:
@@ -132,6 +134,44 @@ class RedisBackend(Backend):
     def delete_group(self, group_id: str) -> None:
         with self._links.lend() as link:
             link.ask(("DEL", self._group_key(group_id)))
+
+    # -- chords -----------------------------------------------------------------------------------
+
+    def start_chords(self, chords: Sequence[NewChord]) -> None:
+        if chords:
+            with self._links.lend() as link:
+                link.ask(*map(self._chords.start, chords))
+
+    def grow_chord(self, group_id: str, count: int = 1) -> None:
+        with self._links.lend() as link:
+            link.ask(*self._chords.grow(group_id, count))
+
+    def store_with_parts(self, results: Sequence[StoredResult], parts: Sequence[ChordPart]) -> dict[str, Turn]:
+        # All is encoded before anything is stored.
+        entries, additions = self._entries(results), [self._chords.add(part) for part in parts]
+        turns: dict[str, Turn] = {}
+        with self._links.lend() as link:
+            answers = self._store_all(link, entries, *additions)
+        for part, answer in zip(parts, answers, strict=True):
+            turn = self._chords.turn(answer)
+            if turn is not None and turns.get(part.group_id) is not Turn.CLAIMED:
+                turns[part.group_id] = turn
+        return turns
+
+    def claim_chord(self, group_id: str) -> Turn | None:
+        with self._links.lend() as link:
+            (answer,) = link.ask(self._chords.ask(group_id))
+        return self._chords.turn(answer)
+
+    def read_chord(self, group_id: str) -> tuple[dict[str, Any] | None, list[tuple[str, str, Any]]]:
+        with self._links.lend() as link:
+            body, parts = link.ask(*self._chords.read(group_id))
+        return self._chords.found(body, parts)
+
+    def end_chords(self, group_ids: Sequence[str]) -> None:
+        if group_ids:
+            with self._links.lend() as link:
+                link.ask(*map(self._chords.end, group_ids))
 
     # -- life -------------------------------------------------------------------------------------
 

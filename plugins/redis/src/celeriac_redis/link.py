@@ -128,12 +128,17 @@ class Link:
         """The answers to all commands, in one round trip; a refused one is answered by the server's error."""
         if self._connection is not None:
             self._look()
-        self.send(*commands)
-        answers = [self.read() for _ in commands]
-        for number, answer in enumerate(answers):
-            if isinstance(answer, exceptions.NoScriptError):
-                self.send(in_full(commands[number]))
-                answers[number] = self.read()
+        try:
+            self.send(*commands)
+            answers = [self.read() for _ in commands]
+            for number, answer in enumerate(answers):
+                if isinstance(answer, exceptions.NoScriptError):
+                    self.send(in_full(commands[number]))
+                    answers[number] = self.read()
+        except BaseException:
+            # A time limit or Ctrl-C may strike between the answers: those left would be taken for the next ones.
+            self.close()
+            raise
         return answers
 
     def ask(self, *commands: Command) -> list[Any]:

@@ -16,10 +16,14 @@ class Codec:
 
     def encode(self, value: Any) -> bytes:
         """The bytes of a value.  Raises SerializationError."""
-        conf = self._app.conf
-        _, _, data = self._app.serializers.encode(value, name=conf.result_serializer)
-        name = conf.result_compression
-        return compressed(data, name) if name else bytes(data)
+        data = self.encode_plain(value)
+        name = self._app.conf.result_compression
+        return compressed(data, name) if name else data
+
+    def encode_plain(self, value: Any) -> bytes:
+        """The same, never compressed."""
+        _, _, data = self._app.serializers.encode(value, name=self._app.conf.result_serializer)
+        return bytes(data)
 
     def decode(self, data: bytes) -> Any:
         """The value again.  Raises SecurityError for content that is not accepted, and ProtocolError."""
