@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from celeriac import Celery
+from celeriac.exceptions import Reject
 
 app = Celery("everyday")
 
@@ -73,3 +74,8 @@ def wait_for(path, begun):
     while not os.path.exists(path):
         time.sleep(0.01)
     return "seen"
+
+
+@app.task
+def refuse():
+    raise Reject("not today", requeue=False)

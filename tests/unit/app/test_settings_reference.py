@@ -48,3 +48,30 @@ def test_an_old_name_still_sets_its_setting(old, new, value):
     app.config_from_object({old: value})
 
     assert app.conf[new] == value
+
+
+@pytest.mark.parametrize(
+    ("variable", "setting"), [("CELERY_BROKER_URL", "broker_url"), ("CELERY_RESULT_BACKEND", "result_backend")]
+)
+def test_a_variable_of_the_environment_overrules_the_configuration(monkeypatch, variable, setting):
+    monkeypatch.setenv(variable, "memory://from-outside")
+    app = Celery("proj", broker="memory://", backend="memory://", set_as_current=False)
+
+    assert app.conf[setting] == "memory://from-outside"
+
+
+def test_a_broker_may_be_named_in_parts(monkeypatch):
+    monkeypatch.delenv("CELERY_BROKER_URL", raising=False)
+    app = Celery("proj", set_as_current=False, broker_transport="redis", broker_host="localhost:6380", broker_vhost="3")
+    app.conf.broker_url = None
+
+    assert app.broker_url() == "redis://localhost:6380/3"
+
+
+def test_a_configuration_named_after_a_read_is_stronger_than_the_embedded_default():
+    app = Celery("proj", set_as_current=False)
+    assert app.conf.broker_url.startswith("sqlite:")
+
+    app.config_from_object({"broker_url": "memory://"})
+
+    assert app.conf.broker_url == "memory://"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from celeriac.app.sources import Lazy
 
@@ -13,6 +14,15 @@ if TYPE_CHECKING:
 
 #: A layer is a map of settings, or a function that makes one when it is first needed.
 Layer = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
+
+
+#: Settings that a variable of the environment overrules, as in Celery.
+_ENVIRONMENT: Final = {
+    "broker_url": "CELERY_BROKER_URL",
+    "broker_read_url": "CELERY_BROKER_READ_URL",
+    "broker_write_url": "CELERY_BROKER_WRITE_URL",
+    "result_backend": "CELERY_RESULT_BACKEND",
+}
 
 
 class Settings(Mapping[str, Any]):
@@ -217,6 +227,8 @@ class Settings(Mapping[str, Any]):
     def _find(self, name: str) -> tuple[bool, Any]:
         setting = self._schema().get(name)
         names = (name,) if setting is None else (setting.name, *setting.old_names)
+        if name in _ENVIRONMENT and os.environ.get(_ENVIRONMENT[name]):
+            return True, os.environ[_ENVIRONMENT[name]]
         for layer in self._layers():
             for one in names:
                 if one in layer:

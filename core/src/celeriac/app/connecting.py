@@ -48,8 +48,8 @@ class ConnectedApp(ConfiguredApp):
         """The URL of the broker.  Raises `ImproperlyConfigured` where there is none."""
         conf = self.conf
         url = (conf.broker_write_url if write else conf.broker_read_url) or conf.broker_url
-        if not url and conf.broker_transport:
-            url = f"{conf.broker_transport}://"
+        if not url and (conf.broker_transport or conf.broker_host):
+            url = f"{conf.broker_transport or 'amqp'}://{conf.broker_host or ''}{_path(conf.broker_vhost)}"
         if not url:
             raise ImproperlyConfigured(
                 "no broker is configured, and no installed plugin offers one of its own. For the embedded queue: "
@@ -117,3 +117,8 @@ class ConnectedApp(ConfiguredApp):
         oid = oid_from(self, threads=True)
         self.__dict__["_thread_oid"] = (ident, oid)
         return oid
+
+
+def _path(vhost: str | None) -> str:
+    """A virtual host as the path of a URL: ``/`` itself is written twice."""
+    return "" if not vhost else f"/{vhost}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from traceback import extract_tb
 from types import ModuleType
 from typing import Any
 
@@ -18,8 +19,10 @@ def find_app(path: str) -> Celery:
     That is ``module``, ``module:attribute``, ``module.attribute``, or a package with a submodule ``celery``.  In a
     module the app is called ``app`` or ``celery``, or is the only one there.
 
-    The current directory is looked in first.  Raises `ImproperlyConfigured`, saying what was tried.
+    The current directory is looked in first.  Raises `ImproperlyConfigured`, saying what was tried, or where the
+    module itself fails.
     """
+    _refuse_file(path)
     here = os.getcwd()
     if here not in sys.path:
         sys.path.insert(0, here)
@@ -41,15 +44,33 @@ def find_app(path: str) -> Celery:
     return found
 
 
+def _refuse_file(path: str) -> None:
+    module = path.partition(":")[0]
+    if not module:
+        raise ImproperlyConfigured(f"cannot find the app {path!r}: it names no module. Name one, as in -A proj")
+    if "/" in module or module.endswith(".py"):
+        name = module.removesuffix(".py").rstrip("/").lstrip("./").replace("/", ".")
+        raise ImproperlyConfigured(f"cannot find the app {path!r}: that is a file. Name the module: -A {name}")
+
+
 def _module(name: str, tried: list[str]) -> ModuleType | None:
-    """The module, None where there is none of that name.  What goes wrong inside it is raised."""
+    """The module, None where there is none of that name.  Raises `ImproperlyConfigured` where it fails."""
     tried.append(f"module {name}")
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
             return None
-        raise
+        raise _failed(name, error) from error
+    except Exception as error:
+        raise _failed(name, error) from error
+
+
+def _failed(name: str, error: Exception) -> ImproperlyConfigured:
+    frames = [frame for frame in extract_tb(error.__traceback__) if not frame.filename.startswith("<frozen ")]
+    # The first frames are this module's; a module with a syntax error has none, and its error says where.
+    where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames and frames[-1].filename != __file__ else ""
+    return ImproperlyConfigured(f"the module {name} cannot be imported: {type(error).__name__}: {error}{where}")
 
 
 def _attribute(module: ModuleType, attribute: str, tried: list[str]) -> Celery | None:

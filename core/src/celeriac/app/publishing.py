@@ -16,6 +16,7 @@ from celeriac.contracts.broker import OutgoingMessage
 from celeriac.contracts.middleware import bind
 from celeriac.exceptions import SerializationError
 from celeriac.protocol.body import encode_body
+from celeriac.protocol.compression import compress
 from celeriac.protocol.header_plan import HeaderPlan
 from celeriac.protocol.properties import build_properties
 from celeriac.protocol.reprs import safe_repr
@@ -99,6 +100,7 @@ class Publisher:
         self._levels: int = conf.task_repr_maxlevels
         self._default_priority: int | None = conf.task_default_priority
         self._inherit_priority: bool = conf.task_inherit_parent_priority
+        self._compression: str | None = conf.task_compression
         self._encode = app.serializers.encode
 
     # -- building -----------------------------------------------------------------------------------------------------
@@ -159,6 +161,9 @@ class Publisher:
             content_type, content_encoding, data = self._encode(body, get("serializer") or self._serializer)
         except SerializationError as error:
             raise SerializationError(f"task {name!r} was not sent: {error}") from error
+        compression = get("compression") or self._compression
+        if compression:
+            headers["compression"], data = compress(data, compression)
         return OutgoingMessage(
             data,
             content_type,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from celeriac.contracts.urls import mask_password
-from celeriac.exceptions import WorkerShutdown
+from celeriac.exceptions import CeleryError, WorkerShutdown
 from celeriac.worker.backoff import Backoff
 from celeriac.worker.kombu_lane import KombuConsumerLane
 
@@ -59,6 +59,17 @@ class BrokerAccess:
         """The broker's URL as it may be shown."""
         url = self.app.broker_url(write=False)
         return mask_password(url if isinstance(url, str) else ";".join(url))
+
+    def place(self) -> str:
+        """Where the messages are kept, in a line for people; empty where the URL says it all."""
+        connection = self.app.connection_for_read()
+        describe = getattr(connection.transport_cls, "describe", None)
+        if describe is None:
+            return ""
+        try:
+            return str(describe(connection))
+        except CeleryError as error:
+            return str(error)
 
     # -- opening ------------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Job, Report
 from celeriac.exceptions import BackendError, ProtocolError, SecurityError, SerializationError, SoftTimeLimitExceeded
 from celeriac.protocol.body import TaskBody, decode_body
+from celeriac.protocol.compression import expand
 from celeriac.protocol.headers import HEADER_KEYS
 from celeriac.protocol.reprs import safe_repr
 from celeriac.protocol.results import encode_exception
@@ -103,7 +104,11 @@ class TaskExecutor:
             )
 
     def _body(self, job: Job) -> TaskBody:
-        return decode_body(self._decode(job.body, job.content_type))
+        data = job.body
+        compression = job.headers.get("compression")
+        if compression:
+            data = expand(data, compression)
+        return decode_body(self._decode(data, job.content_type))
 
     def _request(self, job: Job, body: TaskBody) -> Context:
         headers = job.headers
@@ -132,8 +137,10 @@ class TaskExecutor:
 
     def _stored(self, task: Any, request: Context, ended: Ended) -> Deposit | None:
         kind = ended.kind
-        if kind in {OutcomeKind.IGNORED, OutcomeKind.REJECTED}:
+        if kind is OutcomeKind.IGNORED or (kind is OutcomeKind.REJECTED and ended.requeue):
             return None
+        if kind is OutcomeKind.REJECTED:  # it will not run again, and whoever waits must learn of that
+            ended = ended._replace(state=states.FAILURE)
         if ended.retry is not None and ended.retry.sig is not None:
             return None  # `Task.retry` has stored it, before the next try could overtake this one
         is_wanted = self._stores

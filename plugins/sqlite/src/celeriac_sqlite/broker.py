@@ -87,6 +87,14 @@ class SqliteTransport(virtual.Transport):
         """A lane out of the file that the Kombu connection names."""
         return SqliteConsumerLane(*_file_of(connection))
 
+    @classmethod
+    def describe(cls, connection: Any) -> str:
+        """Name the file, for the worker's banner, and say why it is that one."""
+        path, _ = _file_of(connection)
+        if embedded.is_default(getattr(connection, "app", None)):
+            return f"no broker is configured: tasks and results are kept in the file {path}"
+        return f"the file {path}"
+
     # -- connecting -------------------------------------------------------------------------------
 
     def establish_connection(self) -> Any:

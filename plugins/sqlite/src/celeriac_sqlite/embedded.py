@@ -19,17 +19,15 @@ _announced: Final[set[Path]] = set()
 
 def make_default(app: Any) -> None:
     """Have an app use the embedded file, for results too if it has no result store."""
-    conf = app.conf
     url = url_of(embedded_file(app.main))
-    conf.broker_url = url
-    if conf.result_backend is None:
-        conf.result_backend = url
+    # As defaults, so that a configuration that is named later is stronger.
+    app.add_defaults({"broker_url": url, "result_backend": url})
     _apps.add(app)
 
 
 def is_default(app: Any) -> bool:
     """Whether the app's broker is the embedded file because nobody said otherwise."""
-    return app is not None and app in _apps
+    return app is not None and app in _apps and app.conf.broker_url == url_of(embedded_file(app.main))
 
 
 def announce(path: Path) -> None:
