@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import platform
 from typing import TYPE_CHECKING, Any
 
 import click
-
-import celeriac
 
 if TYPE_CHECKING:
     from celeriac.cli.state import State
@@ -65,14 +62,17 @@ def result(state: State, /, task_id: str, traceback: bool, timeout: float | None
 @click.pass_obj
 def purge(state: State, /, force: bool, queues: str | None, exclude_queues: str | None) -> None:
     """Remove all waiting messages from the queues.  There is no undo."""
+    from celeriac.worker.purging import discard_messages  # loads nothing more of the worker
+
     app = state.app
     app.amqp.queues.select(queues)
     app.amqp.queues.deselect(exclude_queues)
     chosen = app.amqp.queues.consume_from
+    if not chosen:
+        raise click.UsageError("no queue is left: check --queues and --exclude-queues")
     if not force:
         click.confirm(f"Remove all messages from {', '.join(chosen)}?", abort=True)
-    with app.connection_for_write() as connection:
-        count = sum(queue(connection.default_channel).purge() or 0 for queue in chosen.values())
+    count = discard_messages(app, chosen.values())
     click.echo(f"{count} messages removed")
 
 
@@ -81,7 +81,6 @@ def purge(state: State, /, force: bool, queues: str | None, exclude_queues: str 
 def report(state: State) -> None:
     """Describe this installation, for bug reports; passwords are masked."""
     app = state.app
-    click.echo(f"celeriac:{celeriac.__version__} python:{platform.python_version()} system:{platform.platform()}")
     for name, value in app.plugins.report().items():
         click.echo(f"{name}: {value}")
     click.echo("\nsettings")

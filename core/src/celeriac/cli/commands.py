@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+
 import click
 
+from celeriac.cli.global_options import accepting, found_in
 from celeriac.cli.state import State
 from celeriac.exceptions import PluginError
 
@@ -27,33 +30,38 @@ class LazyCommands(click.Group):
         return sorted({*super().list_commands(ctx), *PluginManager().driver_names("command")})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        command = self._load(ctx, cmd_name)
+        return None if command is None else self._with_plugin_options(ctx, command)
+
+    def _load(self, ctx: click.Context, name: str) -> click.Command | None:
         from celeriac.plugin.manager import PluginManager
 
-        found = super().get_command(ctx, cmd_name)
-        if found is not None:
-            return found
-        manager = PluginManager()
-        if cmd_name not in manager.driver_names("command"):
-            return None
-        loaded: click.Command = manager.driver("command", cmd_name)
-        self._add_options(ctx, loaded)
-        return loaded
+        found = super().get_command(ctx, name)
+        if found is None:
+            manager = PluginManager()
+            if name not in manager.driver_names("command"):
+                return None
+            found = manager.driver("command", name)
+        return accepting(found)
 
-    def _add_options(self, ctx: click.Context, command: click.Command) -> None:
-        """The options that plugins and the app's user add to a command."""
-        if not getattr(command, "takes_plugin_options", False) or getattr(command, "plugin_options", None) is not None:
-            return
+    def _with_plugin_options(self, ctx: click.Context, command: click.Command) -> click.Command:
+        """A copy with the options that plugins and the app's user add to the command."""
+        if not getattr(command, "takes_plugin_options", False):
+            return command
         state = ctx.find_object(State)
-        app = state.app if state is not None and state.app_path else None
         name = command.name or ""
-        if app is None:
+        if state is None or not state.has_app:
             from celeriac.plugin.manager import PluginManager
 
             options = PluginManager().cli_options(name)
         else:
-            options = [*app.plugins.cli_options(name), *app.user_options.get(name, ())]
-        command.plugin_options = [option.name for option in options]  # type: ignore[attr-defined]  # read by the command
-        command.params.extend(options)
+            app = state.app
+            users = sorted(app.user_options.get(name, ()), key=lambda option: str(option.name))
+            options = [*app.plugins.cli_options(name), *users]
+        changed = copy.copy(command)
+        changed.plugin_options = [option.name for option in options]  # type: ignore[attr-defined]  # read by the command
+        changed.params = [*command.params, *options]
+        return changed
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = [(name, _SUMMARIES.get(name) or self._summary(ctx, name)) for name in self.list_commands(ctx)]
@@ -62,7 +70,7 @@ class LazyCommands(click.Group):
 
     def _summary(self, ctx: click.Context, name: str) -> str:
         try:
-            command = self.get_command(ctx, name)
+            command = self._load(ctx, name)
         except PluginError as error:
             return f"(cannot be loaded: {error})"
         return command.get_short_help_str(60) if command is not None else ""
@@ -70,6 +78,7 @@ class LazyCommands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        self._look_ahead(ctx, args)
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
@@ -79,3 +88,10 @@ class LazyCommands(click.Group):
             if near:
                 raise click.UsageError(f"{error.message} Did you mean '{near[0]}'?", ctx) from None
             raise
+
+    def _look_ahead(self, ctx: click.Context, args: list[str]) -> None:
+        """Which app it is may be said after the command, and decides which options that takes."""
+        state = ctx.find_object(State)
+        command = self._load(ctx, args[0])
+        if command is not None and state is not None and not ctx.resilient_parsing:
+            state.take(found_in(command, ctx, args[1:]))

@@ -11,23 +11,14 @@ import click
 
 import celeriac
 from celeriac.cli.commands import LazyCommands
+from celeriac.cli.global_options import global_options
 from celeriac.cli.state import State
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
 
 
-@click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-A", "--app", metavar="APPLICATION", help="The app: a module, or module:attribute.")
-@click.option("-b", "--broker", metavar="URL", help="The broker's URL, instead of the app's.")
-@click.option("--result-backend", metavar="URL", help="The result store's URL, instead of the app's.")
-@click.option("--loader", metavar="NAME", help="The loader of the default app.")
-@click.option("--config", metavar="MODULE", help="The module with the configuration.")
-@click.option("--workdir", metavar="DIRECTORY", type=click.Path(exists=True, file_okay=False), help="Work there.")
-@click.option("-C", "--no-color", is_flag=True, help="No colour.")
-@click.option("-q", "--quiet", is_flag=True, help="Say less.")
-@click.option("--debug", is_flag=True, help="Show tracebacks of errors.")
-@click.option("--skip-checks", is_flag=True, help="Skip the checks of frameworks (Django).")
+@click.group(cls=LazyCommands, params=global_options(), context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(celeriac.__version__, prog_name="celeriac")
 @click.pass_context
 def celeriac_command(context: click.Context, /, **options: Any) -> None:
@@ -53,8 +44,12 @@ def run(app: Celery | None, argv: Sequence[str]) -> None:
         code = error.exit_code
     except click.Abort:
         code = 130
+    except BrokenPipeError:
+        # Whoever read our output has had enough; nor must the interpreter find out at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
     except Exception as error:
-        if state.debug or os.environ.get("CELERIAC_DEBUG"):
+        if state.debug:
             raise
         code = state.explain(error)
     sys.exit(code if isinstance(code, int) else 0)

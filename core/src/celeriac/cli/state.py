@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,29 +14,55 @@ from celeriac.exceptions import BackendError, CeleryCommandException, CeleryErro
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
 
+#: What a global option sets on the app.
+_SETTINGS = {
+    "broker": ("broker_url", "broker_read_url", "broker_write_url"),
+    "result_backend": ("result_backend",),
+}
+
 
 class State:
     """Found by commands as ``context.obj``."""
 
     def __init__(self, app: Celery | None = None) -> None:
         self._app = app
-        self._options: Mapping[str, Any] = {}
-        self.debug = False
-        self.quiet = False
+        self._options: dict[str, Any] = {}
+        self._is_app_ready = False
         self.no_color = "NO_COLOR" in os.environ
 
     def take(self, options: Mapping[str, Any]) -> None:
-        """The global options of this call."""
-        self._options = options
-        self.debug = bool(options["debug"])
-        self.quiet = bool(options["quiet"])
-        self.no_color = self.no_color or bool(options["no_color"])
-        if options["workdir"]:
-            os.chdir(options["workdir"])
-        if options["config"]:
-            os.environ["CELERY_CONFIG_MODULE"] = options["config"]
-        if options["loader"]:
-            os.environ["CELERY_LOADER"] = options["loader"]
+        """Global options of this call; also several times, then the last one counts."""
+        for name, value in options.items():
+            if value and self._options.get(name) != value:
+                self._options[name] = value
+                self._act_on(name, value)
+
+    def _act_on(self, name: str, value: Any) -> None:
+        if name == "no_color":
+            self.no_color = True
+        elif name == "workdir":
+            try:
+                os.chdir(value)
+            except OSError as error:
+                raise click.BadParameter(f"cannot work in {value}: {error.strerror}", param_hint="--workdir") from None
+        elif name == "config":
+            os.environ["CELERY_CONFIG_MODULE"] = value
+        elif name == "loader":
+            os.environ["CELERY_LOADER"] = value
+        elif name in _SETTINGS and self._is_app_ready:
+            self._configure(self.app)
+
+    @property
+    def debug(self) -> bool:
+        """Whether errors are shown with their traceback."""
+        return bool(self._options.get("debug") or os.environ.get("CELERIAC_DEBUG"))
+
+    @property
+    def quiet(self) -> bool:
+        """Whether to say less."""
+        return bool(self._options.get("quiet"))
+
+    # -- the app ------------------------------------------------------------------------------------------------------
 
     @property
     def app_path(self) -> str | None:
@@ -44,18 +71,32 @@ class State:
         return path
 
     @property
+    def has_app(self) -> bool:
+        """Whether somebody has said which app it is."""
+        return self._app is not None or self.app_path is not None
+
+    @property
     def app(self) -> Celery:
-        """The app that ``-A`` names, else the default one, with the broker and store of the command line."""
+        """The app that ``-A`` names, else the default one, with the broker and store of the command line.
+
+        Raises `ImproperlyConfigured` where there is none of that name, or it cannot be imported.
+        """
         if self._app is None:
             from celeriac.app.current import get_current_app
             from celeriac.app.finding import find_app
 
             self._app = find_app(self.app_path) if self.app_path else get_current_app()
-        self._app.set_current()
-        for option, setting in (("broker", "broker_url"), ("result_backend", "result_backend")):
-            if self._options.get(option):
-                self._app.conf.update({setting: self._options[option]})
+        if not self._is_app_ready:
+            self._is_app_ready = True
+            self._app.set_current()
+            self._configure(self._app)
         return self._app
+
+    def _configure(self, app: Celery) -> None:
+        for option, settings in _SETTINGS.items():
+            value = self._options.get(option)
+            if value:
+                app.conf.update(dict.fromkeys(settings, value))
 
     def configure(self, command: click.Command, options: Mapping[str, Any]) -> None:
         """Give the values of options that plugins have added to the settings of the same name."""
@@ -63,16 +104,25 @@ class State:
         added = getattr(command, "plugin_options", None) or ()
         conf.update({name: options[name] for name in added if options.get(name) is not None and name in conf})
 
+    # -- errors -------------------------------------------------------------------------------------------------------
+
     def explain(self, error: Exception) -> int:
         """Show an error in a line, with what to do; gives the exit code."""
         click.echo(f"Error: {describe(error)}", err=True)
-        if not isinstance(error, CeleryError):
+        if not is_told_for_people(error):
             click.echo("Run it again with --debug for the traceback.", err=True)
         return error.exit_code if isinstance(error, CeleryCommandException) else 1
 
 
 def describe(error: Exception) -> str:
     """An error in a line; one that is not ours also by its type."""
-    if isinstance(error, (CeleryError, BackendError, CeleryCommandException)):
+    if is_told_for_people(error):
         return str(error)
     return f"{type(error).__name__}: {error}"
+
+
+def is_told_for_people(error: Exception) -> bool:
+    """Whether the message of the error says all that there is to know."""
+    kombu = sys.modules.get("kombu.exceptions")  # where it is not loaded, it has raised nothing
+    ours = (CeleryError, BackendError, CeleryCommandException, *([kombu.OperationalError] if kombu else []))
+    return isinstance(error, ours) and bool(str(error))

@@ -3,6 +3,7 @@
 A broker driver is a ``kombu.transport.base.Transport`` class.  One that also defines the class methods
 ``producer_lane(connection)`` and ``consumer_lane(connection)`` gets its batches natively; any other is served by
 the kernel's adapter through the plain Kombu API.  Nothing above the lane knows the difference.
+A class method ``describe(connection)`` may tell people in a line where the messages are kept, where the URL does not.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ class SqliteTransport(virtual.Transport):
         """Name the file, for the worker's banner, and say why it is that one."""
         path, _ = _file_of(connection)
         if embedded.is_default(getattr(connection, "app", None)):
-            return f"no broker is configured: tasks and results are kept in the file {path}"
+            return f"no broker is configured, so tasks wait in the file {path}"
         return f"the file {path}"
 
     # -- connecting -------------------------------------------------------------------------------

@@ -1,0 +1,399 @@
+"""``celeriac``: what a person types, what it answers, how it fails, and how little it loads."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import uuid
+from datetime import UTC, datetime
+
+import click
+import pytest
+
+from celeriac.app.base import Celery
+from celeriac.cli.main import celeriac_command, run
+from celeriac.cli.state import State
+
+TASKS = """
+from celeriac import Celery
+
+app = Celery("proj")
+
+@app.task
+def add(x, y):
+    return x + y
+"""
+SCRIPT = [sys.executable, "-m", "celeriac"]
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A directory with a ``tasks.py``, which is the current one."""
+    (tmp_path / "tasks.py").write_text(TASKS)
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    for name in ("tasks", "celeryconfig", "broken", "empty", "deep"):
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def celeriac(capsys, monkeypatch):
+    """Return ``celeriac(*arguments, app=None)``: runs the command line here; gives code, output and errors."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    def call(*arguments, app=None):
+        with pytest.raises(SystemExit) as ended:
+            run(app, arguments)
+        output, errors = capsys.readouterr()
+        return ended.value.code, output, errors
+
+    return call
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """What the command ``probe`` has been called with; it stands for any command of a plugin."""
+    found = {}
+
+    @click.command("probe")
+    @click.option("-x", "--speed", type=int)
+    @click.argument("words", nargs=-1)
+    @click.pass_obj
+    def probe(state, speed, words):
+        found.update(speed=speed, words=words, quiet=state.quiet, no_color=state.no_color, debug=state.debug)
+        found.update(app=state.app.main, broker=state.app.conf.broker_url, results=state.app.conf.result_backend)
+        found.update(directory=os.getcwd())
+
+    monkeypatch.setitem(celeriac_command.commands, "probe", probe)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    return found
+
+
+# -- help --------------------------------------------------------------------------------------------------------------
+
+
+def test_help_lists_options_and_commands_each_with_a_line(celeriac):
+    code, output, _ = celeriac("--help")
+    assert code == 0
+    for word in ("--app", "--broker", "--debug", "worker   Run a worker.", "purge    Remove all messages"):
+        assert word in output
+
+
+@pytest.mark.parametrize("command", ["worker", "call", "result", "purge", "report", "plugins"])
+def test_each_command_has_help_that_does_not_repeat_the_global_options(celeriac, command):
+    code, output, _ = celeriac(command, "--help")
+    assert code == 0
+    assert "Usage: celeriac" in output
+    assert "--result-backend" not in output
+
+
+def test_help_loads_no_command_no_kombu_and_no_worker():
+    code = (
+        "import sys\nfrom celeriac.cli.main import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit as ended:\n    assert ended.code == 0\n"
+        "heavy = [name for name in sys.modules if name.split('.')[0] in {'kombu', 'amqp', 'sqlite3', 'asyncio'}]\n"
+        "ours = [name for name in sys.modules if name.startswith(('celeriac.worker', 'celeriac.app.base'))]\n"
+        "kernels = [name for name in ('worker', 'basics', 'plugins') if 'celeriac.cli.' + name in sys.modules]\n"
+        "print(heavy + ours + kernels)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_python_m_celeriac_is_the_same_command(project):
+    done = subprocess.run([*SCRIPT, "--version"], capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout.startswith("celeriac")
+
+
+# -- global options ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", ["before", "after", "between"])
+def test_global_options_are_taken_before_the_command_and_after_it(celeriac, seen, project, place):
+    given = ["-A", "tasks", "-b", "memory://one", "--result-backend=memory://two", "-q", "-C"]
+    arguments = {
+        "before": [*given, "probe", "-x", "3", "word"],
+        "after": ["probe", "-x", "3", "word", *given],
+        "between": ["-A", "tasks", "probe", "-b", "memory://one", "-x", "3", *given[4:], "word"],
+    }[place]
+    code, _, errors = celeriac(*arguments)
+    assert (code, errors) == (0, "")
+    assert seen["app"] == "proj"
+    assert (seen["broker"], seen["results"]) == ("memory://one", "memory://two")
+    assert (seen["quiet"], seen["no_color"], seen["debug"]) == (True, True, False)
+    assert (seen["speed"], seen["words"]) == (3, ("word",))
+
+
+def test_the_last_of_two_counts(celeriac, seen, project):
+    assert celeriac("-b", "memory://one", "probe", "-b", "memory://two")[0] == 0
+    assert seen["broker"] == "memory://two"
+
+
+def test_values_that_look_like_global_options_are_values(celeriac, seen, project):
+    assert celeriac("probe", "--", "-A", "nowhere", "-q")[0] == 0
+    assert seen["words"] == ("-A", "nowhere", "-q")
+    assert not seen["quiet"]
+
+
+def test_a_clustered_option_of_the_command_is_not_taken_for_global_ones(celeriac, project):
+    # -lCRITICAL holds C and A
+    code, _, errors = celeriac("worker", "-lCRITICAL", "-A", "tasks", "-c", "none")
+    assert code == 1
+    assert "worker_concurrency must be a number from 1" in errors
+
+
+def test_a_command_keeps_an_option_of_its_own_that_is_called_like_a_global_one(celeriac, monkeypatch, project):
+    found = []
+
+    @click.command("own")
+    @click.option("-b", "--big", is_flag=True)
+    @click.option("--broker")
+    def own(big, broker):
+        found.append((big, broker))
+
+    monkeypatch.setitem(celeriac_command.commands, "own", own)
+    assert celeriac("own", "-b", "--broker", "mine")[0] == 0
+    assert found == [(True, "mine")]
+
+
+def test_commands_below_commands_take_them_too(celeriac, project):
+    code, output, _ = celeriac("plugins", "list", "--quick", "--json", "-A", "tasks")
+    assert code == 0
+    assert json.loads(output)
+    code, _, errors = celeriac("plugins", "list", "-A", "nowhere")
+    assert code == 1
+    assert "cannot find the app 'nowhere'" in errors
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_workdir_is_where_the_app_is_looked_for(celeriac, seen, project, monkeypatch, place):
+    (project / "below").mkdir()
+    (project / "below" / "deep.py").write_text(TASKS.replace("proj", "deep"))
+    given = ["--workdir", "below", "-A", "deep"]
+    code, _, errors = celeriac(*given, "probe") if place == "before" else celeriac("probe", *given)
+    assert (code, errors) == (0, "")
+    assert seen["app"] == "deep"
+    assert seen["directory"] == str(project / "below")
+
+
+def test_a_workdir_that_is_not_there_is_an_error_in_a_line(celeriac, project):
+    code, _, errors = celeriac("report", "--workdir", "nowhere")
+    assert code == 2
+    assert "cannot work in nowhere: No such file or directory" in errors
+
+
+def test_the_app_may_be_named_by_the_environment(celeriac, seen, project, monkeypatch):
+    monkeypatch.setenv("CELERY_APP", "tasks")
+    assert celeriac("probe")[0] == 0
+    assert seen["app"] == "proj"
+
+
+def test_the_broker_of_the_command_line_beats_all_that_the_app_says(celeriac, project):
+    app = Celery("proj", broker_read_url="memory://read", broker_write_url="memory://write", set_as_current=False)
+    state = State(app)
+    state.take({"broker": "memory://mine"})
+    assert [state.app.broker_url(write) for write in (False, True)] == ["memory://mine"] * 2
+    app.close()
+
+
+def test_an_app_runs_its_own_command_line(celeriac, seen, project):
+    app = Celery("own", broker="memory://own", set_as_current=False)
+    with pytest.raises(SystemExit) as ended:
+        app.start(["probe", "word"])
+    assert ended.value.code == 0
+    assert (seen["app"], seen["words"]) == ("own", ("word",))
+    with pytest.raises(ValueError, match="needs the word 'worker'"):
+        app.worker_main(["-l", "INFO"])
+    app.close()
+
+
+def test_options_of_users_reach_the_steps_of_the_worker_and_no_other_app(celeriac, project):
+    from celeriac.bootsteps import Step
+
+    given = []
+
+    class Greeter(Step):
+        def __init__(self, parent, greeting=None, **options):
+            given.append(greeting)
+            raise SystemExit(0)
+
+    app = Celery("own", broker="memory://", set_as_current=False)
+    app.user_options["worker"] = {click.Option(["--greeting"])}
+    app.steps["worker"].add(Greeter)
+    code, _, errors = celeriac("worker", "-P", "solo", "--greeting", "hello", app=app)
+    assert (code, errors) == (0, "")
+    assert given == ["hello"]
+    other = Celery("other", broker="memory://", set_as_current=False)
+    code, _, errors = celeriac("worker", "--greeting", "hello", app=other)
+    assert code == 2
+    assert "No such option" in errors
+    app.close()
+    other.close()
+
+
+# -- errors ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_command_that_is_not_there_is_an_error_with_the_nearest_name(celeriac):
+    code, _, errors = celeriac("wroker")
+    assert code == 2
+    assert "Did you mean 'worker'?" in errors
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("nowhere", "cannot find the app 'nowhere': tried module nowhere"),
+        ("tasks:other", "tried module tasks, attribute tasks:other"),
+        ("tasks.py", "that is a file. Name the module: -A tasks"),
+        ("./proj/tasks.py", "that is a file. Name the module: -A proj.tasks"),
+        (":app", "it names no module"),
+        ("empty", "Name it: -A empty:name_of_the_app"),
+        (
+            "broken",
+            "the module broken cannot be imported: ZeroDivisionError: division by zero (PROJECT/broken.py, line 3)",
+        ),
+        ("needy", "the module needy cannot be imported: ModuleNotFoundError: No module named 'no_such_client'"),
+        ("garbled", "the module garbled cannot be imported: SyntaxError:"),
+    ],
+)
+def test_an_app_that_cannot_be_had_is_an_error_in_a_line_that_says_why(celeriac, project, place, name, told):
+    (project / "empty.py").write_text("")
+    (project / "broken.py").write_text("\n\n1 / 0\n")
+    (project / "needy.py").write_text("import no_such_client\n")
+    (project / "garbled.py").write_text("def (\n")
+    arguments = ["-A", name, "report"] if place == "before" else ["report", "-A", name]
+    code, output, errors = celeriac(*arguments)
+    assert code == 1
+    assert told.replace("PROJECT", str(project)) in errors
+    assert "Traceback" not in errors
+    assert errors.count("\n") == 1
+    assert output == ""
+
+
+def test_an_error_that_is_not_ours_names_its_type_and_the_way_to_its_traceback(celeriac, monkeypatch):
+    @click.command("failing")
+    def failing():
+        raise LookupError("what was it?")
+
+    monkeypatch.setitem(celeriac_command.commands, "failing", failing)
+    code, _, errors = celeriac("failing")
+    assert code == 1
+    assert errors == "Error: LookupError: what was it?\nRun it again with --debug for the traceback.\n"
+    for arguments in (["--debug", "failing"], ["failing", "--debug"]):
+        with pytest.raises(LookupError):
+            run(None, arguments)
+
+
+def test_a_broker_out_of_reach_is_an_error_in_a_line(celeriac, project):
+    (project / "tasks.py").write_text(
+        TASKS.replace('"proj"', '"proj", broker="amqp://guest:secret@127.0.0.1:1//",'
+        ' broker_transport="kombu.transport.pyamqp:Transport", broker_connection_retry_on_startup=False')
+    )  # fmt: skip
+    code, _, errors = celeriac("-A", "tasks", "worker", "-P", "solo", "-q")
+    assert code == 1
+    assert "Error: cannot reach the broker amqp://guest:**@127.0.0.1:1//: " in errors
+    assert "secret" not in errors
+    assert "Traceback" not in errors
+
+
+def test_a_person_who_interrupts_gets_130(celeriac, monkeypatch):
+    @click.command("interrupted")
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(celeriac_command.commands, "interrupted", interrupted)
+    assert celeriac("interrupted")[0] == 130
+
+
+def test_a_reader_who_has_had_enough_sees_no_traceback(project):
+    # Of a pipe whose reader is gone
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [*SCRIPT, "report"], stdout=writer, stderr=subprocess.PIPE, text=True, check=False, timeout=30
+    )
+    os.close(writer)
+    assert done.stderr == ""
+    assert done.returncode == 1
+
+
+# -- commands ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_memory(project):
+    url = f"memory://{uuid.uuid4()}"
+    app = Celery("proj", broker=url, backend=url, set_as_current=False)
+    app.task(name="tasks.add")(lambda x, y: x + y)
+    yield app
+    app.close()
+
+
+def test_call_sends_a_task_and_result_prints_what_became_of_it(celeriac, in_memory):
+    code, output, _ = celeriac("call", "tasks.add", "-a", "[2]", "-k", '{"y": 3}', app=in_memory)
+    assert code == 0
+    task_id = output.strip()
+    in_memory.results.store_state(task_id, "SUCCESS", 5)
+    code, output, _ = celeriac("result", task_id, app=in_memory)
+    assert (code, output) == (0, "5\n")
+    in_memory.results.store_state("failed", "FAILURE", ValueError("no"), traceback="Traceback: here")
+    assert celeriac("result", "failed", app=in_memory)[1] == "ValueError('no')\n"
+    assert celeriac("result", "failed", "--traceback", app=in_memory)[1] == "Traceback: here\n"
+
+
+def test_a_result_that_does_not_come_is_an_error_in_a_line(celeriac, in_memory):
+    code, _, errors = celeriac("result", "nowhere", "--timeout", "0.01", app=in_memory)
+    assert code == 1
+    assert "is a worker running" in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["-a", "[1"], "not JSON"),
+        (["-a", "{}"], "must be a JSON list"),
+        (["-k", "[]"], "must be a JSON map"),
+        (["--countdown", "soon"], "soon"),
+    ],
+)
+def test_call_says_which_argument_is_wrong(celeriac, in_memory, arguments, told):
+    code, _, errors = celeriac("call", "tasks.add", *arguments, app=in_memory)
+    assert code == 2
+    assert told in errors
+
+
+@pytest.mark.parametrize("expires", ["60", "1.5", "2999-01-01T00:00:00+00:00"])
+def test_call_passes_on_when_and_where(celeriac, in_memory, expires):
+    code, output, _ = celeriac("call", "tasks.add", "--expires", expires, "--queue", "special", app=in_memory)
+    assert code == 0
+    with in_memory.connection_for_read() as connection:
+        message = in_memory.amqp.queues["special"](connection.default_channel).get()
+        assert message.headers["id"] == output.strip()
+        assert message.headers["expires"] > datetime.now(UTC).isoformat()
+        message.ack()
+
+
+def test_purge_asks_first_and_counts(celeriac, in_memory, monkeypatch):
+    for _ in range(3):
+        in_memory.send_task("tasks.add", (1, 2))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
+    assert celeriac("purge", app=in_memory)[0] == 130
+    assert celeriac("purge", "-f", app=in_memory)[1] == "3 messages removed\n"
+    assert celeriac("purge", "-f", app=in_memory)[1] == "0 messages removed\n"
+    code, _, errors = celeriac("purge", "-f", "-X", "celery", app=in_memory)
+    assert code == 2
+    assert "no queue is left" in errors
+
+
+def test_report_masks_passwords(celeriac, project):
+    app = Celery("proj", broker="amqp://me:secret@host//", result_backend="redis://:secret@host/", set_as_current=False)
+    code, output, errors = celeriac("report", app=app)
+    assert code == 0
+    assert "broker_url: 'amqp://me:**@host//'" in output
+    assert "secret" not in output + errors
+    app.close()
