@@ -146,7 +146,7 @@ def bodies() -> Callable[[Any], list[str]]:
 
 
 @pytest.fixture
-def app(url, prefix) -> Any:
+def app(url, prefix, server) -> Any:
     """Return an app whose broker and result store are the server, under the prefix of the test."""
     from celeriac import Celery
 

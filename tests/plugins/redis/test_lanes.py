@@ -207,6 +207,13 @@ def test_a_message_that_is_not_due_leaves_the_queue_and_comes_back_in_time(produ
     assert left() == (0, 0, 0, 0)
 
 
+def test_a_moment_in_whole_seconds_is_a_moment(producer, consume, message, left):
+    lane = consume()
+    producer.publish([message("later", eta=int(time.time()) + 100), message("past", eta=1)])
+    assert [found.body for found in (*lane.claim(5), *lane.claim(5))] == [b"past"]
+    assert left() == (0, 2, 0, 1)
+
+
 def test_what_comes_due_is_first_and_in_order(producer, consume, message, loop, bodies):
     lane = consume()
     due = time.time() + 0.1

@@ -55,6 +55,7 @@ def late(path):
 def start(spawn, tmp_path, url, prefix, server):
     """Return ``start(*arguments)``: a worker of the tasks above, ready."""
     (tmp_path / "tasks.py").write_text(TASKS)
+    started = []
 
     def start_worker(*arguments):
         worker = spawn(
@@ -62,10 +63,13 @@ def start(spawn, tmp_path, url, prefix, server):
             *("-m", "celeriac", "-A", "tasks", "worker", "-l", "INFO", "-c", "2", *arguments),
             env={"URL": url, "PREFIX": prefix},
         )
+        started.append(worker)
         worker.wait_for_output("ready")
         return worker
 
-    return start_worker
+    yield start_worker
+    for worker in started:  # before the keys of the test are deleted
+        worker.kill()
 
 
 @pytest.fixture

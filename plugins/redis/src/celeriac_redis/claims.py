@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -172,16 +171,18 @@ class Claims:
         (answer,) = self.link.ask(_reread([self.keys.unacked], self.owner, first, last))
         for number in range(first, last + 1):
             self._open.pop(number, None)
-        found = []
-        for number, note in zip(answer[::2], answer[1::2], strict=True):
-            # The queue is that of ours whose tail the note has: a damaged message says nothing of it.
-            queue = next((name for name, tail in self.tails.items() if note.endswith(tail.encode())), "")
-            message, _ = parse_note(note) or (None, "")
-            self._open[number] = Place(self.keys.list_for(queue, priority_of(message)), len(self.tails.get(queue, "")))
-            found.append((number, queue, message))
+        found = [(number, *self._noted(number, note)) for number, note in zip(answer[::2], answer[1::2], strict=True)]
         self._next = last + 1
         self._doubt = None
         self._recovered.extend(self._not_before_time(found))
+
+    def _noted(self, number: int, note: bytes) -> tuple[str, Any]:
+        """Hold the claim that has this note: its queue and its message."""
+        # The queue is that of ours whose tail the note has: a damaged message says nothing of it.
+        queue = next((name for name, tail in self.tails.items() if note.endswith(tail.encode())), "")
+        message = parse_note(note)
+        self._open[number] = Place(self.keys.list_for(queue, priority_of(message)), len(self.tails.get(queue, "")))
+        return queue, message
 
     # -- what is not due yet ----------------------------------------------------------------------
 
@@ -192,8 +193,8 @@ class Claims:
         deliveries = []
         for number, queue, message in found:
             due = due_of(message)
-            if due is not None and (moment := _moment(due)) is not None and moment > now + _SOON:
-                early.append((number, moment))
+            if due is not None and due > now + _SOON:
+                early.append((number, due))
             else:
                 deliveries.append(opened(number, queue, message))
         if early:
@@ -283,11 +284,8 @@ class Claims:
         """Deliveries of begun messages that were another owner's and are now this one's, numbered from `first`."""
         deliveries = []
         for number, note in enumerate(notes, first):
-            queue = next((name for name, tail in self.tails.items() if note.endswith(tail.encode())), "")
-            message, _ = parse_note(note) or (None, "")
-            self._open[number] = Place(self.keys.list_for(queue, priority_of(message)), len(self.tails.get(queue, "")))
+            deliveries.append(opened(number, *self._noted(number, note)))
             self._begun.add(number)
-            deliveries.append(opened(number, queue, message))
         return deliveries
 
     def numbers(self, count: int) -> int:
@@ -323,14 +321,3 @@ class _Settlement(NamedTuple):
     commands: list[Command]
     begun: list[int]
     ended: list[int]
-
-
-def _moment(due: Any) -> float | None:
-    """Seconds since the epoch, None for what is no moment, or one whose time zone is not known here."""
-    if isinstance(due, int | float):
-        return float(due)
-    try:
-        moment = due if isinstance(due, datetime) else datetime.fromisoformat(due)
-        return moment.timestamp() if moment.tzinfo is not None else None
-    except (TypeError, ValueError, OverflowError):
-        return None

@@ -6,6 +6,7 @@ import json
 from base64 import b64encode
 from binascii import a2b_base64
 from collections.abc import Sequence
+from datetime import datetime
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, Final
 from uuid import uuid4
@@ -56,13 +57,13 @@ def parse_joined(joined: bytes, count: int) -> list[Any] | None:
     return found if isinstance(found, list) and len(found) == count else None
 
 
-def parse_note(note: bytes) -> tuple[Any, str] | None:
-    """The message and the routing key in the note of a claim, None where it cannot be read."""
+def parse_note(note: bytes) -> Any:
+    """The message in the note of a claim, None where it cannot be read."""
     try:
-        message, _, routing_key = loads(note)
+        message, _, _ = loads(note)
     except (ProtocolError, ValueError, TypeError):
         return None
-    return message, str(routing_key)
+    return message
 
 
 def opened(tag: int, queue: str, message: Any) -> Delivery:
@@ -116,11 +117,18 @@ def _earlier(info: dict[str, Any]) -> int:
     return earlier if isinstance(earlier, int) else 0
 
 
-def due_of(message: Any) -> Any:
-    """What a message says of when it is due: ISO 8601 text, seconds since the epoch, or nothing."""
+def due_of(message: Any) -> float | None:
+    """When a message is due, in seconds since the epoch.
+
+    None for one that does not say so, or not in a way that is understood without knowing the sender's time zone.
+    """
     try:
-        return message["headers"].get("eta") or message["properties"].get(_DUE)
-    except (KeyError, TypeError, AttributeError):
+        due = message["headers"].get("eta") or message["properties"].get(_DUE)
+        if due is None or isinstance(due, int | float):
+            return due
+        moment = due if isinstance(due, datetime) else datetime.fromisoformat(due)
+        return moment.timestamp() if moment.tzinfo is not None else None
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
         return None
 
 
