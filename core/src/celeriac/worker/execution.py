@@ -69,6 +69,9 @@ class TaskExecutor:
             return self._run(job)
         except SoftTimeLimitExceeded as error:  # in a line of ours, just before the task or just after it
             return self._without_task(job, OutcomeKind.FAILURE, error)
+        except Exception as error:  # of a fixup, a serializer or a backend: the process goes on, and the caller learns
+            logger.exception("Task %s[%s] failed outside of its own code", job.headers["task"], job.headers["id"])
+            return self._without_task(job, OutcomeKind.FAILURE, error)
 
     def _run(self, job: Job) -> Report:
         headers = job.headers
@@ -114,10 +117,15 @@ class TaskExecutor:
         headers = job.headers
         request = Context()
         fields = request.__dict__
-        fields.update(headers)
         # Only what the protocol does not name: a retry repeats these, and must not repeat an old count of retries.
         extra = headers.keys() - HEADER_KEYS
         fields["headers"] = {key: headers[key] for key in extra} if extra else {}
+        if extra:
+            # Whoever may write a message must not write over what a request is.
+            headers = {
+                key: value for key, value in headers.items() if key in HEADER_KEYS or not hasattr(Context, str(key))
+            }
+        fields.update(headers)
         fields["args"] = body.args
         fields["kwargs"] = body.kwargs
         fields["callbacks"] = body.callbacks
@@ -169,6 +177,9 @@ class TaskExecutor:
             return [self._flush_one(report) for report in reports]
         except self._out_of_reach as error:
             return self._failed(reports, error)
+        except Exception as error:
+            logger.exception("Storing results failed in a way in which no store should")
+            return self._failed(reports, error)
         return [report._replace(stored=None) for report in reports]
 
     def _flush_one(self, report: Report) -> Report:
@@ -181,7 +192,7 @@ class TaskExecutor:
                 logger.error("A result cannot be encoded by the result serializer: %s", error)
                 store(self.app, [self._undone(report.stored, error)])
                 return report._replace(kind=OutcomeKind.FAILURE, detail=repr(error), stored=None)
-        except self._out_of_reach as error:
+        except Exception as error:  # noqa: BLE001  # of this one report, which is told
             return self._failed([report], error)[0]
         return report._replace(stored=None)
 

@@ -228,15 +228,13 @@ class KombuConsumerLane(ConsumerLane):
             raise ConnectionError("the broker is out of reach")
         message = claim.message
         info = message.delivery_info or {}
-        # Kombu has decompressed the body.
-        headers = {key: value for key, value in _headers(message).items() if key != "compression"}
         publish_plainly(
             self._channel,
             OutgoingMessage(
                 _bytes(message.body),
                 message.content_type,
                 message.content_encoding,
-                headers,
+                _headers(message),
                 {key: value for key, value in (message.properties or {}).items() if key not in _TRANSPORTS_OWN},
                 info.get("exchange") or "",
                 info.get("routing_key") or claim.queue,
@@ -292,8 +290,16 @@ def _delivery(tag: int, claim: Claim) -> Delivery:
 
 
 def _headers(message: Any) -> dict[str, Any]:
-    """The headers, where they are any: a transport that keeps messages as JSON passes on whatever was put there."""
-    return message.headers if isinstance(message.headers, dict) else {}
+    """The headers, where they are any: a transport that keeps messages as JSON passes on whatever was put there.
+
+    Without that of the compression: Kombu has undone it, unless it could not.
+    """
+    headers = message.headers
+    if not isinstance(headers, dict):
+        return {}
+    if "compression" in headers and not message.errors:
+        return {key: value for key, value in headers.items() if key != "compression"}
+    return headers
 
 
 def _bytes(body: Any) -> bytes:
