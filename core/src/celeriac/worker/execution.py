@@ -139,7 +139,7 @@ class TaskExecutor:
         fields["correlation_id"] = job.properties.get("correlation_id")
         fields["called_directly"] = False
         fields["is_eager"] = False
-        if request.ignore_result is None:
+        if headers.get("ignore_result") is None:  # also where an older sender says nothing of it
             fields["ignore_result"] = self._tasks[headers["task"]].ignore_result
         return request
 
