@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
+from celeriac.canvas.options import needs_one_end
 from celeriac.canvas.signature import Signature
 
 
@@ -24,16 +26,19 @@ def append(steps: list[Signature], step: Any) -> None:
     if not steps:
         steps.append(step)
         return
-    if kind == "group" and len(step.tasks) == 1:
-        # What Celery does, and its users rely on: after something, a group of one means its one member.
-        append(steps, step.tasks[0])
-        return
+    if kind == "group" and not needs_one_end(step["options"]):
+        members = list(islice(step.members(), 2))
+        if len(members) == 1:
+            # What Celery does, and its users rely on: after something, a group of one means its one member.
+            append(steps, members[0])
+            return
     last = steps[-1]
+    if last.get("subtask_type") == "group" and needs_one_end(last["options"]):
+        last = last.collected()
     if last.get("subtask_type") == "group":
         steps[-1] = Signature.TYPES["chord"](last, step, app=last._app)
     elif last.get("subtask_type") == "chord":
-        body = step if last.body is None else join(last.body, step)
-        steps[-1] = last._copy(kwargs={**last["kwargs"], "body": body})
+        steps[-1] = last.followed_by(step)
     else:
         steps.append(step)
 

@@ -202,4 +202,4 @@ def failed_one(result: Any) -> Any:
     return next((found for member in members if (found := failed_one(member)) is not None), None)
 
 
-__all__ = ["chain", "failed_one", "oldest"]
+__all__ = ["chain", "failed_one", "oldest", "with_options"]

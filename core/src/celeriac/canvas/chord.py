@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from celeriac.canvas.chain import failed_one, oldest
+from celeriac.canvas.chain import failed_one, oldest, with_options
 from celeriac.canvas.composite import Composite
+from celeriac.canvas.ends import one_end
 from celeriac.canvas.group import app_of, group
-from celeriac.canvas.options import AFTER, WHEN, merged
+from celeriac.canvas.options import AFTER, WHEN, merged, portions
 from celeriac.canvas.signature import Signature, maybe_signature
 from celeriac.canvas.unstarted import chord_error, fail_eagerly
 
@@ -95,8 +96,8 @@ class chord(Composite):  # noqa: N801  # the name that Celery gave it
     def link(self, callback: Any) -> Any:
         """Call `callback` with what the body returns."""
         self._needs_body()
-        self.body.link(callback)
-        return callback
+        # Not to the body, which is the user's own, and which may be a group, whose callbacks are something else.
+        return self.append_to_list_option("link", callback)
 
     def link_error(self, errback: Any) -> Any:
         """Call `errback` if the body fails, which it does when the header fails.
@@ -119,6 +120,16 @@ class chord(Composite):  # noqa: N801  # the name that Celery gave it
         if self.body is None:
             raise TypeError("this chord has no body yet: call it with one, chord(header)(body), or chord(header, body)")
 
+    def followed_by(self, step: Signature) -> Signature:
+        """The chord whose body goes on with `step`; what was to come after the chord comes after its present body."""
+        if self.body is None:
+            return self._copy(kwargs={**self["kwargs"], "body": step})
+        _, _, after = portions(self["options"])
+        after.pop("task_id", None)
+        kept = {key: value for key, value in self["options"].items() if key not in AFTER}
+        body = with_options(self.body, after) if after else self.body
+        return self._copy(kwargs={**self["kwargs"], "body": body | step}, options=kept)
+
     # -- settling -----------------------------------------------------------------------------------------------------
 
     def settle(self, options: Mapping[str, Any]) -> Signature:
@@ -130,21 +141,11 @@ class chord(Composite):  # noqa: N801  # the name that Celery gave it
         if all_options.get("link_error") and self.app.conf.task_allow_error_cb_on_chord_header:
             for_header["link_error"] = all_options["link_error"]
         body = self.body.settle({key: value for key, value in all_options.items() if key not in WHEN})
-        settled = header.settle(for_header)
-        # Each member is one part, so what ends with a group has to end with one task instead.
-        members = [self._one_part(task) for task in settled["kwargs"]["tasks"]]
-        settled["kwargs"] = {"tasks": members}
+        # Each member is one part.
+        parts = header._copy(kwargs={**header["kwargs"], "tasks": [one_end(task) for task in header.members()]})
+        settled = parts.settle(for_header)
         inner = {**self["kwargs"], "header": settled, "body": body}
         return self._copy(kwargs=inner, options={"task_id": body["options"].get("task_id")})
-
-    @staticmethod
-    def _one_part(member: Signature) -> Signature:
-        steps = member["kwargs"].get("tasks") if member.get("subtask_type") == "chain" else None
-        if steps and isinstance(steps[-1], group):
-            last = steps[-1].collected().settle({})
-            steps = [*steps[:-1], last]
-            return member._copy(kwargs={"tasks": steps}, options={**member["options"], "task_id": last.id})
-        return member
 
     def result(self) -> Any:
         """The result of the body; that of the header is its parent."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from celeriac.app.current import get_current_app
 from celeriac.app.identifiers import uuid
 from celeriac.canvas.composite import Composite
-from celeriac.canvas.options import merged, needs_one_end
+from celeriac.canvas.options import merged, needs_one_end, portions
 from celeriac.canvas.signature import Signature, maybe_signature
 
 if TYPE_CHECKING:
@@ -108,18 +108,22 @@ class group(Composite):  # noqa: N801  # the name that Celery gave it
 
     def collected(self) -> Signature:
         """A chord that ends with one task, which returns the list of all results."""
-        end = Signature(ACCUMULATE, (), {"index": 0}, app=self._app)
+        _, _, after = portions(self["options"])
+        kept = {key: value for key, value in self["options"].items() if key not in after or key == "task_id"}
+        after.pop("task_id", None)
+        end = Signature(ACCUMULATE, (), {"index": 0}, after, app=self._app)
         chord: Any = Signature.TYPES["chord"]
-        made: Signature = chord(self, end, app=self._app)
+        made: Signature = chord(self._copy(options=kept), end, app=self._app)
         return made
 
     def settle(self, options: Mapping[str, Any]) -> Signature:
         """See `Signature.settle`."""
         all_options = merged(self["options"], options)
         if needs_one_end(all_options):
-            bare = self._copy(options={})
-            assert isinstance(bare, group)
-            return bare.collected().settle(all_options)
+            task_id = {"task_id": all_options.pop("task_id")} if all_options.get("task_id") else {}
+            found = self._copy(options=all_options)
+            assert isinstance(found, group)
+            return found.collected().settle(task_id)
         group_id = all_options.pop("task_id", None) or uuid()
         # What a group is in when it is a member itself is left behind: the members are in this group.
         all_options.pop("group_index", None)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from celeriac.canvas.ends import one_end
 from celeriac.canvas.signature import Signature, maybe_signature
 from celeriac.contracts.chords import ChordStore
-from celeriac.exceptions import ImproperlyConfigured
 
 
 def replacement(task: Any, signature: Any) -> Signature:
@@ -51,23 +51,6 @@ def added_to_chord(task: Any, signature: Any) -> Signature:
     settled = found.settle({"group_id": request.group, "chord": request.chord, "root_id": request.root_id})
     backend.grow_chord(request.group)
     return settled
-
-
-def one_end(signature: Signature) -> Signature:
-    """The same, ending with one task: what ends with a group gets a task that returns the list of its results."""
-    kind = signature["subtask_type"]
-    if kind == "group":
-        made: Signature = signature.collected()
-        return made
-    inner = signature["kwargs"]
-    if kind == "chain":
-        if not inner["tasks"]:
-            raise ImproperlyConfigured("an empty chain cannot stand for a task: it never ends, because it never begins")
-        *before, last = inner["tasks"]
-        return signature.replace(kwargs={**inner, "tasks": [*before, one_end(last)]})
-    if kind == "chord" and inner["body"] is not None:
-        return signature.replace(kwargs={**inner, "body": one_end(inner["body"])})
-    return signature
 
 
 __all__ = ["added_to_chord", "replacement"]

@@ -1,0 +1,69 @@
+"""Random canvases: as plain specifications, so that a failing one can be read, and as signatures."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from hypothesis import strategies as st
+
+from celeriac import chain, chord, group
+
+LEAVES = st.one_of(
+    st.tuples(st.just("add"), st.integers(-3, 3)),
+    st.tuples(st.just("mul"), st.integers(-3, 3)),
+    st.just(("identity",)),
+    st.just(("sum_up",)),
+    st.tuples(st.just("fail"), st.sampled_from(["first", "second"])),
+)
+
+
+def linked(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.one_of(
+        inner,
+        st.tuples(st.just("on_error"), inner, st.sampled_from("abc")),
+        st.tuples(st.just("link"), inner, st.sampled_from("xyz")),
+    )
+
+
+def composed(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return linked(
+        st.one_of(
+            st.tuples(st.just("chain"), st.lists(inner, min_size=1, max_size=4)),
+            st.tuples(st.just("group"), st.lists(inner, max_size=3)),
+            st.tuples(st.just("chord"), st.lists(inner, max_size=3), inner),
+            st.tuples(st.just("pipe"), inner, inner),
+        )
+    )
+
+
+def deeper(depth: int) -> st.SearchStrategy[Any]:
+    leaves = linked(LEAVES)
+    return leaves if depth == 0 else st.one_of(leaves, composed(deeper(depth - 1)))
+
+
+#: Canvases that are nested up to five deep.
+CANVASES = composed(deeper(4))
+
+
+def build(tasks: SimpleNamespace, spec: Any) -> Any:
+    """The signature that a specification stands for."""
+    kind, *parts = spec
+    if kind == "chain":
+        return chain(build(tasks, part) for part in parts[0])
+    if kind == "group":
+        return group(build(tasks, part) for part in parts[0])
+    if kind == "chord":
+        return chord([build(tasks, part) for part in parts[0]], build(tasks, parts[1]))
+    if kind == "pipe":
+        return build(tasks, parts[0]) | build(tasks, parts[1])
+    if kind == "on_error":
+        made = build(tasks, parts[0])
+        made.link_error(tasks.errback.s(parts[1]))
+        return made
+    if kind == "link":
+        made = build(tasks, parts[0])
+        if made["subtask_type"] != "group":  # a group's callback is its first member's
+            made.link(tasks.callback.s(parts[1]))
+        return made
+    return getattr(tasks, kind).s(*parts)

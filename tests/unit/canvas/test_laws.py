@@ -1,0 +1,57 @@
+"""What a worker makes of a canvas is what evaluating it here and now gives."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+# Test modules have no package to import each other from.
+_spec = importlib.util.spec_from_file_location("celeriac_canvases", Path(__file__).with_name("canvases.py"))
+canvases = importlib.util.module_from_spec(_spec)
+sys.modules["celeriac_canvases"] = canvases
+_spec.loader.exec_module(canvases)
+
+FIXTURES_LIVE_LONG = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
+
+
+@pytest.mark.timeout(240)
+@settings(max_examples=120, suppress_health_check=FIXTURES_LIVE_LONG)
+@given(spec=canvases.CANVASES)
+def test_a_worker_gives_what_eager_evaluation_gives_and_calls_the_same_tasks(
+    spec, worker, tasks, diary, outcome, wait_until
+):
+    # Given a canvas, evaluated here and now, and nothing left of the example before
+    wait_until(lambda: not worker.consumer.running)
+    diary.take()
+    canvas = canvases.build(tasks, spec)
+    expected = outcome(canvas.apply((2,)))
+    expected_calls = diary.take()
+
+    # When it is sent to a worker
+    result = canvas.apply_async((2,))
+
+    # Then it ends in the same way
+    assert outcome(result) == expected
+
+    # And every task, every callback and every errback was called as often, with the same
+    wait_until(lambda: sum(diary.calls.values()) >= sum(expected_calls.values()), message=f"{expected_calls} called")
+    tasks.identity.delay(0).get(timeout=10)
+    wait_until(lambda: not worker.consumer.running)
+    calls = diary.take()
+    calls.subtract(["('identity', 0)"])
+    assert +calls == expected_calls
+
+
+@settings(max_examples=60, suppress_health_check=FIXTURES_LIVE_LONG)
+@given(spec=canvases.CANVASES)
+def test_a_canvas_that_crosses_the_wire_stays_what_it_is(spec, app, tasks, diary, outcome):
+    canvas = canvases.build(tasks, spec)
+    here = outcome(canvas.apply((2,))), diary.take()
+    crossed = app.signature(json.loads(json.dumps(canvas)))
+    assert (outcome(crossed.apply((2,))), diary.take()) == here
+    assert type(crossed) is type(canvas)
