@@ -43,11 +43,8 @@ class WorkerHub(Hub):
         self._soon: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
         self._thread = threading.get_ident()
         self._failures: dict[int, int] = {}
-        # Sockets, not a pipe: a closed socket is never mistaken for what the system has given its number to since.
-        self._bell, self._ringer = socket.socketpair()
-        self._bell.setblocking(False)
-        self._ringer.setblocking(False)
-        self.add_reader(self._bell, self._heard)
+        self._bell: socket.socket | None = None
+        self._ringer: socket.socket | None = None
 
     # -- scheduling ---------------------------------------------------------------------------------------------------
 
@@ -64,12 +61,22 @@ class WorkerHub(Hub):
 
     def wake_up(self) -> None:
         """End the loop's sleep; safe in signal handlers and other threads, also when the loop is closed."""
-        with contextlib.suppress(OSError):  # full: it has been rung; closed: nobody sleeps there
-            self._ringer.send(b"!")
+        ringer = self._ringer
+        if ringer is not None:
+            with contextlib.suppress(OSError):  # full: it has been rung; closed: nobody sleeps there
+                ringer.send(b"!")
 
-    def _heard(self) -> None:
+    def _hang_bell(self) -> None:
+        """Made by the first turn, so that a loop that never turns holds nothing open."""
+        # Sockets, not a pipe: a closed socket is never mistaken for what the system has given its number to since.
+        self._bell, self._ringer = socket.socketpair()
+        self._bell.setblocking(False)
+        self._ringer.setblocking(False)
+        self.add_reader(self._bell, self._heard, self._bell)
+
+    def _heard(self, bell: socket.socket) -> None:
         with contextlib.suppress(BlockingIOError):
-            self._bell.recv(4096)
+            bell.recv(4096)
 
     # -- watching -----------------------------------------------------------------------------------------------------
 
@@ -127,6 +134,8 @@ class WorkerHub(Hub):
         An error of a callback is logged; it ends neither the turn nor the loop.
         """
         self._thread = threading.get_ident()
+        if self._bell is None:
+            self._hang_bell()
         for tick in list(self.on_tick):
             self._call(tick, ())
         soon = self._soon
@@ -188,5 +197,6 @@ class WorkerHub(Hub):
             return
         self.is_closed = True
         super().close(*args)  # type: ignore[no-untyped-call]  # as above
-        self._bell.close()
-        self._ringer.close()
+        for end in (self._bell, self._ringer):
+            if end is not None:
+                end.close()

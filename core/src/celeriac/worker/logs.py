@@ -24,6 +24,10 @@ class TaskFormatter(logging.Formatter):
         return super().format(record)
 
 
+class LogFile(logging.FileHandler):
+    """The file of ``--logfile``."""
+
+
 def level_of(given: Any) -> int:
     """A logging level from a name or number.  Raises `ImproperlyConfigured` for a name that there is not."""
     if given is None:
@@ -44,21 +48,29 @@ def set_up_logging(app: Celery, level: int, logfile: str | None = None) -> None:
     shown = {"loglevel": level, "logfile": logfile, "format": conf.worker_log_format, "colorize": conf.worker_log_color}
     if signals.setup_logging.send(sender=None, **shown):
         return
-    root = logging.getLogger()
-    own = logging.getLogger("celeriac")
-    target = root if conf.worker_hijack_root_logger else own
+    root, task_logger = logging.getLogger(), logging.getLogger("celeriac.task")
     if conf.worker_hijack_root_logger:
-        for handler in list(root.handlers):
-            root.removeHandler(handler)
-    handler = logging.FileHandler(logfile, encoding="utf-8") if logfile else logging.StreamHandler(sys.stderr)
-    handler.setFormatter(TaskFormatter(conf.worker_log_format, conf.worker_log_datefmt))
-    target.addHandler(handler)
-    target.setLevel(level)
+        _remove_handlers(root)
+    _remove_handlers(task_logger)
+    handler = LogFile(logfile, encoding="utf-8") if logfile else logging.StreamHandler(sys.stderr)
+    if root.handlers:
+        # Somebody writes logs already, and they shall not be written twice.
+        logging.getLogger("celeriac").setLevel(level)
+    else:
+        handler.setFormatter(TaskFormatter(conf.worker_log_format, conf.worker_log_datefmt))
+        root.addHandler(handler)
+        root.setLevel(level)
     signals.after_setup_logger.send(sender=None, logger=root, **shown)
-    task_logger = logging.getLogger("celeriac.task")
     task_handler = logging.StreamHandler(handler.stream)
     task_handler.setFormatter(TaskFormatter(conf.worker_task_log_format, conf.worker_task_log_datefmt))
     task_logger.addHandler(task_handler)
     task_logger.setLevel(level)
     task_logger.propagate = False
     signals.after_setup_task_logger.send(sender=None, logger=task_logger, **shown)
+
+
+def _remove_handlers(logger: logging.Logger) -> None:
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+        if isinstance(handler, LogFile):  # that of an earlier worker; all others are somebody else's
+            handler.close()
