@@ -442,3 +442,34 @@ def test_the_password_of_the_broker_is_not_told(make_app, caplog, start_worker):
         start_worker(app)
     assert "secret" not in str(raised.value) + caplog.text
     assert isinstance(Connection("memory://"), Connection)
+
+
+def test_an_idle_connection_to_rabbitmq_is_kept_alive_by_heartbeats(
+    service, make_app, start_worker, wait_until, caplog
+):
+    app = make_app(AMQP, service("rabbitmq"), broker_heartbeat=1)
+
+    @app.task
+    def work():
+        return 1
+
+    worker, _ = start_worker(app, pool="threads", concurrency=1)
+    connection = worker.consumer.connection.connection
+    assert connection.heartbeat == 1
+    until = time.monotonic() + 4
+    wait_until(lambda: time.monotonic() > until)
+    result = work.delay()
+    wait_until(lambda: result.id in app.backend.results, message="the task has run")
+    assert worker.consumer.connection.connection is connection
+    assert "lost" not in caplog.text
+    with app.connection_for_write() as other:
+        assert not other.connection.heartbeat  # nobody would send them between two messages
+        app.amqp.queues[app.conf.task_default_queue](other.default_channel).delete()
+
+
+def test_where_tasks_block_the_loop_nobody_waits_for_heartbeats(service, make_app, start_worker):
+    app = make_app(AMQP, service("rabbitmq"), broker_heartbeat=1)
+    worker, _ = start_worker(app)
+    assert not worker.consumer.connection.connection.heartbeat
+    with app.connection_for_write() as other:
+        app.amqp.queues[app.conf.task_default_queue](other.default_channel).delete()

@@ -69,7 +69,8 @@ class ConnectedApp(ConfiguredApp):
         return self._connection(url or self.broker_url(write=True), **kwargs)
 
     def connection_for_read(self, url: Any = None, **kwargs: Any) -> Any:
-        """A Kombu connection for consuming."""
+        """A Kombu connection for consuming; whoever consumes sends its heartbeats."""
+        kwargs.setdefault("heartbeat", self.conf.broker_heartbeat)
         return self._connection(url or self.broker_url(write=False), **kwargs)
 
     connection = connection_for_write
@@ -82,7 +83,6 @@ class ConnectedApp(ConfiguredApp):
         options = {
             "transport": self.transport_for(url),
             "ssl": conf.broker_use_ssl or False,
-            "heartbeat": conf.broker_heartbeat,
             "connect_timeout": conf.broker_connection_timeout,
             "login_method": conf.broker_login_method,
             "failover_strategy": conf.broker_failover_strategy,
