@@ -188,6 +188,37 @@ def test_a_message_that_cannot_run_is_told_of_once_and_settled_after_its_result_
     assert kinds(outcomes) == [kind]
 
 
+@pytest.mark.parametrize(
+    ("kind", "told", "state"),
+    [
+        (OutcomeKind.REVOKED, "ack", "REVOKED"),
+        (OutcomeKind.IGNORED, "ack", None),
+        (OutcomeKind.REJECTED, "reject", None),
+    ],
+)
+def test_a_message_that_a_plugin_ends_is_settled_as_it_says_and_told_of_once(
+    consumer, lane, outcomes, store, start, settle_down, kind, told, state
+):
+    consumer.strategy._layers = lambda delivery: kind
+    start(1)
+    settle_down()
+    assert kinds(outcomes) == [kind]
+    assert {name: tags for name, tags in lane.told.items() if tags} == {told: ["tag-1"]}
+    assert store.results.get("id-1", {}).get("status") == state
+    assert consumer.held == 0
+
+
+def test_a_listener_that_raises_keeps_no_other_from_hearing(app, consumer, outcomes, pool, start, caplog):
+    def fail(outcome):
+        raise LookupError("of a listener")
+
+    consumer.endings._listeners = (fail, outcomes.append)
+    start(1)
+    pool.end()
+    assert kinds(outcomes) == [OutcomeKind.SUCCESS]
+    assert "of a listener" in caplog.text
+
+
 def test_a_message_whose_result_nobody_wants_leaves_none(app, consumer, lane, store, start):
     start(1, expires="2001-01-01T00:00:00+00:00", ignore_result=True)
     app.tasks["proj.work"].ignore_result = True

@@ -7,11 +7,13 @@ import socket
 import stat
 import threading
 import time
+import uuid
 
 import pytest
 from kombu import Connection, Consumer, Producer, Queue
 from kombu.transport import memory
 
+from celeriac.app.base import Celery
 from celeriac.bootsteps import ConsumerStep
 from celeriac.worker.pump import Listener
 
@@ -185,6 +187,33 @@ def test_a_consumer_step_takes_foreign_messages_while_tasks_run(app, collecting,
     wait_until(lambda: len(collecting.collected) == 20, timeout=30, message="all foreign messages are taken")
     wait_until(lambda: result.id in app.backend.results, timeout=30, message="the task has run")
     assert sorted(body["number"] for body in collecting.collected) == list(range(20))
+
+
+@pytest.mark.parametrize("scheme", ["memory", "sqlite"])
+def test_a_consumer_step_takes_foreign_messages_beside_a_lane_of_the_brokers_own(
+    scheme, tmp_path, start_worker, wait_until
+):
+    url = f"memory://{uuid.uuid4()}" if scheme == "memory" else f"sqlite:///{tmp_path / 'queue.db'}"
+    app = Celery("proj", broker=url, backend=url, set_as_current=False)
+    queue = Queue("foreign")
+    kind = type("Beside", (Collecting,), {"queue": queue, "collected": [], "name": "tests.Beside"})
+    app.steps["consumer"].add(kind)
+
+    @app.task
+    def work():
+        return "done"
+
+    worker, thread = start_worker(app)
+    for number in range(5):
+        publish(app, queue, [number])
+    assert work.delay().get(timeout=20) == "done"
+    wait_until(lambda: len(kind.collected) == 5, message="all foreign messages are taken")
+    assert kind.collected == [[number] for number in range(5)]
+    worker.stop()
+    thread.join(20)
+    publish(app, queue, ["after"])
+    assert len(kind.collected) == 5
+    app.close()
 
 
 # -- a connection that is lost -----------------------------------------------------------------------------------------

@@ -77,7 +77,10 @@ def _attribute(module: ModuleType, attribute: str, tried: list[str]) -> Celery |
     tried.append(f"attribute {module.__name__}:{attribute}")
     found: Any = module
     for part in attribute.split("."):
-        found = getattr(found, part, None)
+        inner = getattr(found, part, None)
+        if inner is None and isinstance(found, ModuleType) and hasattr(found, "__path__"):
+            inner = _module(f"{found.__name__}.{part}", tried)
+        found = inner
     if isinstance(found, ModuleType):
         return _in_module(found, tried)
     return found if isinstance(found, Celery) else None
