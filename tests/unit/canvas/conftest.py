@@ -138,7 +138,7 @@ def outcome() -> Callable[[Any], str]:
             return "None"
         try:
             return without_ids(value_of(result))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # that it is raised is the outcome
             return without_ids(error)
 
     return of

@@ -19,7 +19,13 @@ _spec.loader.exec_module(canvases)
 FIXTURES_LIVE_LONG = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
+@pytest.fixture(params=[True, False], ids=["Celery's form", "short form"])
+def form(request, app):
+    app.conf.task_protocol_compat = request.param
+
+
 @pytest.mark.timeout(240)
+@pytest.mark.usefixtures("form")
 @settings(max_examples=120, suppress_health_check=FIXTURES_LIVE_LONG)
 @given(spec=canvases.CANVASES)
 def test_a_worker_gives_what_eager_evaluation_gives_and_calls_the_same_tasks(

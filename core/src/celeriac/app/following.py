@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from celeriac.canvas.kept import unstubbed
 from celeriac.canvas.launch import Launch
 
 if TYPE_CHECKING:
@@ -38,4 +39,6 @@ def _following(app: Celery, request: Context) -> Iterator[tuple[Any, dict[str, A
         yield app.signature(callback), {}
     if request.chain:
         *rest, following = request.chain  # in reverse: the last is called next
-        yield app.signature(following), {"chain": rest} if rest else {}
+        signature = unstubbed(app, following)
+        if signature is not None:
+            yield signature, {"chain": rest} if rest else {}

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from celeriac import states
 from celeriac.app.context import Context
+from celeriac.canvas.kept import is_stub, unstubbed
 from celeriac.canvas.signature import maybe_signature
 from celeriac.contracts.chords import ChordPart, Deposit
+from celeriac.exceptions import BackendError
 from celeriac.protocol.results import encode_exception
 
 if TYPE_CHECKING:
     from celeriac.contracts.backend import StoredResult
+
+logger = logging.getLogger("celeriac.canvas.chain")
 
 
 def deposit(
@@ -42,7 +47,7 @@ def never_run(
     """What is to be stored of a settled signature none of whose tasks will run, because of `error`."""
     made = Deposit([], [])
     stores = not app.results.backend.disabled
-    for leaf in _identified(signature):
+    for leaf in _identified(app, signature):
         options = leaf["options"]
         task_id, group_id = options["task_id"], options.get("group_id")
         if stores and not options.get("ignore_result"):
@@ -64,9 +69,24 @@ def never_run(
     return made
 
 
-def _identified(signature: Any) -> Iterator[Any]:
+def _identified(app: Any, signature: Any) -> Iterator[Any]:
     """Its tasks, as far as somebody may know their ids."""
-    return (leaf for leaf in signature.leaves() if leaf["options"].get("task_id"))
+    for leaf in signature.leaves():
+        if is_stub(leaf):
+            whole = _found(app, leaf)
+            if whole is not None:
+                yield from _identified(app, whole)
+                continue
+        if leaf["options"].get("task_id"):
+            yield leaf
+
+
+def _found(app: Any, stub: Any) -> Any:
+    try:
+        return unstubbed(app, stub)
+    except BackendError as error:
+        logger.error("Who waits for the rest of a chain is not told that it never runs: %s", error)
+        return None
 
 
 def part_of(

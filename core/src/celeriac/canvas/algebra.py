@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
+from celeriac.canvas.ends import is_open
 from celeriac.canvas.options import needs_one_end
 from celeriac.canvas.signature import Signature
 
@@ -13,8 +14,7 @@ from celeriac.canvas.signature import Signature
 def append(steps: list[Signature], step: Any) -> None:
     """Add one more to `steps`, in the form that can be sent: no chain in them, no group that something follows.
 
-    A group that something follows is the header of a chord with that as its body; what follows a chord follows its
-    body.
+    A group that something follows is the header of a chord with that as its body.
     """
     kind = step.get("subtask_type")
     if kind == "chain":
@@ -37,7 +37,7 @@ def append(steps: list[Signature], step: Any) -> None:
         last = last.collected()
     if last.get("subtask_type") == "group":
         steps[-1] = Signature.TYPES["chord"](last, step, app=last._app)
-    elif last.get("subtask_type") == "chord":
+    elif last.get("subtask_type") == "chord" and (last.body is None or is_open(last.body)):
         steps[-1] = last.followed_by(step)
     else:
         steps.append(step)
@@ -53,6 +53,10 @@ def flattened(steps: Iterable[Any]) -> list[Signature]:
 
 def join(left: Signature, right: Signature) -> Signature:
     """``left | right``."""
+    if left.get("subtask_type") == "chord":
+        # What is piped into a chord stays one, with a longer body.
+        longer: Signature = left.followed_by(right)
+        return longer
     steps = flattened((left, right))
     if len(steps) == 1 and steps[0].get("subtask_type") == "chord":
         return steps[0]

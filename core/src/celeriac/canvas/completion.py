@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from celeriac import states
 from celeriac.canvas.aftermath import never_run
+from celeriac.canvas.kept import is_stub
 from celeriac.canvas.launch import Launch
 from celeriac.canvas.signature import maybe_signature
 from celeriac.canvas.unstarted import chord_error, tell_firsts
 from celeriac.contracts.chords import CLAIM_SECONDS, ChordPart, ChordStore, Deposit, Turn
+from celeriac.exceptions import BackendError
 from celeriac.protocol.results import decode_exception
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ def _take_turns(
         part = known[group_id]
         if turn is Turn.BUSY:
             # Whoever claimed it is sending the body, or has died: look when that is certain.
-            body = part.body if part.body is not None else app.backend.read_chord(group_id)[0]
+            body = part.body
             if body is not None:
                 launch.watch_chord(group_id, maybe_signature(dict(body), app), None, CLAIM_SECONDS + 1)
             continue
@@ -68,6 +70,10 @@ def _take_turns(
         body = stored if stored is not None else part.body
         if body is None:
             logger.error("The body of chord %s is nowhere to be found: it is not called", group_id)
+            continue
+        if is_stub(body):
+            gone = BackendError(f"the body of chord {group_id} is not in the result store any more")
+            results += never_run(app, maybe_signature(dict(body), app), gone, states.FAILURE, None).results
             continue
         left = _begin(app, launch, maybe_signature(dict(body), app), members, part)
         if left is not None:

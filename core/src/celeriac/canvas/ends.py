@@ -10,6 +10,16 @@ if TYPE_CHECKING:
     from celeriac.canvas.signature import Signature
 
 
+def is_open(signature: Signature) -> bool:
+    """Whether it ends with a group: with several tasks, of which none is the last."""
+    kind, inner = signature["subtask_type"], signature["kwargs"]
+    if kind == "chain":
+        return bool(inner["tasks"]) and is_open(inner["tasks"][-1])
+    if kind == "chord":
+        return inner["body"] is not None and is_open(inner["body"])
+    return bool(kind == "group")
+
+
 def one_end(signature: Signature) -> Signature:
     """The same, ending with one task: what ends with a group gets a task that returns the list of its results."""
     kind = signature["subtask_type"]
@@ -29,4 +39,4 @@ def one_end(signature: Signature) -> Signature:
     return signature
 
 
-__all__ = ["one_end"]
+__all__ = ["is_open", "one_end"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from celeriac.app.current import get_current_request, get_current_task
 from celeriac.app.identifiers import uuid
+from celeriac.canvas.kept import keeps, stub_of, to_keep
 from celeriac.contracts.chords import ChordStore, NewChord
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ class Launch:
     def body_of_chord(self, body: Any, header: Any) -> Any:
         """A settled chord whose header is added as well: what each header task is to carry as the body."""
         group_id = header["options"]["task_id"]
+        if keeps(self.app):
+            self._chords.append(NewChord(group_id, len(header.tasks), dict(body)))
+            return stub_of(body)
         if isinstance(self.app.backend, ChordStore):
             self._chords.append(NewChord(group_id, len(header.tasks)))
         else:
@@ -68,7 +72,11 @@ class Launch:
 
     def rest_of_chain(self, steps: Sequence[Any]) -> list[Any]:
         """The settled steps that follow one, as its message carries them: in reverse."""
-        return list(reversed(steps))
+        if not keeps(self.app):
+            return list(reversed(steps))
+        following, kept = to_keep(steps)
+        self._stored += kept
+        return following
 
     def send(self, options: Mapping[str, Any] | None = None) -> None:
         """Send.  Raises `OperationalError` when the broker stays out of reach, `StoreUnavailable` for the store."""

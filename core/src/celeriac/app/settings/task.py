@@ -60,6 +60,13 @@ SETTINGS: Final = (
         minimum=1,
     ),
     Setting("task_protocol", int, 2, "The version of messages that are sent: 2 or 1."),
+    Setting(
+        "task_protocol_compat",
+        bool,
+        True,
+        "Send chains and chords in the form that Celery's workers read too. Off: what follows a task waits in the "
+        "result store, if that counts chords, and the messages of a long chain stay short.",
+    ),
     Setting("task_publish_retry", bool, True, "Try again when a message cannot be published."),
     Setting(
         "task_publish_retry_policy",

@@ -15,7 +15,8 @@ from celeriac.contracts.backend import Backend, StoredResult
 from celeriac.contracts.urls import scheme_of
 from celeriac.exceptions import ImproperlyConfigured
 from celeriac.protocol.results import build_meta
-from celeriac.testing.conformance.suite import NotClaimed, Suite, demand, fail
+from celeriac.testing.conformance.chords import ChordChecks
+from celeriac.testing.conformance.suite import NotClaimed, demand, fail
 
 if TYPE_CHECKING:
     from celeriac.contracts.backend import ResultWatcher
@@ -71,7 +72,7 @@ def _started(task_id: str) -> StoredResult:
 _DONE = "2025-01-01T00:00:00+00:00"
 
 
-class BackendSuite(Suite, ABC):
+class BackendSuite(ChordChecks, ABC):
     """Subclass it and give `make_harness`."""
 
     @abstractmethod

@@ -1,0 +1,157 @@
+"""What a result store that counts the parts of chords must do."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from celeriac import states
+from celeriac.contracts.backend import StoredResult
+from celeriac.contracts.chords import ChordPart, ChordStore, NewChord, Turn
+from celeriac.protocol.results import build_meta
+from celeriac.testing.conformance.suite import NotClaimed, Suite, demand
+
+_HEADER = 5
+
+
+def _parts(group_id: str, task_ids: list[str]) -> list[ChordPart]:
+    return [
+        ChordPart(group_id, place, task_id, states.SUCCESS, {"from": place}) for place, task_id in enumerate(task_ids)
+    ]
+
+
+class ChordChecks(Suite):
+    """The part of `BackendSuite` that is about chords; a store that is no `ChordStore` does not claim it."""
+
+    def _counting(self) -> Any:
+        store = self.harness.store()
+        if not isinstance(store, ChordStore):
+            raise NotClaimed("it does not count the parts of chords")
+        return store
+
+    def _header(self) -> tuple[str, list[ChordPart]]:
+        group_id = self.harness.new_id()
+        return group_id, _parts(group_id, [self.harness.new_id() for _ in range(_HEADER)])
+
+    def test_the_last_part_of_a_chord_claims_it(self) -> None:
+        store = self._counting()
+        group_id, parts = self._header()
+        store.start_chords([NewChord(group_id, _HEADER)])
+        for part in parts[:-1]:
+            found = store.store_with_parts([], [part])
+            demand(found == {}, f"a part before the last one led to {found!r}")
+        found = store.store_with_parts([], parts[-1:])
+        demand(found == {group_id: Turn.CLAIMED}, f"the last part led to {found!r}")
+
+    def test_the_parts_are_read_in_the_order_of_the_header(self) -> None:
+        store = self._counting()
+        group_id, parts = self._header()
+        added = ChordPart(group_id, None, self.harness.new_id(), states.FAILURE, {"exc_type": "E"})
+        store.start_chords([NewChord(group_id, _HEADER + 1)])
+        for part in (parts[3], added, parts[0], parts[4], parts[2], parts[1]):
+            store.store_with_parts([], [part])
+        expected = [(part.task_id, part.state, part.result) for part in (*parts, added)]
+        _, found = store.read_chord(group_id)
+        demand(found == expected, f"the parts are {expected!r}, and come back as {found!r}")
+
+    def test_the_body_of_a_chord_is_kept(self) -> None:
+        store = self._counting()
+        kept, bare = self.harness.new_id(), self.harness.new_id()
+        body = {"task": "t", "args": [1], "kwargs": {"k": None}, "options": {"task_id": "i"}, "immutable": False}
+        store.start_chords([NewChord(kept, 1, body), NewChord(bare, 1)])
+        demand(store.read_chord(kept)[0] == body, f"the body {body!r} came back as {store.read_chord(kept)[0]!r}")
+        demand(store.read_chord(bare)[0] is None, "a chord without a body has one")
+
+    def test_a_part_that_comes_again_counts_once(self) -> None:
+        store = self._counting()
+        group_id, parts = self._header()
+        store.start_chords([NewChord(group_id, _HEADER)])
+        for part in (*parts[:-1], *parts[:-1], *parts[:-1]):
+            found = store.store_with_parts([], [part])
+            demand(found == {}, f"parts that came three times completed a chord that one is missing from: {found!r}")
+        changed = parts[0]._replace(state=states.FAILURE, result={"exc_type": "E"})
+        store.store_with_parts([], [changed, parts[-1]])
+        _, found = store.read_chord(group_id)
+        demand(found[0][1] == states.SUCCESS, "a part was replaced by a later report of the same task")
+
+    def test_a_claimed_chord_is_busy_until_it_is_ended(self) -> None:
+        store = self._counting()
+        group_id, parts = self._header()
+        store.start_chords([NewChord(group_id, _HEADER)])
+        store.store_with_parts([], parts)
+        for _ in range(3):
+            found = store.store_with_parts([], parts[-1:])
+            demand(found == {group_id: Turn.BUSY}, f"the last part came again, and led to {found!r}")
+        demand(store.claim_chord(group_id) is Turn.BUSY, "a claimed chord was claimed again")
+        store.end_chords([group_id])
+        demand(store.claim_chord(group_id) is None, "a chord that has ended could be claimed")
+        found = self.harness.store().store_with_parts([], parts)
+        demand(found == {}, f"parts that came after the end led to {found!r}")
+
+    def test_only_a_complete_chord_can_be_claimed(self) -> None:
+        store = self._counting()
+        group_id, parts = self._header()
+        demand(store.claim_chord(group_id) is None, "a chord that nobody knows could be claimed")
+        store.start_chords([NewChord(group_id, _HEADER)])
+        store.store_with_parts([], parts[:-1])
+        demand(store.claim_chord(group_id) is None, "a chord without all of its parts could be claimed")
+
+    def test_a_chord_may_grow(self) -> None:
+        store = self._counting()
+        group_id, parts = self._header()
+        store.start_chords([NewChord(group_id, _HEADER - 1)])
+        store.grow_chord(group_id)
+        demand(store.store_with_parts([], parts[:-1]) == {}, "a chord that had grown was complete without the new part")
+        found = store.store_with_parts([], parts[-1:])
+        demand(found == {group_id: Turn.CLAIMED}, f"the part that was added led to {found!r}")
+
+    def test_results_are_stored_with_the_parts(self) -> None:
+        store = self._counting()
+        group_id, parts = self._header()
+        store.start_chords([NewChord(group_id, _HEADER)])
+        results = [
+            StoredResult(part.task_id, states.SUCCESS, build_meta(part.task_id, states.SUCCESS, 1)) for part in parts
+        ]
+        store.store_with_parts(results, parts)
+        found = store.fetch([part.task_id for part in parts])
+        demand(len(found) == _HEADER, f"{_HEADER} results were stored with their parts, {len(found)} are there")
+
+    def test_many_chords_are_counted_at_once(self) -> None:
+        store = self._counting()
+        headers = [self._header() for _ in range(20)]
+        store.start_chords([NewChord(group_id, _HEADER) for group_id, _ in headers])
+        found = store.store_with_parts([], [part for _, parts in headers for part in parts])
+        demand(found == {group_id: Turn.CLAIMED for group_id, _ in headers}, f"20 chords were complete: {found!r}")
+
+    def test_one_of_many_threads_claims_a_chord(self) -> None:
+        stores = [self._counting() for _ in range(4)]
+        group_id = self.harness.new_id()
+        more = _parts(group_id, [self.harness.new_id() for _ in range(40)])
+        stores[0].start_chords([NewChord(group_id, len(more))])
+        claims: list[dict[str, Turn]] = []
+        start = threading.Barrier(len(stores))
+
+        def report(own: Any, first: int) -> None:
+            start.wait()
+            # Each part comes from two of the threads.
+            twice = (*more[first::4], *more[(first + 1) % 4 :: 4])
+            claims.extend([own.store_with_parts([], [part]) for part in twice])
+
+        threads = [threading.Thread(target=report, args=(store, index)) for index, store in enumerate(stores)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        claimed = sum(claim.get(group_id) is Turn.CLAIMED for claim in claims)
+        demand(claimed == 1, f"four threads reported each part twice, and {claimed} of them claimed the chord")
+
+    def test_an_expired_chord_is_forgotten(self) -> None:
+        store = self._counting()
+        group_id = self.harness.new_id()
+        store.start_chords([NewChord(group_id, _HEADER, {"task": "t"}, 0.05)])
+        deadline = time.monotonic() + 10
+        while store.read_chord(group_id)[0] is not None and time.monotonic() < deadline:
+            store.cleanup()
+            time.sleep(0.02)
+        demand(store.read_chord(group_id)[0] is None, "a chord was to be kept for 0.05 s and is there after 10")
