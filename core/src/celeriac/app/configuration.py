@@ -82,7 +82,8 @@ class Settings(Mapping[str, Any]):
                 # What was read of the others stays: a map among them may have been changed in place.
                 current = self._schema().current_name
                 changed = {current(name) for name in changes}
-                self._values = {name: value for name, value in self._values.items() if current(name) not in changed}
+                read = self._values.copy()  # readers add to the map without the lock
+                self._values = {name: value for name, value in read.items() if current(name) not in changed}
 
     def set_source(self, source: Callable[[], Mapping[str, Any]]) -> None:
         """Use the configuration object that `source` reads when it is needed."""

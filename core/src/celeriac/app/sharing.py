@@ -37,15 +37,16 @@ def _drop(app: Celery | None) -> None:
 
 
 def connect_shared(definition: Definition, owner: Celery | None = None) -> None:
-    """Let `definition` define its task on each app when it is finalized, and at once where that has happened.
+    """Let `definition` define its task on each app when it is finalized.
 
-    Without an `owner` it lasts as long as the process.
+    With an `owner`, the app on which it was defined, it lasts as long as that, and apps that are finalized already are
+    left as they are.  Without one it lasts as long as the process, and they get it at once.
     """
     with _lock:
         _definitions.append((weakref.ref(owner) if owner is not None else None, definition))
-        apps = list(_apps)
+        apps = list(_apps) if owner is None else []
     for app in apps:
-        if app.finalized and app is not owner:
+        if app.finalized:
             definition(app)
 
 
