@@ -103,3 +103,13 @@ def test_a_group_has_no_callback_of_its_own(tasks):
         found.apply_async(link_error=tasks.errback.s())
     with pytest.raises(ValueError, match="cannot link to an empty group"):
         group([]).link(tasks.callback.s())
+
+
+def test_steps_and_chords_can_be_sent_by_hand(tasks):
+    t = tasks
+    steps, results = chain().prepare_steps((1,), {}, [t.add.s(1), t.add.s(2)], last_task_id="the-last")
+    assert [repr(step) for step in steps] == ["add(2)", "add(1)"]
+    assert results[0].id == "the-last"
+    assert chain(t.add.s(1), t.add.s(2)).run((1,), task_id="another").get(timeout=10) == 4
+    assert chord([]).run([t.add.s(1, 1)], t.sum_up.s(), interval=1, countdown=1).get(timeout=10) == 2
+    assert chord([]).run([t.add.s(1)], t.sum_up.s(), (1,), eager=True).get() == 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from celeriac import states
 from celeriac.canvas.algebra import flattened
@@ -16,6 +16,9 @@ from celeriac.canvas.unstarted import failed_result
 
 if TYPE_CHECKING:
     from celeriac.canvas.launch import Launch
+
+#: What `chain.prepare_steps` takes of the options of a call.
+_PLACES: Final = frozenset({"root_id", "parent_id", "link_error", "group_id", "group_index"})
 
 
 @Signature.register_type()
@@ -154,6 +157,21 @@ class chain(Composite):  # noqa: N801  # the name that Celery gave it
     ) -> Any:
         """Send the first step; gives the result of the last one, None for an empty chain."""
         return super().apply_async(args, kwargs, route_name, **options) if self.tasks else None
+
+    def prepare_steps(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], tasks: Sequence[Any], **options: Any
+    ) -> tuple[list[Signature], list[Any]]:
+        """The steps as they would be sent, and their results, both in reverse."""
+        wanted = {key: value for key, value in options.items() if key in _PLACES and value is not None}
+        if options.get("last_task_id"):
+            wanted["task_id"] = options["last_task_id"]
+        if options.get("chord_body"):
+            wanted["chord"] = options["chord_body"]
+        settled = chain(*tasks, app=options.get("app") or self._app).clone(args, kwargs).settle(wanted)
+        results = [settled.result()]
+        while results[-1] is not None and results[-1].parent is not None:
+            results.append(results[-1].parent)
+        return list(reversed(settled["kwargs"]["tasks"])), results
 
     def run(self, args: Any = None, kwargs: Any = None, app: Any = None, **options: Any) -> Any:
         """`apply_async`, whatever ``task_always_eager`` says."""

@@ -202,10 +202,24 @@ class chord(Composite):  # noqa: N801  # the name that Celery gave it
         body: Any,
         partial_args: Sequence[Any] = (),
         app: Any = None,
+        interval: float | None = None,
+        countdown: float = 1,
+        max_retries: int | None = None,
+        eager: bool = False,
+        task_id: str | None = None,
         kwargs: Mapping[str, Any] | None = None,
+        header_delay: float | None = None,
         **options: Any,
     ) -> Any:
-        """Send a chord of this header and this body."""
+        """Send a chord of this header and this body.
+
+        What Celery takes for its polling of chords (`interval`, `countdown`, `max_retries`, `header_delay`) changes
+        nothing here: stores count, and where one cannot, ``result_chord_retry_interval`` says how often to look.
+        """
+        if task_id is not None:
+            options["task_id"] = task_id
+        if eager:
+            return chord(header, body, app=app or self._app).apply(partial_args, kwargs, **options)
         return chord(header, body, app=app or self._app).apply_async(partial_args, kwargs, **options)
 
     def apply(

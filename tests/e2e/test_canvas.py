@@ -1,0 +1,104 @@
+"""Canvases through a worker of its own, with processes for its tasks, on the embedded queue."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from celeriac import chain, chord, group
+
+HERE = Path(__file__).parent
+_spec = importlib.util.spec_from_file_location("celeriac_laws", HERE.parent / "unit" / "canvas" / "canvases.py")
+canvases = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(canvases)
+
+
+class Diary:
+    """The lines that tasks have written since the last time."""
+
+    def __init__(self, path):
+        self._path = path
+        self._read = 0
+
+    def lines(self):
+        return self._path.read_text().splitlines()[self._read :]
+
+    def take(self):
+        found = self.lines()
+        self._read += len(found)
+        return Counter(found)
+
+
+@pytest.fixture(params=["Celery's form", "short form"])
+def laws(request, monkeypatch, tmp_path, spawn):
+    """Return the module of the app, its diary, and have a worker run."""
+    path = tmp_path / "diary"
+    path.touch()
+    monkeypatch.setenv("CANVAS_DIARY", str(path))
+    monkeypatch.setenv("CANVAS_FORM", "short" if request.param == "short form" else "celery")
+    spec = importlib.util.spec_from_file_location("canvases_app", HERE / "canvases_app.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "canvases_app", module)
+    spec.loader.exec_module(module)
+    command = [sys.executable, "-m", "celeriac", "-A", "canvases_app", "worker", "-P", "prefork", "-c", "2"]
+    spawn(*command, "-l", "INFO", cwd=HERE).wait_for_output("ready.")
+    with module.app:
+        module.diary = Diary(path)
+        yield module
+
+
+def outcome(laws, result):
+    """The value or the error, as text without ids."""
+    if result is None:
+        return "None"
+    try:
+        return laws.shared.without_ids(laws.shared.value_of(result))
+    except Exception as error:  # noqa: BLE001  # that it is raised is the outcome
+        return laws.shared.without_ids(error)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(spec=canvases.CANVASES)
+def test_processes_give_what_eager_evaluation_gives_and_call_the_same_tasks(spec, laws, wait_until):
+    # Given a canvas, evaluated here and now
+    canvas = canvases.build(laws.tasks, spec)
+    laws.diary.take()
+    expected = outcome(laws, canvas.apply((2,)))
+    expected_calls = laws.diary.take()
+
+    # When it is sent to a worker, then it ends in the same way
+    assert outcome(laws, canvas.apply_async((2,))) == expected
+
+    # And every task, every callback and every errback was called as often, with the same
+    wait_until(lambda: len(laws.diary.lines()) >= sum(expected_calls.values()))
+    assert laws.diary.take() == expected_calls
+
+
+def test_a_large_chord_is_complete_and_its_body_called_once(laws):
+    t = laws.tasks
+    result = chord([t.add.s(number, 1) for number in range(500)], t.sum_up.s())()
+    assert result.get(timeout=40) == sum(range(1, 501))
+    assert sum(count for call, count in laws.diary.take().items() if "sum_up" in call) == 1
+
+
+def test_canvases_within_canvases(laws):
+    t = laws.tasks
+    inner = chain(t.add.s(1), group(t.add.s(1), t.mul.s(2)), t.sum_up.s())
+    canvas = chord([inner, chord([inner, t.identity.s()], t.sum_up.s()), group(inner, t.identity.s())], t.sum_up.s())
+    assert canvas.apply_async((1,)).get(timeout=20) == canvas.apply((1,)).get()
+
+
+def test_a_chord_outlives_the_child_that_ran_a_part_of_it(laws):
+    # Given a task of a header that kills the process that runs it
+    result = chord([laws.tasks.identity.s(1), laws.tasks.die.s()], laws.tasks.sum_up.s())()
+
+    # Then the chord fails, and says why
+    error = result.get(timeout=30, propagate=False)
+    assert str(error).startswith(f"Dependency {result.parent.results[1].id} raised WorkerLostError(")
