@@ -71,6 +71,13 @@ def test_forms_of_other_versions_are_read(app, tasks):
     assert repr(found) == "%sum_up([add(1, 1)])"
     assert (found.body.id, found.tasks[0].id) == ("b", "m")
 
+    # And as those of today freeze it: the body also in the options of the header
+    frozen = {"task": "celery.group", "args": [], "kwargs": {"tasks": [member]}, "subtask_type": "group"}
+    frozen["options"] = {"task_id": "g", "chord": body, "root_id": None, "parent_id": None}
+    found = app.signature({**written, "kwargs": {"header": frozen, "body": body, "kwargs": {}}})
+    assert found.apply().get() == 2
+    assert found.settle({}).result().parent.id == "g"
+
     # And maps, which have no type of their own on the wire
     read = app.signature(json.loads(json.dumps(xmap(tasks.sum_up, [[1]]))))
     assert (type(read), read["subtask_type"], read["task"]) == (xmap, None, "celery.map")

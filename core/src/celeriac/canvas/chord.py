@@ -137,12 +137,16 @@ class chord(Composite):  # noqa: N801  # the name that Celery gave it
         self._needs_body()
         all_options = merged(self["options"], options)
         header = self.header_group()
+        # What a client of Celery has frozen names the body once more, as if it were to follow the header's end.
+        own = {key: value for key, value in header["options"].items() if key not in AFTER or key == "task_id"}
         for_header = {key: value for key, value in all_options.items() if key not in AFTER and key != "link_error"}
         if all_options.get("link_error") and self.app.conf.task_allow_error_cb_on_chord_header:
             for_header["link_error"] = all_options["link_error"]
         body = self.body.settle({key: value for key, value in all_options.items() if key not in WHEN})
         # Each member is one part.
-        parts = header._copy(kwargs={**header["kwargs"], "tasks": [one_end(task) for task in header.members()]})
+        parts = header._copy(
+            kwargs={**header["kwargs"], "tasks": [one_end(task) for task in header.members()]}, options=own
+        )
         settled = parts.settle(for_header)
         inner = {**self["kwargs"], "header": settled, "body": body}
         return self._copy(kwargs=inner, options={"task_id": body["options"].get("task_id")})
