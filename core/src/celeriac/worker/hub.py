@@ -28,6 +28,8 @@ logger = logging.getLogger("celeriac.worker.hub")
 
 #: Timers fired before descriptors get their turn.
 _TIMERS_A_TURN: Final = 1000
+_READABLE: Final = READ | ERR
+_WRITABLE: Final = WRITE | ERR
 #: So often in a row a descriptor's callback may fail; then the descriptor is watched no more, or the loop would spin.
 _FAILURES: Final = 10
 
@@ -89,7 +91,7 @@ class WorkerHub(Hub):
         self._watch(number, before)
 
     def add_reader(self, fds: Any, callback: Callable[..., Any], *args: Any) -> None:
-        self.add(fds, callback, READ | ERR, args)
+        self.add(fds, callback, _READABLE, args)
 
     def add_writer(self, fds: Any, callback: Callable[..., Any], *args: Any) -> None:
         self.add(fds, callback, WRITE, args)
@@ -107,7 +109,7 @@ class WorkerHub(Hub):
             self._watch(number, before)
 
     def _watched_for(self, fd: int) -> int:
-        flags: int = READ | ERR if fd in self.readers else 0
+        flags: int = _READABLE if fd in self.readers else 0
         return flags | WRITE if fd in self.writers else flags
 
     def _watch(self, fd: int, before: int) -> None:
@@ -148,13 +150,13 @@ class WorkerHub(Hub):
             self._call(callback, args)
 
     def _dispatch(self, fd: int, event: int) -> None:
-        called = False
-        for flags, watched in ((READ | ERR, self.readers), (WRITE | ERR, self.writers)):
-            found = watched.get(fd) if event & flags else None
-            if found is not None:
-                called = True
-                self._serve(fd, *found)
-        if not called and not self._watched_for(fd):
+        reader = self.readers.get(fd) if event & _READABLE else None
+        if reader is not None:
+            self._serve(fd, *reader)
+        writer = self.writers.get(fd) if event & _WRITABLE else None
+        if writer is not None:
+            self._serve(fd, *writer)
+        if reader is None and writer is None and not self._watched_for(fd):
             # Closed, or removed by a callback of this turn.
             self._unregister(fd)
 
