@@ -14,6 +14,7 @@ from celeriac.contracts import Middleware
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.exceptions import NotRegistered, ProtocolError, SecurityError, TaskRevokedError
 from celeriac.plugin import hookimpl
+from celeriac.protocol.compression import compress
 from celeriac.protocol.headers import HEADER_KEYS
 from celeriac.worker.open_jobs import OpenJob
 from celeriac.worker.strategy import Strategy
@@ -77,13 +78,13 @@ def test_an_expiry_is_kept_for_the_time_of_waiting(strategy, message):
 
 
 def test_an_expired_message_is_refused(strategy, message):
-    kind, error = strategy.judge(message(1, expires=moment(-1)), 1)
+    kind, error, _ = strategy.judge(message(1, expires=moment(-1)), 1)
     assert kind is OutcomeKind.EXPIRED
     assert isinstance(error, TaskRevokedError)
 
 
 def test_an_unknown_task_is_refused_with_the_nearest_name(strategy, message):
-    kind, error = strategy.judge(message(1, task="proj.wrok"), 1)
+    kind, error, _ = strategy.judge(message(1, task="proj.wrok"), 1)
     assert kind is OutcomeKind.UNKNOWN_TASK
     assert isinstance(error, NotRegistered)
     assert "Did you mean 'proj.work'?" in str(error)
@@ -91,14 +92,14 @@ def test_an_unknown_task_is_refused_with_the_nearest_name(strategy, message):
 
 @pytest.mark.parametrize("content_type", ["application/x-python-serialize", "", "nonsense", ["a", "list"], None])
 def test_content_that_is_not_accepted_is_refused_before_it_is_read(strategy, message, content_type):
-    kind, error = strategy.judge(message(1)._replace(content_type=content_type), 1)
+    kind, error, _ = strategy.judge(message(1)._replace(content_type=content_type), 1)
     assert kind is OutcomeKind.INVALID
     assert isinstance(error, SecurityError | ProtocolError)
 
 
 @pytest.mark.parametrize("headers", [None, {}, [], "task", {"task": "proj.work"}, {"id": "1"}, ["task", "id"], 7])
 def test_headers_that_are_none_are_refused(strategy, message, headers):
-    kind, error = strategy.judge(message(1)._replace(headers=headers, body=b"no map of protocol 1"), 1)
+    kind, error, _ = strategy.judge(message(1)._replace(headers=headers, body=b"no map of protocol 1"), 1)
     assert kind is OutcomeKind.INVALID
     assert str(error)
 
@@ -112,6 +113,14 @@ def test_a_message_of_protocol_1_becomes_a_job_like_any_other(strategy, message)
     assert (found.id, found.name, found.job.headers["retries"]) == ("old", "proj.work", 1)
     assert json.loads(found.job.body)[:2] == [[1, "ü"], {"a": 2}]
     assert found.job.content_type == "application/json"
+
+
+def test_a_message_of_protocol_1_may_be_compressed_and_is_refused_by_name_like_any_other(strategy, message):
+    old = {"task": "proj.nowhere", "id": "old", "args": [], "kwargs": {}}
+    kind, body = compress(json.dumps(old).encode(), "gzip")
+    found = strategy.judge(message(1)._replace(headers={"compression": kind}, body=body), 1)
+    assert found.kind is OutcomeKind.UNKNOWN_TASK
+    assert (found.message.headers["id"], found.message.headers["task"]) == ("old", "proj.nowhere")
 
 
 def test_a_moment_of_protocol_1_may_be_one_of_the_apps_time_zone(app, message):
@@ -139,7 +148,7 @@ def test_a_moment_of_protocol_1_may_be_one_of_the_apps_time_zone(app, message):
     ids=lambda body: body[:40],
 )
 def test_what_is_neither_protocol_is_refused(strategy, message, body):
-    kind, error = strategy.judge(message(1)._replace(headers={}, body=body), 1)
+    kind, error, _ = strategy.judge(message(1)._replace(headers={}, body=body), 1)
     assert kind is OutcomeKind.INVALID
     assert str(error)
 
@@ -211,8 +220,8 @@ def layered(app):
 @pytest.mark.parametrize("kind", list(OutcomeKind))
 def test_a_layer_may_end_a_message_as_it_says(layered, message, kind):
     strategy = layered(lambda delivery, call_next: kind)
-    found, _ = strategy.judge(message(1), 1)
-    assert found is kind
+    found = strategy.judge(message(1), 1)
+    assert found.kind is kind
 
 
 def test_layers_see_the_message_outermost_first_and_may_let_it_pass(layered, message):

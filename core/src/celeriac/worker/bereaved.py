@@ -11,6 +11,7 @@ from celeriac.canvas.aftermath import deposit
 from celeriac.canvas.completion import store
 from celeriac.exceptions import BackendError
 from celeriac.protocol.body import decode_body
+from celeriac.protocol.compression import expand
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
@@ -63,7 +64,9 @@ class Bereaved:
         if self._request is None:
             message = self._message
             headers = message.headers
-            body = decode_body(app.serializers.decode(message.body, message.content_type))
+            compression = headers.get("compression")
+            data = expand(message.body, compression) if compression else message.body
+            body = decode_body(app.serializers.decode(data, message.content_type))
             self._request = Context(
                 id=self.task_id,
                 task=headers.get("task"),

@@ -209,7 +209,7 @@ class Consumer:
                 found.monotonic_since = monotonic_now
                 add(found)
             else:
-                self._refuse(delivery, delivery.queue, delivery.tag, *found)
+                self._refuse(found.message, delivery.queue, delivery.tag, found.kind, found.error)
 
     def _refuse(
         self,
@@ -333,7 +333,7 @@ class Consumer:
                 self._stock.jobs[judged.number] = judged
                 self._ended(Report(judged.number, OutcomeKind.WORKER_LOST, None, "its worker died"))
             else:
-                self._refuse(delivery, delivery.queue, delivery.tag, *judged, ack=True)
+                self._refuse(judged.message, delivery.queue, delivery.tag, judged.kind, judged.error, ack=True)
 
     # -- the end ------------------------------------------------------------------------------------------------------
 

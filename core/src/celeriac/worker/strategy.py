@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from celeriac import signals
 from celeriac.app.serialization import refusal
@@ -13,6 +13,7 @@ from celeriac.contracts.middleware import bind
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Job
 from celeriac.exceptions import CeleryError, NotRegistered, ProtocolError, SecurityError, TaskRevokedError
+from celeriac.protocol.compression import expand
 from celeriac.protocol.headers import TaskHeaders, is_v2, read_headers
 from celeriac.protocol.v1 import decode_v1
 from celeriac.worker.open_jobs import OpenJob
@@ -23,8 +24,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("celeriac.worker.strategy")
 
-#: Why a message will not run.
-Refusal = tuple[OutcomeKind, Exception | None]
+
+class Refusal(NamedTuple):
+    """Why a message will not run.  `message` has the headers of protocol 2, as far as it could be read."""
+
+    kind: OutcomeKind
+    error: Exception | None
+    message: Delivery
 
 
 class Strategy:
@@ -44,21 +50,22 @@ class Strategy:
         except CeleryError as error:
             if signals.task_rejected:
                 signals.task_rejected.send(sender=self, message=delivery, exc=error)
-            return OutcomeKind.INVALID, error
+            return Refusal(OutcomeKind.INVALID, error, delivery)
         task = self._tasks.get(headers.task)
         if task is None:
             unknown = NotRegistered(self._tasks.explain_missing(headers.task))
             if signals.task_unknown:
                 signals.task_unknown.send(sender=self, message=delivery, exc=unknown, name=headers.task, id=headers.id)
-            return OutcomeKind.UNKNOWN_TASK, unknown
+            return Refusal(OutcomeKind.UNKNOWN_TASK, unknown, delivery)
         if self._layers is not None and (answer := self._ask(delivery)) is not None:
-            return answer, TaskRevokedError(str(answer)) if answer is OutcomeKind.REVOKED else None
+            revoked = TaskRevokedError(str(answer)) if answer is OutcomeKind.REVOKED else None
+            return Refusal(answer, revoked, delivery)
         now = time.time()
         expires = None
         if headers.expires is not None:
             expires = headers.expires.timestamp()
             if expires <= now:
-                return OutcomeKind.EXPIRED, TaskRevokedError("expired")
+                return Refusal(OutcomeKind.EXPIRED, TaskRevokedError("expired"), delivery)
         delay = None
         if headers.eta is not None:
             delay = headers.eta.timestamp() - now
@@ -74,7 +81,7 @@ class Strategy:
         try:
             delivery, headers = self._read(delivery)
         except CeleryError as error:
-            return OutcomeKind.INVALID, error
+            return Refusal(OutcomeKind.INVALID, error, delivery)
         task = self._tasks.get(headers.task)
         return OpenJob(number, delivery.tag, delivery.queue, task, _job(delivery, number), early=True)
 
@@ -97,9 +104,12 @@ class Strategy:
         serializer = self._accepted.get(delivery.content_type)
         if serializer is None:
             raise SecurityError(refusal(delivery.content_type))
-        headers, body = decode_v1(serializer.loads(delivery.body), self.app.timezone)
+        own = dict(delivery.headers or {})
+        compression = own.pop("compression", None)
+        plain = expand(delivery.body, compression) if compression else delivery.body
+        headers, body = decode_v1(serializer.loads(plain), self.app.timezone)
         data = serializer.dumps([body.args, body.kwargs, dict(zip(body._fields[2:], body[2:], strict=True))])
-        return delivery._replace(headers={**delivery.headers, **headers}, body=data)
+        return delivery._replace(headers={**own, **headers}, body=data)
 
     def _ask(self, delivery: Delivery) -> OutcomeKind | None:
         """What the layers of plugins say; one that fails does not keep a message from running."""
