@@ -14,6 +14,7 @@ from celeriac.contracts.pool import Pool, Report
 from celeriac.exceptions import TaskRevokedError
 from celeriac.worker.broker_access import BrokerAccess, no_stop
 from celeriac.worker.endings import Endings
+from celeriac.worker.farewell import take_leave
 from celeriac.worker.ledger import Ledger
 from celeriac.worker.losses import Losses
 from celeriac.worker.open_jobs import OpenJob, announce
@@ -32,8 +33,6 @@ logger = logging.getLogger("celeriac.worker.consumer")
 
 #: Messages with an ETA that are held in memory, where the configuration sets no limit of its own.
 _ETA_LIMIT: Final = 10_000
-#: Pauses before the last words to the broker are tried again, in seconds.
-_LAST_PAUSES: Final = (0.1, 0.4, 1.0)
 
 _UNSTORED: Final = frozenset({OutcomeKind.WORKER_LOST, OutcomeKind.HARD_TIME_LIMIT})
 
@@ -110,7 +109,7 @@ class Consumer:
             self._claiming = False
             self.lane.stop_receiving()
         self._give_back(self._stock.take_not_started())
-        self._settle_now()
+        self.settle_now()
 
     def close(self) -> None:
         """Settle what has ended, give back the rest, disconnect.  Tolerates never started and twice."""
@@ -118,8 +117,7 @@ class Consumer:
         if not self.broker.is_open:
             return
         self.stop_claiming()
-        self._pay_or_give_back()
-        self._last_words()
+        take_leave(self)
         self.broker.close()
 
     def abandon_running(self) -> None:
@@ -136,6 +134,11 @@ class Consumer:
     def held(self) -> int:
         """Messages that are claimed and not settled."""
         return self._ledger.held
+
+    @property
+    def untold(self) -> int:
+        """Messages of which the broker has not been told yet what became of them."""
+        return len(self._ledger)
 
     @property
     def is_claiming(self) -> bool:
@@ -185,7 +188,8 @@ class Consumer:
             return 0
         return self.window.appetite(self._ledger.held - spared)
 
-    def _settle_now(self) -> bool:
+    def settle_now(self) -> bool:
+        """Tell the broker at once what there is to tell; False where that failed."""
         batch = self._ledger.take()
         try:
             if batch:
@@ -271,7 +275,7 @@ class Consumer:
         given_back = self._stock.take_last(excess, time.monotonic() - waited) if excess else []
         if given_back:
             self._give_back(given_back)
-            self._settle_now()
+            self.settle_now()
         self._dispatch()
 
     def _void(self, tags: Collection[Any]) -> set[Any]:
@@ -301,7 +305,7 @@ class Consumer:
         else:
             decided = verdict(report.kind, job.task, job.early, report.requeue)
             if report.kind is OutcomeKind.WORKER_LOST:
-                report, decided = self._bounded(job, report, decided)
+                report, decided = self._losses.bound(job.id, report, decided)
             elif self._losses:
                 self._losses.forget(job.id)
         if report.kind in _UNSTORED and decided is not Verdict.REDELIVER:
@@ -311,17 +315,6 @@ class Consumer:
         else:
             self._ledger.settle(job.tag, decided)
         self.endings.ended(job, report, requeued=decided is Verdict.REDELIVER)
-
-    def _bounded(self, job: OpenJob, report: Report, decided: Verdict) -> tuple[Report, Verdict]:
-        """A message that has killed its process too often does not go back to the queue."""
-        if decided is not Verdict.REDELIVER:
-            return report, decided
-        deaths = self._losses.count(job.id)
-        if not self._losses.is_enough(deaths):
-            return report, decided
-        self._losses.forget(job.id)
-        told = f"{report.detail}; its process has died {deaths} times (task_max_worker_losses), so it is not run again"
-        return report._replace(detail=told), Verdict.ACK
 
     def tell_of_lost(self, deliveries: Sequence[Delivery]) -> None:
         """Tasks that other workers had begun when they died."""
@@ -334,29 +327,3 @@ class Consumer:
                 self._ended(Report(judged.number, OutcomeKind.WORKER_LOST, None, "its worker died"))
             else:
                 self._refuse(judged.message, delivery.queue, delivery.tag, judged.kind, judged.error, ack=True)
-
-    # -- the end ------------------------------------------------------------------------------------------------------
-
-    def _pay_or_give_back(self) -> None:
-        """What the store does not take even now is run again where it may be, and else at least told of."""
-        if self.endings.debts.pay():
-            return
-        for debt in self.endings.debts.give_up():
-            if debt.instead is not None:
-                debt.instead()
-            else:
-                logger.critical(
-                    "The store does not take the result of task %s, which was lost, and must not run again",
-                    debt.whose,
-                )
-
-    def _last_words(self) -> None:
-        for pause in (*_LAST_PAUSES, None):
-            if self._settle_now():
-                return
-            if pause is not None:
-                time.sleep(pause)
-        logger.critical(
-            "The broker was not told what became of %d messages: those acked late will be delivered again",
-            len(self._ledger),
-        )

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from celeriac.worker.settlement import Verdict
+
+if TYPE_CHECKING:
+    from celeriac.contracts.pool import Report
 
 #: So many tasks are remembered; whoever has not killed for so long is forgiven.
 _REMEMBERED: Final = 10_000
@@ -32,6 +37,17 @@ class Losses:
     def forget(self, task_id: str) -> None:
         """The task has ended."""
         self._counts.pop(task_id, None)
+
+    def bound(self, task_id: str, report: Report, decided: Verdict) -> tuple[Report, Verdict]:
+        """A message that has killed its process too often does not go back to the queue, and its report says so."""
+        if decided is not Verdict.REDELIVER:
+            return report, decided
+        deaths = self.count(task_id)
+        if not self.is_enough(deaths):
+            return report, decided
+        self.forget(task_id)
+        told = f"{report.detail}; its process has died {deaths} times (task_max_worker_losses), so it is not run again"
+        return report._replace(detail=told), Verdict.ACK
 
     def __len__(self) -> int:
         return len(self._counts)
