@@ -118,6 +118,7 @@ def test_a_message_of_a_topic_names_the_queue_that_it_came_through(connect, hub,
     lane.close()
     with connect() as connection:
         queue(connection.default_channel).delete()
+        queue.exchange(connection.default_channel).delete()
 
 
 @pytest.mark.parametrize("how", ["ack", "reject"])

@@ -44,9 +44,21 @@ def app(request, make_app, service, directory):
     else:
         app = make_app(REDIS, service("redis").rpartition("/")[0] + "/15")
     yield app
+    delete_queues(app)
+
+
+def delete_queues(app):
+    """Leave nothing of the app's queues in the broker."""
     with app.connection_for_write() as connection:
         for queue in app.amqp.queues.values():
             queue(connection.default_channel).delete()
+            if queue.exchange.name:
+                queue.exchange(connection.default_channel).delete()
+        if connection.transport.driver_type == "redis":
+            # Kombu keeps the bindings of a queue that it deletes
+            client = connection.default_channel.client
+            for key in client.scan_iter(match=f"*{app.conf.task_default_queue}*"):
+                client.delete(key)
 
 
 def depth(app):
@@ -473,32 +485,32 @@ def test_the_password_of_the_broker_is_not_told(make_app, caplog, start_worker):
     assert isinstance(Connection("memory://"), Connection)
 
 
-def test_an_idle_connection_to_rabbitmq_is_kept_alive_by_heartbeats(
-    service, make_app, start_worker, wait_until, caplog
-):
+@pytest.fixture
+def beating(service, make_app):
+    """An app whose connection must show every second that it lives."""
     app = make_app(AMQP, service("rabbitmq"), broker_heartbeat=1)
+    yield app
+    delete_queues(app)
 
-    @app.task
+
+def test_an_idle_connection_to_rabbitmq_is_kept_alive_by_heartbeats(beating, start_worker, wait_until, caplog):
+    @beating.task
     def work():
         return 1
 
-    worker, _ = start_worker(app, pool="threads", concurrency=1)
+    worker, _ = start_worker(beating, pool="threads", concurrency=1)
     connection = worker.consumer.connection.connection
     assert connection.heartbeat == 1
     until = time.monotonic() + 4
     wait_until(lambda: time.monotonic() > until)
     result = work.delay()
-    wait_until(lambda: result.id in app.backend.results, message="the task has run")
+    wait_until(lambda: result.id in beating.backend.results, message="the task has run")
     assert worker.consumer.connection.connection is connection
     assert "lost" not in caplog.text
-    with app.connection_for_write() as other:
+    with beating.connection_for_write() as other:
         assert not other.connection.heartbeat  # nobody would send them between two messages
-        app.amqp.queues[app.conf.task_default_queue](other.default_channel).delete()
 
 
-def test_where_tasks_block_the_loop_nobody_waits_for_heartbeats(service, make_app, start_worker):
-    app = make_app(AMQP, service("rabbitmq"), broker_heartbeat=1)
-    worker, _ = start_worker(app)
+def test_where_tasks_block_the_loop_nobody_waits_for_heartbeats(beating, start_worker):
+    worker, _ = start_worker(beating)
     assert not worker.consumer.connection.connection.heartbeat
-    with app.connection_for_write() as other:
-        app.amqp.queues[app.conf.task_default_queue](other.default_channel).delete()
