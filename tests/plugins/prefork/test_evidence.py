@@ -10,6 +10,7 @@ import pytest
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.exceptions import SoftTimeLimitExceeded
 from celeriac_prefork.child import Child
+from celeriac_prefork.ending import reports_of_lost
 from celeriac_prefork.parcel import pack
 from celeriac_prefork.runner import Allowance, Runner
 
@@ -62,6 +63,25 @@ def test_a_job_reported_before_its_child_died_proves_nothing_about_the_next(chil
     child.settle([(first.number, "success", None, None, False)])
     assert child.take_remains() == ([second], [])
     second.close()
+
+
+@pytest.mark.parametrize(
+    ("lost", "running", "suspected"),
+    [
+        ([1, 2, 3], 3, [3]),  # the others had ended, and only their reports died with the child
+        ([1, 2, 3], None, []),  # it died while it stored what had ended, and nobody knows of which
+        ([2], None, [2]),  # ... of the only one
+    ],
+)
+def test_only_a_job_that_the_child_can_have_died_of_is_suspected(child, lost, running, suspected):
+    for number in lost:
+        child.board.begin(number)
+        if number != running:
+            child.board.end()
+    reports = reports_of_lost(child, lost, 9)
+    assert [report.number for report in reports] == lost
+    assert {report.kind for report in reports} == {OutcomeKind.WORKER_LOST}
+    assert [report.number for report in reports if report.is_suspect] == suspected
 
 
 def test_the_soft_limit_interrupts_the_job_it_means_and_nothing_between_two_jobs(child, driver):

@@ -34,7 +34,8 @@ class Report(NamedTuple):
 
     `runtime` is in seconds; `detail` is the repr of the return value or of the error, and for WORKER_LOST a sentence
     that says what became of the process; `requeue` only matters for REJECTED; `stored` is what is yet to be stored and
-    never leaves the child (see `Executor.flush`).
+    never leaves the child (see `Executor.flush`).  `is_suspect` only matters for WORKER_LOST: False where the process
+    cannot have died of this job, because another one was running.
     """
 
     number: int
@@ -43,6 +44,7 @@ class Report(NamedTuple):
     detail: str | None = None
     requeue: bool = False
     stored: Deposit | None = None
+    is_suspect: bool = True
 
 
 class Executor(Protocol):

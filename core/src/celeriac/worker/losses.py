@@ -39,8 +39,11 @@ class Losses:
         self._counts.pop(task_id, None)
 
     def bound(self, task_id: str, report: Report, decided: Verdict) -> tuple[Report, Verdict]:
-        """A message that has killed its process too often does not go back to the queue, and its report says so."""
-        if decided is not Verdict.REDELIVER:
+        """A message that has killed its process too often does not go back to the queue, and its report says so.
+
+        One whose process died of another is innocent: it goes back however often that happens.
+        """
+        if decided is not Verdict.REDELIVER or not report.is_suspect:
             return report, decided
         deaths = self.count(task_id)
         if not self.is_enough(deaths):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import select
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +12,7 @@ from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Report
 from celeriac.exceptions import TimeLimitExceeded
 from celeriac_prefork import process
+from celeriac_prefork.board import NOTHING
 
 if TYPE_CHECKING:
     from celeriac_prefork.child import Child
@@ -19,9 +20,14 @@ if TYPE_CHECKING:
 _POLL_SECONDS: Final = 0.005
 
 
-def reports_of_lost(child: Child, numbers: Iterable[int], code: int) -> list[Report]:
-    """The reports of jobs that a dead child began and did not report."""
+def reports_of_lost(child: Child, numbers: Sequence[int], code: int) -> list[Report]:
+    """The reports of jobs that a dead child began and did not report.
+
+    Suspected of its death is the one that ran.  Where none did, it died while it stored what had ended: of that, if
+    it was one, and of nobody knows which, if they were several.
+    """
     running, since = child.board.read()
+    suspect = numbers[0] if running == NOTHING and len(numbers) == 1 else running
     reports = []
     for number in numbers:
         if child.killed_for is not None and number == child.killed_for[0]:
@@ -30,7 +36,7 @@ def reports_of_lost(child: Child, numbers: Iterable[int], code: int) -> list[Rep
             continue
         what = "while it ran the task" if number == running else "before it reported the task's end"
         detail = f"the child process {child.pid} ended with {process.describe_exit(code)} {what}"
-        reports.append(Report(number, OutcomeKind.WORKER_LOST, None, detail))
+        reports.append(Report(number, OutcomeKind.WORKER_LOST, None, detail, is_suspect=number == suspect))
     return reports
 
 

@@ -28,7 +28,7 @@ _KINDS: Final = {kind.value: kind for kind in OutcomeKind}
 def frame_of_reports(reports: Iterable[Report]) -> bytes:
     """The frame that says how these jobs ended."""
     # marshal takes no subclass of str, so not the kind itself; `_value_` is its plain text without a descriptor call.
-    rows = [(number, kind._value_, runtime, detail, requeue) for number, kind, runtime, detail, requeue, _ in reports]
+    rows = [(number, kind._value_, runtime, detail, requeue) for number, kind, runtime, detail, requeue, *_ in reports]
     return _framed(rows)
 
 
