@@ -17,6 +17,7 @@ import sysconfig
 import tempfile
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,7 @@ def summary(found: list[dict[str, Any]], outcomes: Counter[str], seconds: float)
 def show_that_nothing_was_lost(results: ResultSet, outcomes: Counter[str], killed_at: int | None) -> None:
     """Look into the result store itself: one row per task, and no other."""
     database = app.backend.as_uri().removeprefix("sqlite:///")
-    with sqlite3.connect(database) as store:
+    with closing(sqlite3.connect(database)) as store:
         [(rows, tasks)] = store.execute("SELECT count(*), count(DISTINCT task_id) FROM result")
     console.print(
         f"killed    after {killed_at:,} results; {outcomes['SUCCESS']:,} of {len(results):,} tasks succeeded, and the"

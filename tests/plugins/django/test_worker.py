@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -10,7 +11,7 @@ POOLS = pytest.mark.parametrize("pool", ["threads", "prefork"])
 
 
 def orders(project):
-    with sqlite3.connect(project / "shop.sqlite3") as database:
+    with closing(sqlite3.connect(project / "shop.sqlite3")) as database:
         return database.execute("SELECT name, shipped FROM shop_order").fetchall()
 
 

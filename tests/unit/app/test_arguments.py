@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
 
 import pytest
 
 from celeriac.app.task import Task
 from celeriac.exceptions import SerializationError
+
+#: Since Python 3.12 the message says so.
+KEYWORD_ONLY = "keyword-only " if sys.version_info >= (3, 12) else ""
 
 
 @pytest.fixture
@@ -39,7 +43,7 @@ def positional_only(x, /, y):
         (plain, (1, 2, 3), {}, "t(x, y=1): too many positional arguments"),
         (plain, (1,), {"x": 2}, "t(x, y=1): multiple values for argument 'x'"),
         (plain, (1,), {"z": 2}, "t(x, y=1): got an unexpected keyword argument 'z'"),
-        (keyword_only, (1,), {}, "t(x, *, flag): missing a required argument: 'flag'"),
+        (keyword_only, (1,), {}, f"t(x, *, flag): missing a required {KEYWORD_ONLY}argument: 'flag'"),
         (keyword_only, (1, 2), {}, "t(x, *, flag): too many positional arguments"),
         (positional_only, (), {"x": 1, "y": 2}, "t(x, /, y): "),
     ],

@@ -139,11 +139,11 @@ def loads(data: bytes | bytearray | memoryview | str) -> Any:
         raise ProtocolError(f"not JSON: invalid UTF-8 at byte {exc.start}") from None
     if len(raw) > MAX_BYTES:
         raise ProtocolError(f"JSON text of {len(raw)} bytes is longer than the {MAX_BYTES} that are read")
-    if nests_too_deep(raw):
-        raise ProtocolError(f"JSON nested deeper than {MAX_DEPTH} levels is not read")
     # The mark written with escapes stays a plain map, which is harmless.
     decode = _decode_extended if _MARK in raw else _raw_decode
     try:
+        if nests_too_deep(raw):
+            raise ProtocolError(f"JSON nested deeper than {MAX_DEPTH} levels is not read")
         if text[:1] in _WHITESPACE:
             text = text.strip(_WHITESPACE)
         value, end = decode(text)
