@@ -11,10 +11,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from celeriac.app import current
+from celeriac.app.composing import ComposedApp
 from celeriac.app.configuration import Settings
 from celeriac.app.identifiers import uuid
+from celeriac.app.names import symbol
 from celeriac.app.registry import TaskRegistry
-from celeriac.app.sending import SendingApp
 from celeriac.app.sharing import connect_shared, forget_app, remember_app, shared_definitions
 from celeriac.signals import Signal
 
@@ -27,12 +28,15 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Celery(SendingApp):
+class Celery(ComposedApp):
     """A Celeriac application.
 
     `main` names it (and the tasks of a ``__main__`` module); `broker` and `backend` are URLs; other keywords are
     settings.  Nothing is read, scanned or connected until it is needed.
     """
+
+    #: The class of `tasks`; a type or a dotted name.
+    registry_cls: Any = TaskRegistry
 
     def __init__(
         self,
@@ -57,7 +61,9 @@ class Celery(SendingApp):
         **kwargs: Any,
     ) -> None:
         self.main = main
-        self.clock: Any = None
+        for part, given in (("amqp", amqp), ("events", events), ("log", log), ("control", control), ("task", task_cls)):
+            if given is not None:
+                setattr(self, f"{part}_cls", given)
         self.autofinalize = autofinalize
         self.namespace = namespace
         self.strict_typing = strict_typing
@@ -73,18 +79,16 @@ class Celery(SendingApp):
         self.on_after_configure = Signal("app.on_after_configure", frozenset({"source"}))
         self.on_after_finalize = Signal("app.on_after_finalize")
         self.on_after_fork = Signal("app.on_after_fork")
-        self._loader_name = loader or os.environ.get("CELERY_LOADER") or "app"
-        self._task_cls = task_cls
-        self._amqp_cls = amqp
+        self.loader_cls = loader or self.loader_cls or os.environ.get("CELERY_LOADER") or "app"
         self._fixups = fixups
         self._lock = threading.RLock()
         self._plugins: PluginManager | None = None
-        self._tasks = tasks if isinstance(tasks, TaskRegistry) else TaskRegistry(tasks or {})
+        self._tasks = tasks if isinstance(tasks, TaskRegistry) else symbol(self.registry_cls)(tasks or {})
         self._publisher: Publisher | None = None
         self._discoveries: list[Callable[[], None]] = []
         self.conf = Settings(self._plugin_settings, self._on_configuration_read, self._prepare_configuration)
-        given = {"broker_url": broker, "result_backend": backend, "include": include}
-        self.conf.update(changes or {}, {key: value for key, value in given.items() if value is not None}, kwargs)
+        own = {"broker_url": broker, "result_backend": backend or self.backend_cls, "include": include}
+        self.conf.update(changes or {}, {key: value for key, value in own.items() if value is not None}, kwargs)
         if config_source:
             self.config_from_object(config_source)
         if set_as_current:
@@ -120,18 +124,11 @@ class Celery(SendingApp):
     @cached_property
     def Task(self) -> type[Any]:
         """The base class of this app's tasks; asking lets the fixups prepare their frameworks, and it."""
-        from celeriac.app.task import Task
-
         self.install_fixups()
         if "Task" in self.__dict__:  # a fixup has made one of its own
             made: type[Any] = self.__dict__["Task"]
             return made
-        base = self._task_cls or Task
-        if isinstance(base, str):
-            from celeriac.app.names import symbol
-
-            base = symbol(base)
-        return type("Task", (base,), {"app": self, "abstract": True, "__module__": base.__module__})
+        return self.create_task_cls()
 
     @overload
     def task(self, function: Callable[P, R], /) -> TaskType[P, R]: ...
@@ -233,14 +230,6 @@ class Celery(SendingApp):
 
     # -- running ------------------------------------------------------------------------------------------------------
 
-    def Worker(self, **options: Any) -> Any:
-        """A worker of this app, not yet started."""
-        from celeriac.app.names import symbol
-
-        return symbol("celeriac.worker.boot:WorkController")(app=self, **options)
-
-    WorkController = Worker
-
     def worker_main(self, argv: Sequence[str] | None = None) -> None:
         """Run ``celeriac worker`` with these arguments (default: the program's own)."""
         arguments = list(sys.argv[1:] if argv is None else argv)
@@ -250,8 +239,6 @@ class Celery(SendingApp):
 
     def start(self, argv: Sequence[str] | None = None) -> None:
         """Run the ``celeriac`` command line for this app."""
-        from celeriac.app.names import symbol
-
         symbol("celeriac.cli.main:run")(self, list(sys.argv[1:] if argv is None else argv))
 
     # -- life -------------------------------------------------------------------------------------------------------

@@ -30,7 +30,8 @@ class ConfiguredApp:
     configured: bool
     on_configure: Signal
     on_after_configure: Signal
-    _loader_name: Any
+    #: The loader: its name, its class or itself.
+    loader_cls: Any = None
     _lock: threading.RLock
     _plugins: PluginManager | None
 
@@ -94,7 +95,7 @@ class ConfiguredApp:
         """Where configuration and task modules come from."""
         from celeriac.contracts.loader import Loader
 
-        found = self._loader_name
+        found = self.loader_cls
         if isinstance(found, Loader):
             return found
         made: Loader = self.plugins.driver("loader", found)(self)

@@ -7,20 +7,21 @@ import threading
 from functools import cached_property
 from typing import Any
 
-from celeriac.app.amqp import AMQP
 from celeriac.app.configuring import ConfiguredApp
+from celeriac.app.names import symbol
 from celeriac.exceptions import ImproperlyConfigured
 
 
 class ConnectedApp(ConfiguredApp):
     """What a `Celery` knows of its broker."""
 
-    _amqp_cls: Any
+    #: The class of `amqp`; a type or a dotted name.
+    amqp_cls: Any = "celeriac.app.amqp:AMQP"
 
     @cached_property
     def amqp(self) -> Any:
         """Queues and routes."""
-        return (self._amqp_cls or AMQP)(self)
+        return symbol(self.amqp_cls)(self)
 
     @cached_property
     def connection_errors(self) -> tuple[type[BaseException], ...]:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 class SendingApp(ConnectedApp):
     """What a `Celery` does to have tasks run elsewhere."""
 
+    #: The result store of this class of apps, where nobody names one: a URL or a class.
+    backend_cls: Any = None
     _publisher: Publisher | None
     _lock: threading.RLock
 

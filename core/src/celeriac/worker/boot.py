@@ -39,13 +39,15 @@ class WorkController:
     and users are handed to all steps.
     """
 
+    #: Set by ``app.Worker``, the class of that app's workers.
+    app: Celery
     hub: WorkerHub
     pool: Pool
     consumer: Consumer
 
     def __init__(
         self,
-        app: Celery,
+        app: Celery | None = None,
         hostname: str | None = None,
         concurrency: int | str | None = None,
         pool: Any = None,
@@ -63,7 +65,7 @@ class WorkController:
         ready_callback: Callable[[WorkController], None] | None = None,
         **options: Any,
     ) -> None:
-        self.app = app
+        app = self.app = self.app if app is None else app
         conf = app.conf
         self.hostname = _hostname(hostname)
         self.options = options
