@@ -17,7 +17,7 @@ TOO_OLD := Celeriac needs Python 3.11 or newer and '$(PYTHON)' is not; install o
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test test-fast coverage lint format types architecture docs-check demo demo-crash bench dist clean clean-all
+.PHONY: help setup test test-fast coverage lint format types architecture docs-check surface demo demo-crash bench dist clean clean-all
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -68,6 +68,9 @@ architecture: $(STAMP)  ## Check the import rules and the shape of the house
 
 docs-check: $(STAMP)  ## Check that the links between the documents lead somewhere
 	$(PYTEST) tests/docs $(ARGS)
+
+surface: $(STAMP)  ## Print the table of Celery's public names: here, alike, and which test shows what it does
+	@PYTHONPATH=tests/unit/surface $(BIN)/python -m celery_surface
 
 demo: $(STAMP)  ## Census of the standard library on the embedded queue: a worker, a task per file, a table
 	$(BIN)/python examples/stdlib_census/demo.py
