@@ -397,3 +397,16 @@ def test_report_masks_passwords(celeriac, project):
     assert "broker_url: 'amqp://me:**@host//'" in output
     assert "secret" not in output + errors
     app.close()
+
+
+# -- graph -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.covers("cli.graph", "cli.graph bootsteps")
+def test_the_bootsteps_of_worker_and_consumer_are_drawn_for_graphviz(project, celeriac):
+    code, both, _ = celeriac("-A", "tasks", "graph", "bootsteps")
+    assert code == 0
+    assert all(edge in both for edge in ('"Pool" -> "Hub"', '"Connection" -> "Consumer"', '"Tasks" -> "Connection"'))
+    code, consumer, _ = celeriac("-A", "tasks", "graph", "bootsteps", "consumer")
+    assert code == 0
+    assert '"Pool"' not in consumer

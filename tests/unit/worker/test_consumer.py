@@ -33,7 +33,8 @@ def start(consumer, lane, settle_down, message):
 
     def start(count=0, first=1, **headers):
         if not lane.is_open:
-            consumer.start()
+            consumer.connect()
+            consumer.begin()
         lane.put(*[message(number, **headers) for number in range(first, first + count)])
         settle_down()
 
@@ -381,7 +382,8 @@ def test_what_the_broker_could_not_be_told_is_told_once_when_it_is_back(
 
 @pytest.mark.parametrize("error", BROKEN, ids=repr)
 def test_a_message_that_cannot_be_begun_waits_and_keeps_its_place(consumer, lane, pool, start, turn_until, error):
-    consumer.start()
+    consumer.connect()
+    consumer.begin()
     # The claim succeeds, the settlement of `begin` that follows does not.
     lane.failures.extend([None] * 2 + [error] * 2)
     start(4)
@@ -430,7 +432,7 @@ def test_a_request_to_stop_is_heard_while_the_broker_is_out_of_reach(app, consum
     hub.call_later(0.05, stopping.append, True)
     started = time.monotonic()
     with pytest.raises(WorkerShutdown):
-        consumer.start()
+        consumer.connect()
     assert time.monotonic() - started < 5
     assert not consumer.broker.is_open
 
@@ -446,7 +448,7 @@ def test_a_broker_that_stays_away_is_an_error_that_names_it_without_its_password
     app.conf.update(broker_url="told://user:secret@somewhere//", broker_connection_retry_on_startup=False)
     lane.failures.append(BROKEN[0])
     with pytest.raises(OperationalError, match=r"cannot reach the broker told://user:\*\*@somewhere//: the broker is"):
-        consumer.start()
+        consumer.connect()
     consumer.close()
 
 
@@ -454,7 +456,7 @@ def test_there_is_an_end_to_the_tries_at_the_start(app, consumer, lane):
     app.conf.broker_connection_max_retries = 1
     lane.failures.extend([BROKEN[0]] * 100)
     with pytest.raises(OperationalError, match="cannot reach"):
-        consumer.start()
+        consumer.connect()
     assert lane.calls == 2
 
 
@@ -504,7 +506,8 @@ def test_a_result_that_the_store_cannot_keep_holds_up_no_other(consumer, lane, p
 
 def test_a_hundred_lost_tasks_are_stored_in_one_batch(consumer, lane, store, message, settle_down):
     lane.dead = [message(number) for number in range(100)]
-    consumer.start()
+    consumer.connect()
+    consumer.begin()
     settle_down()
     assert store.batches == [100]
     assert len(lane.told["ack"]) == 100
@@ -528,7 +531,8 @@ def test_a_task_that_died_with_another_worker_is_lost_whatever_its_headers_say(
     consumer, lane, outcomes, store, message, settle_down, headers
 ):
     lane.dead = [message(1, **headers)]
-    consumer.start()
+    consumer.connect()
+    consumer.begin()
     settle_down()
     assert kinds(outcomes) == [OutcomeKind.WORKER_LOST]
     assert store.results["id-1"]["result"]["exc_type"] == "WorkerLostError"
@@ -538,7 +542,8 @@ def test_a_task_that_died_with_another_worker_is_lost_whatever_its_headers_say(
 
 def test_one_that_died_and_cannot_even_be_read_is_acked(consumer, lane, outcomes, message, settle_down):
     lane.dead = [message(1, retries="many")]
-    consumer.start()
+    consumer.connect()
+    consumer.begin()
     settle_down()
     assert kinds(outcomes) == [OutcomeKind.INVALID]
     assert lane.told["ack"] == ["tag-1"]
@@ -644,7 +649,8 @@ def test_the_books_are_right_after_a_thousand_messages_of_all_kinds_and_many_fai
     consumer, lane, pool, outcomes, store, start, settle_down, turn_until, message
 ):
     chance = random.Random(7)
-    consumer.start()
+    consumer.connect()
+    consumer.begin()
     pool.ahead = 20
     variants = [
         {},

@@ -12,7 +12,7 @@ from celeriac.results.guard import assert_will_not_block
 from celeriac.results.task_result import TaskResult
 
 if TYPE_CHECKING:
-    from celeriac.results.graph import DependencyGraph
+    from celeriac.graph import DependencyGraph
 
 R = TypeVar("R")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from celeriac.exceptions import IncompleteStream
-from celeriac.results.graph import DependencyGraph, GraphFormatter
+from celeriac.graph import DependencyGraph, GraphFormatter
 
 
 def iterdeps(result: Any, intermediate: bool = False) -> Iterator[tuple[Any, Any]]:

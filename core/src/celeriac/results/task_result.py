@@ -16,7 +16,7 @@ from celeriac.results.value import error_of, value_of
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
     from celeriac.contracts.backend import Backend
-    from celeriac.results.graph import DependencyGraph
+    from celeriac.graph import DependencyGraph
     from celeriac.results.service import Results
 
 R = TypeVar("R")

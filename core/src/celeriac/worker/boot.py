@@ -11,9 +11,11 @@ from celeriac import signals
 from celeriac.bootsteps import RUN, Blueprint, in_order
 from celeriac.exceptions import ImproperlyConfigured, WorkerShutdown, WorkerTerminate
 from celeriac.protocol.origin import nodename
+from celeriac.worker.components import Consumer as ConsumerPart
+from celeriac.worker.components import Hub, Timer
+from celeriac.worker.components import Pool as PoolPart
 from celeriac.worker.purging import discard_messages
 from celeriac.worker.signalling import Stop, StopSignals
-from celeriac.worker.steps import ConsumerPart, HubPart, PoolPart
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
@@ -29,7 +31,7 @@ class WorkerBlueprint(Blueprint):
     """The worker's own steps; those of plugins and users come on top."""
 
     name = "Worker"
-    default_steps = (HubPart, PoolPart, ConsumerPart)
+    default_steps = (Timer, Hub, PoolPart, ConsumerPart)
 
 
 class WorkController:

@@ -26,7 +26,9 @@ from celeriac.worker.window import PrefetchWindow
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
+    from celeriac.bootsteps import Blueprint
     from celeriac.contracts.pool import Job
+    from celeriac.worker.boot import WorkController
     from celeriac.worker.hub import WorkerHub
 
 logger = logging.getLogger("celeriac.worker.consumer")
@@ -44,6 +46,10 @@ class Consumer:
     store (`Endings.debts`); the ledger counts them all, and knows what the broker has not been told yet.
     """
 
+    #: The worker that it belongs to, for steps.
+    controller: WorkController
+    blueprint: Blueprint
+
     def __init__(
         self,
         app: Celery,
@@ -58,6 +64,7 @@ class Consumer:
         self.app = app
         self.pool = pool
         self.hub = hub
+        self.timer = hub.timer
         self.hostname = hostname
         self.queues = list(queues)
         conf = app.conf
@@ -78,15 +85,18 @@ class Consumer:
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Connect, declare the queues and begin to claim.
+    def connect(self) -> None:
+        """Connect and declare the queues.
 
         Raises `OperationalError` when the broker stays away, `WorkerShutdown` when the worker is stopped meanwhile.
         """
         lane = self.broker.open(self.queues, self.window.size, self.wake)
         self._leaves_traces = LaneCapabilities.BEGIN_TRACE in lane.capabilities
+
+    def begin(self) -> None:
+        """Begin to claim."""
         self._claiming = True
-        self._upkeep.start(lane)
+        self._upkeep.start(self.lane)
         self.wake()
 
     @property

@@ -22,7 +22,7 @@ class ResultCleaner(StartStopStep):
     """Removes expired results in small portions, one round every ``sqlite_cleanup_interval`` seconds."""
 
     name = "celeriac_sqlite.ResultCleaner"
-    requires = ("celeriac.worker.Hub",)
+    requires = ("celeriac.worker.components:Hub",)
 
     def __init__(self, parent: Any, **kwargs: Any) -> None:
         super().__init__(parent, **kwargs)

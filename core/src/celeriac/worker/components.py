@@ -1,4 +1,4 @@
-"""The worker's own steps: the loop, the pool, the consumer."""
+"""The worker's own steps: timer, loop, pool and consumer.  Their names are those that Celery gives them."""
 
 from __future__ import annotations
 
@@ -6,19 +6,27 @@ from typing import Any
 
 from kombu.asynchronous import set_event_loop
 
-from celeriac.bootsteps import Blueprint, ConsumerStep, StartStopStep, in_order
+from celeriac.bootsteps import ConsumerStep, StartStopStep, Step, in_order
 from celeriac.contracts.pool import PoolContext
 from celeriac.worker.connected_steps import ConnectedSteps
-from celeriac.worker.consumer import Consumer
+from celeriac.worker.consumer import Consumer as TaskConsumer
+from celeriac.worker.consumer_steps import ConsumerBlueprint
 from celeriac.worker.execution import executor_factory
 from celeriac.worker.hub import WorkerHub
-from celeriac.worker.lease_keeper import LeaseKeeper
 
 
-class HubPart(StartStopStep):
+class Timer(Step):
+    """The calls that are yet to come; they belong to the loop."""
+
+    def include_if(self, parent: Any) -> bool:
+        # Only a name, so that steps may require it: the loop makes it.
+        return False
+
+
+class Hub(StartStopStep):
     """The event loop."""
 
-    name = "celeriac.worker.Hub"
+    requires = (Timer,)
 
     def create(self, parent: Any) -> Any:
         parent.hub = WorkerHub()
@@ -35,11 +43,10 @@ class HubPart(StartStopStep):
     terminate = stop
 
 
-class PoolPart(StartStopStep):
+class Pool(StartStopStep):
     """What runs the tasks."""
 
-    name = "celeriac.worker.Pool"
-    requires = (HubPart,)
+    requires = (Hub,)
 
     def create(self, parent: Any) -> Any:
         kind = parent.pool_class
@@ -67,28 +74,20 @@ class PoolPart(StartStopStep):
         return {"pool": obj.pool.info()}
 
 
-class ConsumerBlueprint(Blueprint):
-    """Steps that live as long as the consumer."""
-
-    name = "Consumer"
-
-
-class ConsumerPart(StartStopStep):
+class Consumer(StartStopStep):
     """What claims messages; starts after everything else, so that nothing is claimed that cannot run."""
 
-    name = "celeriac.worker.Consumer"
-    requires = (PoolPart,)
+    requires = (Pool,)
     last = True
 
     def __init__(self, parent: Any, **kwargs: Any) -> None:
         super().__init__(parent, **kwargs)
         self._options = kwargs
         self._connected: ConnectedSteps | None = None
-        self._keeper: LeaseKeeper | None = None
 
     def create(self, parent: Any) -> Any:
         app = parent.app
-        consumer = Consumer(
+        consumer = TaskConsumer(
             app,
             parent.pool,
             parent.hub,
@@ -98,29 +97,24 @@ class ConsumerPart(StartStopStep):
             parent.prefetch_multiplier,
             parent.is_stopping,
         )
+        consumer.controller = parent
         steps = [*app.plugins.consumer_steps(), *in_order(app.steps["consumer"])]
-        self._blueprint = ConsumerBlueprint(steps).apply(consumer, **self._options)
+        self._blueprint = consumer.blueprint = ConsumerBlueprint(steps)
+        self._blueprint.apply(consumer, **self._options)
         parent.consumer = consumer
         return consumer
 
     def start(self, parent: Any) -> None:
-        consumer = parent.consumer
-        consumer.start()
-        if parent.pool.blocking:
-            self._keeper = LeaseKeeper(consumer.lane)
-            self._keeper.start()
-        self._blueprint.start(consumer)
+        self._blueprint.start(parent.consumer)
         connected = [step for step in self._blueprint.order if isinstance(step, ConsumerStep)]
         if connected:
-            self._connected = ConnectedSteps(consumer, connected)
+            self._connected = ConnectedSteps(parent.consumer, connected)
             self._connected.start()
 
     def stop(self, parent: Any) -> None:
+        if self._connected is not None:
+            self._connected.stop()
         self._blueprint.stop(parent.consumer)
-        for part in (self._connected, self._keeper):
-            if part is not None:
-                part.stop()
-        parent.consumer.close()
 
     terminate = stop
 

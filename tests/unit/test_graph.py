@@ -8,9 +8,9 @@ import threading
 
 import pytest
 
+from celeriac import graph as module
 from celeriac.exceptions import IncompleteStream
 from celeriac.result import DependencyGraph, GraphFormatter
-from celeriac.results import graph as module
 
 
 @pytest.fixture

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import random
+import threading
+from fractions import Fraction
 
 import pytest
 
 from celeriac.bootsteps import Blueprint, StartStopStep, Step
 from celeriac.exceptions import ImproperlyConfigured
+from celeriac.worker.components import Timer
 
 
 class Parent:
@@ -51,6 +55,11 @@ def order_of(*steps):
 # -- order -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers(
+    "bootsteps.Step.requires",
+    "bootsteps.StartStopStep.requires",
+    "bootsteps.ConsumerStep.requires",
+)
 def test_a_step_starts_after_those_that_it_requires():
     a = step("A")
     b = step("B", a)
@@ -80,6 +89,11 @@ def test_any_order_of_the_same_steps_respects_what_they_require():
             assert all(order.index(other) < order.index(name) for other in others)
 
 
+@pytest.mark.covers(
+    "bootsteps.Step.last",
+    "bootsteps.StartStopStep.last",
+    "bootsteps.ConsumerStep.last",
+)
 def test_a_last_step_starts_after_all_but_those_that_require_it():
     last = step("Last", last=True)
     after = step("After", last)
@@ -92,6 +106,14 @@ def test_the_same_step_given_twice_is_one():
     assert order_of(a, a) == ["A"]
 
 
+@pytest.mark.covers(
+    "bootsteps.Step.name",
+    "bootsteps.Step.alias",
+    "bootsteps.StartStopStep.name",
+    "bootsteps.StartStopStep.alias",
+    "bootsteps.ConsumerStep.name",
+    "bootsteps.ConsumerStep.alias",
+)
 def test_a_step_is_called_by_its_module_and_class_unless_it_says_otherwise():
     class Mine(Step):
         pass
@@ -104,8 +126,22 @@ def test_a_step_is_called_by_its_module_and_class_unless_it_says_otherwise():
 
 
 def test_steps_can_be_named_as_dotted_paths():
-    blueprint = Blueprint(["celeriac.worker.steps:HubPart", "celeriac.worker.steps.PoolPart"])
-    assert [kind.__name__ for kind in blueprint.sorted_types()] == ["HubPart", "PoolPart"]
+    blueprint = Blueprint(
+        ["celeriac.worker.components:Timer", "celeriac.worker.components:Hub", "celeriac.worker.components.Pool"]
+    )
+    assert [kind.__name__ for kind in blueprint.sorted_types()] == ["Timer", "Hub", "Pool"]
+
+
+@pytest.mark.covers("bootsteps.Blueprint.default_steps")
+def test_a_blueprint_has_steps_that_are_always_there():
+    class Always(Blueprint):
+        default_steps = (step("A"), "celeriac.worker.components:Timer")
+
+    assert [kind.name for kind in Always([step("B", "A")]).sorted_types()] == [
+        "test.A",
+        "celeriac.worker.components.Timer",
+        "test.B",
+    ]
 
 
 # -- errors of the graph -----------------------------------------------------------------------------------------------
@@ -139,6 +175,7 @@ def test_two_steps_of_one_name_are_an_error():
 # -- making ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("bootsteps.Blueprint.apply", "bootsteps.Blueprint.name")
 def test_options_reach_the_constructor_of_each_step_as_keywords():
     parent = Parent()
     blueprint = Blueprint([step("A"), step("B")]).apply(parent, speed=3)
@@ -146,6 +183,20 @@ def test_options_reach_the_constructor_of_each_step_as_keywords():
     assert parent.told == ["made A", "created A", "made B", "created B"]
 
 
+@pytest.mark.covers(
+    "bootsteps.Step.include",
+    "bootsteps.Step.include_if",
+    "bootsteps.Step.enabled",
+    "bootsteps.Step.conditional",
+    "bootsteps.StartStopStep.include",
+    "bootsteps.StartStopStep.include_if",
+    "bootsteps.StartStopStep.enabled",
+    "bootsteps.StartStopStep.conditional",
+    "bootsteps.ConsumerStep.include",
+    "bootsteps.ConsumerStep.include_if",
+    "bootsteps.ConsumerStep.enabled",
+    "bootsteps.ConsumerStep.conditional",
+)
 def test_a_step_is_left_out_where_its_class_its_instance_or_its_condition_says_so():
     class ByOption(Telling):
         name = "test.ByOption"
@@ -170,6 +221,13 @@ def test_a_step_is_left_out_where_its_class_its_instance_or_its_condition_says_s
     assert "created Never" not in parent.told
 
 
+@pytest.mark.covers(
+    "bootsteps.Step.create",
+    "bootsteps.StartStopStep.create",
+    "bootsteps.ConsumerStep.create",
+    "bootsteps.StartStopStep.obj",
+    "bootsteps.ConsumerStep.obj",
+)
 def test_what_create_returns_is_the_steps_object_and_is_started_stopped_and_terminated():
     class Thing:
         def __init__(self):
@@ -195,6 +253,12 @@ def test_what_create_returns_is_the_steps_object_and_is_started_stopped_and_term
         assert blueprint.order[0].obj.told == ["start", end]
 
 
+@pytest.mark.covers(
+    "bootsteps.Step.info",
+    "bootsteps.Blueprint.info",
+    "bootsteps.StartStopStep.info",
+    "bootsteps.ConsumerStep.info",
+)
 def test_a_step_without_start_is_only_created_and_told_of_by_info():
     class Fact(Step):
         name = "test.Fact"
@@ -211,6 +275,17 @@ def test_a_step_without_start_is_only_created_and_told_of_by_info():
 # -- starting and stopping ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers(
+    "bootsteps.Blueprint.start",
+    "bootsteps.Blueprint.stop",
+    "bootsteps.Blueprint.close",
+    "bootsteps.Blueprint.state",
+    "bootsteps.Blueprint.human_state",
+    "bootsteps.Blueprint.state_to_name",
+    "bootsteps.StartStopStep.start",
+    "bootsteps.StartStopStep.stop",
+    "bootsteps.StartStopStep.close",
+)
 def test_steps_start_first_to_last_close_first_to_last_and_stop_last_to_first():
     parent = Parent()
     told = []
@@ -271,6 +346,7 @@ def test_a_step_that_fails_to_stop_keeps_no_other_from_stopping(caplog):
     assert "B: stop failed" in caplog.text
 
 
+@pytest.mark.covers("bootsteps.StartStopStep.terminate", "bootsteps.ConsumerStep.terminate")
 def test_terminate_reaches_all_steps():
     parent = Parent()
     blueprint = Blueprint([step("A"), step("B")]).apply(parent)
@@ -279,3 +355,97 @@ def test_terminate_reaches_all_steps():
     blueprint.stop(parent, terminate=True)
     assert parent.told == ["close A", "close B", "terminate B", "terminate A"]
     assert blueprint.human_state() == "terminating"
+
+
+@pytest.mark.covers("bootsteps.Blueprint.join")
+def test_another_thread_can_wait_until_all_has_stopped():
+    parent = Parent()
+    blueprint = Blueprint([step("A")]).apply(parent)
+    blueprint.start(parent)
+    assert not blueprint.join(timeout=0.01)
+    waited = threading.Thread(target=lambda: parent.told.append(f"joined {blueprint.join(timeout=10)}"))
+    waited.start()
+    blueprint.stop(parent)
+    waited.join(10)
+    assert parent.told[-1] == "joined True"
+
+
+@pytest.mark.covers("bootsteps.Blueprint.restart", "bootsteps.Blueprint.started")
+def test_after_a_restart_the_steps_can_be_started_anew():
+    parent = Parent()
+    blueprint = Blueprint([step("A"), step("B")]).apply(parent)
+    blueprint.start(parent)
+    parent.told.clear()
+    blueprint.restart(parent)
+    assert blueprint.started == 0
+    blueprint.start(parent)
+    assert parent.told == ["stop B", "stop A", "start A", "start B"]
+    assert blueprint.human_state() == "running"
+
+
+@pytest.mark.covers("bootsteps.Blueprint.send_all")
+def test_what_a_step_raises_is_passed_on_or_logged_as_the_caller_says(caplog):
+    def fail(self, parent, word):
+        raise ValueError(word)
+
+    parent = Parent()
+    blueprint = Blueprint([step("A", tell=lambda self, parent, word: parent.told.append(word)), step("B", tell=fail)])
+    blueprint.apply(parent)
+    blueprint.start(parent)
+    with pytest.raises(ValueError, match="hello"):
+        blueprint.send_all(parent, "tell", args=("hello",))
+    assert "hello" not in parent.told
+    blueprint.send_all(parent, "tell", "telling", propagate=False, args=("hello",))
+    assert parent.told[-1] == "hello"
+    assert "B: telling failed" in caplog.text
+
+
+# -- names and drawings ------------------------------------------------------------------------------------------------
+
+
+def test_steps_that_were_written_for_celery_find_ours_by_its_names():
+    ours = type("Pool", (Step,), {"name": "celeriac.worker.components.Pool"})
+    for required in ("celery.worker.components:Pool", "celery.worker.components.Pool"):
+        assert order_of(step("Mine", required), ours) == ["celeriac.worker.components.Pool", "Mine"]
+
+
+@pytest.mark.covers(
+    "bootsteps.Blueprint.claim_steps",
+    "bootsteps.Blueprint.load_step",
+    "bootsteps.Blueprint.alias",
+)
+def test_a_blueprint_tells_its_steps_by_name_before_they_are_made():
+    a = step("A")
+    blueprint = Blueprint([a, "celeriac.worker.components:Timer"], name="proj.Mine")
+    assert blueprint.claim_steps() == {"test.A": a, "celeriac.worker.components.Timer": Timer}
+    assert blueprint.load_step("celeriac.worker.components:Timer") == ("celeriac.worker.components.Timer", Timer)
+    assert blueprint.alias == "Mine"
+
+
+@pytest.mark.covers(
+    "bootsteps.Step.instantiate",
+    "bootsteps.StartStopStep.instantiate",
+    "bootsteps.ConsumerStep.instantiate",
+)
+def test_a_step_makes_objects_of_classes_that_settings_name():
+    assert Step(None).instantiate("fractions:Fraction", 1, 2) == Fraction(1, 2)
+    assert Step(None).instantiate(Fraction, 1) == Fraction(1)
+
+
+@pytest.mark.covers(
+    "bootsteps.Blueprint.connect_with",
+    "bootsteps.Blueprint.GraphFormatter",
+    "bootsteps.Step.label",
+    "bootsteps.StartStopStep.label",
+    "bootsteps.ConsumerStep.label",
+)
+def test_two_blueprints_are_drawn_as_one_graph():
+    first = Blueprint([step("A"), step("B", "A", conditional=True)]).apply(Parent())
+    second = Blueprint([step("C", label="Sea"), step("D", "C")]).apply(Parent())
+    first.connect_with(second)
+    drawn = io.StringIO()
+    first.graph.to_dot(drawn)
+    for edge in ('"B" -> "A"', '"Sea" -> "B"', '"D" -> "Sea"'):
+        assert edge in drawn.getvalue()
+    assert '"B" [style="filled,dashed"' in drawn.getvalue()
+    assert second.order[0].alias == "Sea"
