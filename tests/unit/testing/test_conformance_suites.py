@@ -432,8 +432,45 @@ class RunsWhatItGaveBack(Pool):
         return [job.number for job in self._waiting]
 
 
+class TellsStartsTwice(Pool):
+    def watch_starts(self, on_started):
+        super().watch_starts(lambda runs: on_started([*runs, *runs]))
+
+
+class TellsNoStarts(Pool):
+    def watch_starts(self, on_started):
+        super().watch_starts(lambda runs: None)
+
+
+class TerminatesNothing(Pool):
+    def terminate_job(self, number, signum=15):
+        return any(job.number == number for job in self._waiting)
+
+
+class TerminatesWhatIsNotThere(Pool):
+    def terminate_job(self, number, signum=15):
+        super().terminate_job(number, signum)
+        return True
+
+
+class RestartsWithoutModules(Pool):
+    def restart(self, modules=None, reload=False):
+        pass
+
+
+class GrowsInSilence(Pool):
+    def grow(self, n=1):
+        pass
+
+
 POOLS = {
     Pool: set(),
+    TellsStartsTwice: {"starts are told once each and before the report"},
+    TellsNoStarts: {"starts are told once each and before the report"},
+    TerminatesNothing: {"a job that has not begun is terminated too"},
+    TerminatesWhatIsNotThere: {"a job that is not there is not terminated"},
+    RestartsWithoutModules: {"a restart replaces the children and loses nothing"},
+    GrowsInSilence: {"it grows and shrinks while jobs run"},
     ForgetsReports: {"each of many jobs is reported once"},
     ReportsTwice: {"a job runs and is reported"},
     LooksAway: {"what a job reports arrives"},
@@ -445,7 +482,8 @@ POOLS = {
 
 @pytest.mark.parametrize("pool", POOLS, ids=lambda pool: pool.__name__)
 def test_a_broken_pool_fails_by_name(pool, monkeypatch):
-    monkeypatch.setattr("celeriac.testing.conformance.pool._NAP", 0.005)
+    monkeypatch.setattr("celeriac.testing.conformance.pool_harness._NAP", 0.005)
+    monkeypatch.setattr("celeriac.testing.conformance.pool_harness._NAPS", 2)
     found = failed(verdicts(PoolSuite, lambda: PoolHarness(pool)))
     assert found >= POOLS[pool]
     if pool is Pool:

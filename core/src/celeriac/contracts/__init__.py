@@ -18,7 +18,7 @@ from celeriac.contracts.loader import Loader
 from celeriac.contracts.loop import EventLoop
 from celeriac.contracts.middleware import Middleware
 from celeriac.contracts.outcome import Outcome, OutcomeKind
-from celeriac.contracts.pool import Executor, Job, Pool, PoolContext, Report
+from celeriac.contracts.pool import Executor, Job, Pool, PoolContext, Report, Run
 from celeriac.contracts.serializer import Serializer
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "ProducerLane",
     "Report",
     "ResultWatcher",
+    "Run",
     "Serializer",
     "Settlements",
     "StoredResult",

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import signal
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from celeriac.contracts.chords import Deposit
     from celeriac.contracts.loop import EventLoop
     from celeriac.contracts.outcome import OutcomeKind
+
+
+#: The detail of the report of a job that was ended by `Pool.terminate_job`.
+TERMINATED: Final = "terminated"
 
 
 class Job(NamedTuple):
@@ -47,6 +52,14 @@ class Report(NamedTuple):
     is_suspect: bool = True
 
 
+class Run(NamedTuple):
+    """A job that runs now: its number, the process that it runs in, and since when (`time.monotonic`, in seconds)."""
+
+    number: int
+    pid: int
+    since: float
+
+
 class Executor(Protocol):
     """What a pool calls where the tasks run: made by `PoolContext.executor` once per child (or once per thread)."""
 
@@ -69,6 +82,10 @@ class Executor(Protocol):
         """The child ends; release what was opened."""
 
 
+def _load_nothing(modules: Sequence[str] | None, reload: bool) -> None:  # where there is no worker
+    """Load no modules."""
+
+
 @dataclass(slots=True)
 class PoolContext:
     """What the worker tells a pool."""
@@ -83,6 +100,8 @@ class PoolContext:
     hostname: str = ""
     #: Options of the command line that the pool knows (max_tasks_per_child, ...).
     options: dict[str, Any] = field(default_factory=dict)
+    #: Imports modules into the worker's process, or imports them anew (see `Pool.restart`).
+    load_modules: Callable[[Sequence[str] | None, bool], None] = _load_nothing
 
 
 class Pool(ABC):
@@ -96,6 +115,14 @@ class Pool(ABC):
 
     def __init__(self, context: PoolContext) -> None:
         self.context = context
+
+    def watch_starts(self, on_started: Callable[[list[Run]], None]) -> None:
+        """Have `on_started` told, from the loop and in batches, of each job that begins to run.
+
+        Called at most once and before `start`, only where somebody wants to know; elsewhere it must cost nothing per
+        job.  A start is told before the report of the same job, maybe only just before.  A pool that cannot tell says
+        nothing, and then nothing is told.
+        """
 
     @abstractmethod
     def start(self, loop: EventLoop, on_reports: Callable[[list[Report]], None]) -> None:
@@ -122,6 +149,50 @@ class Pool(ABC):
     def running(self) -> int:
         """Jobs submitted and not yet reported or taken back."""
 
+    def active(self) -> list[Run]:
+        """The jobs that run at this moment, in no order; what was handed ahead is not among them.
+
+        May be called from any thread, and so may lag behind by a moment.
+        """
+        return []
+
+    def terminate_job(self, number: int, signum: int = signal.SIGTERM) -> bool:  # see below
+        """End one job and harm no other; False where the pool does not have it, or cannot end it.
+
+        A job that runs is ended by `signum` to its child, or by the pool's next best means; a task that survives that
+        goes on and ends as it ends.  One that has not begun is never started.  Either is reported as REVOKED with
+        the detail "terminated", later and from the loop.  Another child takes the place of one that died of it.
+        """
+        return False
+
+    @property
+    def num_processes(self) -> int:
+        """How many jobs run at once, as `grow` and `shrink` have left it."""
+        return self.context.concurrency
+
+    def grow(self, n: int = 1) -> None:
+        """Run `n` more jobs at once.  Raises NotImplementedError in pools that cannot, ValueError for `n` below 1."""
+        raise self._cannot("grow", n)
+
+    def shrink(self, n: int = 1) -> None:
+        """Run `n` fewer jobs at once; whatever runs is finished first.
+
+        Raises NotImplementedError in pools that cannot, ValueError for `n` below 1 or where nothing would be left.
+        """
+        raise self._cannot("shrink", n)
+
+    def restart(self, modules: Sequence[str] | None = None, reload: bool = False) -> None:
+        """Replace the children by new ones; whatever runs is finished first, and nothing is lost.
+
+        Before that, `modules` are imported into the worker's process, or, with `reload`, imported anew (all task
+        modules where none are named).  Raises what importing them raises, and then nothing was replaced, and
+        NotImplementedError in pools that cannot.
+        """
+        raise self._cannot("restart", modules, reload)
+
+    def _cannot(self, what: str, *_given: object) -> NotImplementedError:
+        return NotImplementedError(f"the pool {self.name!r} cannot {what} while it runs; prefork and threads can")
+
     @abstractmethod
     def stop(self) -> None:
         """End the children; called when nothing runs any more (``running() == 0``) or nobody cares.
@@ -146,3 +217,10 @@ class Pool(ABC):
     def info(self) -> dict[str, Any]:
         """Facts for ``inspect stats``."""
         return {"max-concurrency": self.context.concurrency, "processes": self.pids()}
+
+
+def at_least_one(n: int) -> int:
+    """`n`, by which a pool is to grow or shrink.  Raises ValueError below 1."""
+    if n < 1:
+        raise ValueError(f"a pool grows and shrinks by 1 or more, not by {n}")
+    return n

@@ -79,7 +79,6 @@ class WorkController:
         #: The signal that asked for it, for `worker_shutting_down`.
         self.stop_signal: str | None = None
         self._has_run = False
-        self._include = tuple(include)
         self._purge = purge
         self._ready_callback = ready_callback
         app.install_fixups()
@@ -87,7 +86,9 @@ class WorkController:
         for fixup in app.fixups:
             fixup.on_worker_init()
         signals.celeryd_init.send(sender=self.hostname, instance=self, conf=conf, options=options)
-        app.loader.import_task_modules(dict.fromkeys((*conf.imports, *conf.include, *self._include)))
+        #: The modules that were imported for their tasks.
+        self.task_modules = list(dict.fromkeys((*conf.imports, *conf.include, *include)))
+        app.loader.import_task_modules(self.task_modules)
         app.finalize()
         self.pool_name = pool_cls or pool or conf.worker_pool
         self.pool_class: type[Pool] = app.plugins.driver("pool", self.pool_name)

@@ -13,6 +13,7 @@ from celeriac.worker.consumer import Consumer as TaskConsumer
 from celeriac.worker.consumer_steps import ConsumerBlueprint
 from celeriac.worker.execution import executor_factory
 from celeriac.worker.hub import WorkerHub
+from celeriac.worker.reloading import module_loader
 
 
 class Timer(Step):
@@ -56,6 +57,7 @@ class Pool(StartStopStep):
             executor_factory(parent.app, parent.hostname),
             parent.hostname,
             parent.pool_options,
+            module_loader(parent.app, parent.task_modules),
         )
         parent.pool = kind(context)
         return parent.pool

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from celeriac.contracts.outcome import OutcomeKind
-from celeriac.contracts.pool import Executor, Job, Pool, PoolContext, Report
+from celeriac.contracts.pool import TERMINATED, Executor, Job, Pool, PoolContext, Report, Run
 from celeriac.exceptions import WorkerTerminate
 
 if TYPE_CHECKING:
@@ -32,11 +34,18 @@ class SoloPool(Pool):
         super().__init__(context)
         self.context.concurrency = 1
         self._waiting: deque[Job] = deque()
+        #: Of jobs that will not run.
+        self._dropped: list[Report] = []
         self._executor: Executor | None = None
         self._scheduled = False
         self._running = 0
         self._is_in_task = False
         self._is_interrupted = False
+        self._current: Run | None = None
+        self._on_started: Callable[[list[Run]], None] | None = None
+
+    def watch_starts(self, on_started: Callable[[list[Run]], None]) -> None:
+        self._on_started = on_started
 
     def start(self, loop: EventLoop, on_reports: Callable[[list[Report]], None]) -> None:
         self._loop = loop
@@ -51,13 +60,13 @@ class SoloPool(Pool):
         self._schedule()
 
     def _schedule(self) -> None:
-        if not self._scheduled and self._waiting:
+        if not self._scheduled and (self._waiting or self._dropped):
             self._scheduled = True
             self._loop.call_soon(self._work)
 
     def _work(self) -> None:
         self._scheduled = False
-        reports: list[Report] = []
+        reports, self._dropped = self._dropped, []
         until = time.monotonic() + _TURN
         while self._waiting and self._executor is not None:
             report = self._run(self._executor, self._waiting.popleft())
@@ -73,6 +82,9 @@ class SoloPool(Pool):
     def _run(self, executor: Executor, job: Job) -> Report | None:
         """The job's report; None where the worker is stopped in the middle of it."""
         self._running = 1
+        self._current = Run(job.number, os.getpid(), time.monotonic())
+        if self._on_started is not None:
+            self._on_started([self._current])
         try:
             self._is_in_task = True
             report = executor.run(job)
@@ -84,6 +96,7 @@ class SoloPool(Pool):
             report = Report(job.number, OutcomeKind.WORKER_LOST, None, f"the task ended with {error!r}")
         finally:
             self._running = 0
+            self._current = None
             self._is_in_task = False
         return report
 
@@ -97,8 +110,28 @@ class SoloPool(Pool):
         self._waiting.clear()
         return numbers
 
+    def active(self) -> list[Run]:
+        current = self._current
+        return [] if current is None else [current]
+
+    def terminate_job(self, number: int, signum: int = signal.SIGTERM) -> bool:  # nothing to send it to
+        """Drop a job that has not begun; who could ask for the end of one that runs?  The loop stands still."""
+        job = next((job for job in self._waiting if job.number == number), None)
+        if job is None:
+            return False
+        self._waiting.remove(job)
+        self._dropped.append(Report(number, OutcomeKind.REVOKED, None, TERMINATED))
+        self._schedule()
+        return True
+
+    def restart(self, modules: Sequence[str] | None = None, reload: bool = False) -> None:
+        """Begin anew with the tasks as they are now: there is no child to replace."""
+        self.context.load_modules(modules, reload)
+        if self._executor is not None:
+            self._executor = self.context.executor()
+
     def running(self) -> int:
-        return len(self._waiting) + self._running
+        return len(self._waiting) + len(self._dropped) + self._running
 
     def stop(self) -> None:
         executor, self._executor = self._executor, None
@@ -107,6 +140,7 @@ class SoloPool(Pool):
 
     def terminate(self) -> None:
         self._waiting.clear()
+        self._dropped.clear()
         self.stop()
 
     def info(self) -> dict[str, Any]:

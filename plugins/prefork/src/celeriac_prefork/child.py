@@ -18,6 +18,7 @@ from celeriac_prefork.runner import Allowance, descriptors_in, run_child
 
 if TYPE_CHECKING:
     from celeriac.contracts.pool import Executor
+    from celeriac_prefork.kill import Kill
 
 #: One datagram, one job.  SEQPACKET also tells the reader that the writer is gone; macOS has it in name only.
 _DATAGRAMS: Final = socket.SOCK_DGRAM if sys.platform == "darwin" else socket.SOCK_SEQPACKET
@@ -65,8 +66,9 @@ class Child:
         self.is_silent = False
         #: Its socket was full when last tried.
         self.is_full = False
-        #: The job for whose hard time limit it was killed, and its seconds.
-        self.killed_for: tuple[int, float] | None = None
+        #: For which job it is to be ended, and whether the signal has been sent.
+        self.kill: Kill | None = None
+        self.is_killed = False
         self.board = Board()
         self._frames = FrameReader()
         self._open: list[socket.socket] = []
@@ -80,7 +82,7 @@ class Child:
             raise
         self._jobs_in.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_SIZE)
 
-    def start(self, make_executor: Callable[[], Executor], allowance: Allowance) -> None:
+    def start(self, make_executor: Callable[[], Executor], allowance: Allowance, tells_starts: bool = False) -> None:
         """Fork.  Raises `OSError`."""
 
         def main() -> int:
@@ -88,7 +90,7 @@ class Child:
             self._reports_out.close()
             os.close(self._lifeline_in)
             lifeline.arm(self._lifeline_out)
-            return run_child(make_executor, self._jobs_out, self._reports_in, self.board, allowance)
+            return run_child(make_executor, self._jobs_out, self._reports_in, self.board, allowance, tells_starts)
 
         self.pid = process.start(main)
         _held.add(self)
@@ -104,7 +106,7 @@ class Child:
     @property
     def takes_jobs(self) -> bool:
         """What it is given now, it will run."""
-        return not self.is_leaving and not self.is_silent and self.killed_for is None
+        return not self.is_leaving and not self.is_silent and self.kill is None
 
     @property
     def not_begun(self) -> int:
@@ -204,14 +206,14 @@ class Child:
         self.board.interrupt(number)
         process.kill(self.pid, signal.SIGUSR1)
 
+    def retire(self) -> None:
+        """Have it end once it has done what it has received; the caller has taken back the rest."""
+        self.is_leaving = True
+        self._say_that_no_more_come()
+
     def dismiss(self) -> None:
         """Tell it that no more jobs come, after those that it has."""
-        try:
-            self._jobs_in.send(
-                b"", socket.MSG_DONTWAIT
-            )  # an empty datagram reads like the end, also where none is told
-        except OSError:  # full: it will see the end when both our sockets are closed
-            self.is_full = True
+        self._say_that_no_more_come()
         self._jobs_in.close()
         self._jobs_out.close()
 
@@ -228,6 +230,13 @@ class Child:
             parcel.close()
         self.assigned.clear()
         self.board.close()
+
+    def _say_that_no_more_come(self) -> None:
+        try:
+            # An empty datagram reads like the end, also where none is told.
+            self._jobs_in.send(b"", socket.MSG_DONTWAIT)
+        except OSError:  # full: it will see the end when both our sockets are closed
+            self.is_full = True
 
     def _pair(self, kind: int) -> tuple[socket.socket, socket.socket]:
         pair = socket.socketpair(socket.AF_UNIX, kind)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Report
-from celeriac.exceptions import TimeLimitExceeded
 from celeriac_prefork import process
 from celeriac_prefork.board import NOTHING
 
@@ -30,9 +29,8 @@ def reports_of_lost(child: Child, numbers: Sequence[int], code: int) -> list[Rep
     suspect = numbers[0] if running == NOTHING and len(numbers) == 1 else running
     reports = []
     for number in numbers:
-        if child.killed_for is not None and number == child.killed_for[0]:
-            detail = repr(TimeLimitExceeded(child.killed_for[1]))
-            reports.append(Report(number, OutcomeKind.HARD_TIME_LIMIT, monotonic() - since, detail))
+        if child.kill is not None and child.is_killed and number == child.kill.number:
+            reports.append(Report(number, child.kill.kind, monotonic() - since, child.kill.detail))
             continue
         what = "while it ran the task" if number == running else "before it reported the task's end"
         detail = f"the child process {child.pid} ended with {process.describe_exit(code)} {what}"

@@ -15,6 +15,7 @@ from celeriac.contracts.outcome import OutcomeKind
 
 if TYPE_CHECKING:
     from celeriac.contracts.pool import Report
+    from celeriac_prefork.frames import Begun
 
 logger = logging.getLogger(__name__)
 
@@ -34,11 +35,19 @@ class ReportFlusher:
     the running thread does so itself, without a change of threads.  One at a time.
     """
 
-    def __init__(self, flush: Callable[[list[Report]], list[Report]], send: Callable[[list[Report]], None]) -> None:
+    def __init__(
+        self,
+        flush: Callable[[list[Report]], list[Report]],
+        send: Callable[[list[Report]], None],
+        send_starts: Callable[[list[Begun]], None],
+    ) -> None:
         self._flush = flush
         self._send = send
+        self._send_starts = send_starts
         #: Appended to by one thread, taken from the front by another: never replaced.
         self._waiting: list[Report] = []
+        #: Jobs that have begun and of which the parent is to be told; used like `_waiting`.
+        self._begun: list[Begun] = []
         #: Held while flushing.  Re-entrant, because flushing may fork, and forking takes it (see `before_fork`).
         self._turn = threading.RLock()
         self._calls: SimpleQueue[None] = SimpleQueue()
@@ -49,9 +58,20 @@ class ReportFlusher:
         """Take the report of a job; follow by `hurry` or `flush_now`."""
         self._waiting.append(report)
 
+    def tell_start(self, number: int, since: float) -> None:
+        """A job begins: tell the parent before its report, at once where nothing waits, else with what does."""
+        self._begun.append((number, since))
+        if self._waiting or not self._turn.acquire(blocking=False):
+            self.hurry()
+            return
+        try:
+            self._tell_starts()
+        finally:
+            self._turn.release()
+
     def hurry(self) -> None:
         """The next job is about to run: have the thread do what is waiting meanwhile."""
-        if not self._waiting:
+        if not self._waiting and not self._begun:
             return
         if len(self._waiting) >= BOUND:
             self.flush_now()
@@ -67,10 +87,14 @@ class ReportFlusher:
     def flush_now(self) -> None:
         """Store and send all that is waiting, and wait for what the thread is just sending."""
         with self._turn:
-            while self._waiting:
+            while self._waiting or self._begun:
                 batch = self._waiting[:]
                 del self._waiting[: len(batch)]
-                self._deliver(batch)
+                # After the reports were taken: each of these jobs has been noted as begun by now.
+                if self._begun:
+                    self._tell_starts()
+                if batch:
+                    self._deliver(batch)
 
     def before_fork(self) -> None:
         """A task forks: not in the middle of a flush, whose locks the new process would inherit locked for ever."""
@@ -79,6 +103,14 @@ class ReportFlusher:
     def after_fork_in_parent(self) -> None:
         """The task has forked."""
         self._turn.release()
+
+    def _tell_starts(self) -> None:
+        begun = self._begun[:]
+        del self._begun[: len(begun)]
+        try:
+            self._send_starts(begun)
+        except Exception as error:  # noqa: BLE001  # as below
+            _give_up(error)
 
     def _deliver(self, batch: list[Report]) -> None:
         try:

@@ -18,8 +18,10 @@ LEAVING: Final = "leaving"
 Notice = Literal["ready", "leaving"]
 #: A report in plain types: all but what `flush` has stored.
 Row = tuple[int, str, float | None, str | None, bool]
-#: Reports, or a word about the child itself.
-Frame = list[Row] | Notice
+#: A job that has begun, and since when (`time.monotonic`).
+Begun = tuple[int, float]
+#: Reports, jobs that have begun, or a word about the child itself.
+Frame = list[Row] | tuple[Begun, ...] | Notice
 
 _LENGTH: Final = struct.Struct("!I")
 _KINDS: Final = {kind.value: kind for kind in OutcomeKind}
@@ -35,6 +37,11 @@ def frame_of_reports(reports: Iterable[Report]) -> bytes:
 def frame_of_notice(notice: Notice) -> bytes:
     """The frame that says something of the child itself."""
     return _framed(notice)
+
+
+def frame_of_starts(begun: Iterable[Begun]) -> bytes:
+    """The frame that says which jobs have begun."""
+    return _framed(tuple(begun))
 
 
 def report_of(row: Row) -> Report:

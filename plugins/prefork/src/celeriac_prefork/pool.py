@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import gc
 import logging
+import signal
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from celeriac.contracts.limits import NO_LIMITS, Limits, seconds
 from celeriac.contracts.outcome import OutcomeKind
-from celeriac.contracts.pool import Job, Pool, PoolContext, Report
+from celeriac.contracts.pool import TERMINATED, Job, Pool, PoolContext, Report, Run, at_least_one
+from celeriac.exceptions import TimeLimitExceeded
 from celeriac_prefork import process
+from celeriac_prefork.board import NOTHING
 from celeriac_prefork.child import Child
 from celeriac_prefork.ending import end_at_once, reports_of_lost, see_out
-from celeriac_prefork.frames import LEAVING, READY, Frame, report_of
+from celeriac_prefork.frames import LEAVING, READY, Begun, Frame, report_of
+from celeriac_prefork.kill import Kill, Killer
 from celeriac_prefork.parcel import Parcel, pack
 from celeriac_prefork.restarts import FIRST_DELAY, RestartDelay
 from celeriac_prefork.runner import Allowance, peak_memory
@@ -54,7 +58,9 @@ class PreforkPool(Pool):
         #: Submitted and neither reported nor taken back.
         self._running = 0
         self._times: Timekeeper
+        self._killer: Killer
         self._restarts = RestartDelay()
+        self._on_started: Callable[[list[Run]], None] | None = None
         #: A timer will offer `_waiting` again.
         self._is_retrying = False
         self._is_stopped = True
@@ -62,11 +68,15 @@ class PreforkPool(Pool):
 
     # -- the contract --------------------------------------------------------------------------------------------------
 
+    def watch_starts(self, on_started: Callable[[list[Run]], None]) -> None:
+        self._on_started = on_started
+
     def start(self, loop: EventLoop, on_reports: Callable[[list[Report]], None]) -> None:
         self._loop = loop
         self._on_reports = on_reports
         self._is_stopped = False
         self._times = Timekeeper(loop, self._default_limits, self._on_hard_limit)
+        self._killer = Killer(loop, self._on_spared)
         if self._allowance.is_used_up(0):
             logger.warning(
                 "max_memory_per_child is %d KiB, but the worker itself has %d KiB before any task: "
@@ -116,6 +126,50 @@ class PreforkPool(Pool):
     def running(self) -> int:
         return self._running
 
+    def active(self) -> list[Run]:
+        runs = []
+        for child in list(self._children):
+            number, since = child.board.read()
+            if number != NOTHING:
+                runs.append(Run(number, child.pid, since))
+        return runs
+
+    def terminate_job(self, number: int, signum: int = signal.SIGTERM) -> bool:
+        child = next((child for child in self._children if number in child.assigned), None)
+        if child is not None:
+            # With nothing left to receive, the signal can hit no job but this one.
+            self._take_from(child, HAND_AHEAD)
+            if number in child.assigned:
+                self._killer.kill(child, Kill(number, signum, OutcomeKind.REVOKED, TERMINATED))
+        is_found = (child is not None and number in child.assigned) or self._drop(number)
+        self._spread()
+        return is_found
+
+    @property
+    def num_processes(self) -> int:
+        return self._able()
+
+    def grow(self, n: int = 1) -> None:
+        self.context.concurrency += at_least_one(n)
+        for _ in range(n):
+            self._replace()
+
+    def shrink(self, n: int = 1) -> None:
+        if at_least_one(n) >= self.context.concurrency:
+            raise ValueError(f"{n} of {self.context.concurrency} processes cannot go: one at least must stay")
+        self.context.concurrency -= n
+        able = sorted((child for child in self._children if child.takes_jobs), key=lambda child: len(child.assigned))
+        for child in able[: max(0, len(able) - self.context.concurrency)]:
+            self._retire(child)
+        self._spread()
+
+    def restart(self, modules: Sequence[str] | None = None, reload: bool = False) -> None:
+        self.context.load_modules(modules, reload)
+        for child in [child for child in self._children if child.takes_jobs]:
+            self._retire(child)
+            self._replace()
+        self._spread()
+
     def stop(self) -> None:
         self._end(lambda: end_at_once(see_out(self._children, STOP_TIMEOUT)))
 
@@ -138,7 +192,7 @@ class PreforkPool(Pool):
     def _add_child(self) -> None:
         child = Child()
         try:
-            child.start(self.context.executor, self._allowance)
+            child.start(self.context.executor, self._allowance, tells_starts=self._on_started is not None)
         except OSError:
             child.close()
             raise
@@ -246,6 +300,8 @@ class PreforkPool(Pool):
                 child.is_ready = True
             elif frame == LEAVING:
                 self._let_go(child)
+            elif isinstance(frame, tuple):
+                self._tell_started(child, frame)
             else:
                 child.settle(frame)
                 reports += [report_of(row) for row in frame]
@@ -254,9 +310,22 @@ class PreforkPool(Pool):
             child.is_full = False
             child.has_reported = True
             self._restarts.succeeded()
+            if child.is_killed and not child.is_leaving and child.kill and child.kill.number not in child.assigned:
+                # The task has survived the signal, which may still end the child at any moment.
+                self._retire(child)
+                self._replace()
             if self._times:
                 self._times.ended(child, [report.number for report in reports])
         return reports
+
+    def _tell_started(self, child: Child, begun: tuple[Begun, ...]) -> None:
+        if self._on_started is not None:
+            self._on_started([Run(number, child.pid, since) for number, since in begun])
+
+    def _retire(self, child: Child) -> None:
+        """Have a child end once it has done what it has begun; what it has not begun is for others."""
+        self._take_from(child, HAND_AHEAD)
+        child.retire()
 
     def _let_go(self, child: Child) -> None:
         """A child has used up its allowance: its jobs go to others, and one more of these comes now."""
@@ -271,6 +340,9 @@ class PreforkPool(Pool):
                 # No child has anything, so no report will bring us here again.
                 self._is_retrying = True
                 self._loop.call_later(RETRY_DELAY, self._retry)
+
+    def _on_spared(self, _: Child) -> None:
+        self._spread()
 
     def _retry(self) -> None:
         self._is_retrying = False
@@ -305,19 +377,29 @@ class PreforkPool(Pool):
     def _give_up(self, number: int, error: OSError) -> None:
         logger.error("Job %d could not be handed to a child, it goes back to its queue: %s", number, error)
         report = Report(number, OutcomeKind.REJECTED, detail=repr(error), requeue=True)
-        self._loop.call_soon(self._report_given_up, report)
+        self._loop.call_soon(self._report_not_run, report)
 
-    def _report_given_up(self, report: Report) -> None:
+    def _drop(self, number: int) -> bool:
+        """Forget a job that waits for a child; True where it did."""
+        parcel = next((parcel for parcel in self._waiting if parcel.number == number), None)
+        if parcel is None:
+            return False
+        self._waiting.remove(parcel)
+        parcel.close()
+        self._times.forget([number])
+        self._loop.call_soon(self._report_not_run, Report(number, OutcomeKind.REVOKED, None, TERMINATED))
+        return True
+
+    def _report_not_run(self, report: Report) -> None:
         if self._is_stopped:
             return
         self._running -= 1
         self._on_reports([report])
 
     def _on_hard_limit(self, child: Child, number: int, limit: float) -> None:
-        # With nothing left to receive, the kill can hit no job but this one.
         self._take_from(child, HAND_AHEAD)
         if child.board.read()[0] == number:
             logger.error("Hard time limit of %g s reached by job %d; its process is killed.", limit, number)
-            child.killed_for = (number, limit)
-            process.kill(child.pid)
+            detail = repr(TimeLimitExceeded(limit))
+            self._killer.kill(child, Kill(number, signal.SIGKILL, OutcomeKind.HARD_TIME_LIMIT, detail))
         self._spread()

@@ -11,7 +11,9 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterable
-from typing import NoReturn
+from typing import Final, NoReturn
+
+SIGKILL: Final = signal.SIGKILL
 
 #: Signals that a terminal sends to the whole group, and that are the parent's to act upon.
 _IGNORED = {signal.SIGINT}

@@ -27,8 +27,9 @@ class RestartDelay:
 
     def after_death(self, child: Child, code: int, lost: Sequence[int]) -> float:
         """Seconds to wait after a child has died unasked, with these jobs; says so in the log."""
-        if child.killed_for is not None:
-            lost = [number for number in lost if number != child.killed_for[0]]
+        if child.is_killed:
+            assert child.kill is not None
+            lost = [number for number in lost if number != child.kill.number]
             if not lost:
                 return 0.0  # as intended, and told of already
         manner = describe_exit(code)

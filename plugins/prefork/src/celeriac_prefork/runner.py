@@ -18,7 +18,7 @@ from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Executor, Job, Report
 from celeriac.exceptions import SoftTimeLimitExceeded
 from celeriac_prefork.flusher import ReportFlusher
-from celeriac_prefork.frames import LEAVING, READY, frame_of_notice, frame_of_reports
+from celeriac_prefork.frames import LEAVING, READY, Begun, frame_of_notice, frame_of_reports, frame_of_starts
 from celeriac_prefork.parcel import INLINE_LIMIT, number_in, unpack
 
 if TYPE_CHECKING:
@@ -59,14 +59,21 @@ class Runner:
     """Runs jobs in the main thread of a child until the parent has no more or the allowance is used up."""
 
     def __init__(
-        self, executor: Executor, jobs: socket.socket, reports: socket.socket, board: Board, allowance: Allowance
+        self,
+        executor: Executor,
+        jobs: socket.socket,
+        reports: socket.socket,
+        board: Board,
+        allowance: Allowance,
+        tells_starts: bool = False,
     ) -> None:
         self._executor = executor
         self._jobs = jobs
         self._reports = reports
         self._board = board
         self._allowance = allowance
-        self._flusher = ReportFlusher(executor.flush, self._send)
+        self._flusher = ReportFlusher(executor.flush, self._send, self._send_starts)
+        self._begin = self._begin_and_tell if tells_starts else board.begin
         #: A task has forked, and this is the process that it made: not a child of the pool at all.
         self._is_copy = False
 
@@ -88,7 +95,7 @@ class Runner:
 
     def _serve(self) -> None:
         receive, board, flusher = self._jobs.recvmsg, self._board, self._flusher
-        begin, end, add, hurry, run = board.begin, board.end, flusher.add, flusher.hurry, self._executor.run
+        begin, end, add, hurry, run = self._begin, board.end, flusher.add, flusher.hurry, self._executor.run
         bounded = self._allowance != Allowance()
         count = 0
         while True:
@@ -106,8 +113,8 @@ class Runner:
             except OSError as error:
                 add(_report_of_unreadable(data, error))
                 continue
-            begin(job.number)
             try:
+                begin(job.number)
                 report = run(job)
                 end()
             except Exception as error:  # noqa: BLE001  # must be reported, whatever it is
@@ -132,6 +139,13 @@ class Runner:
 
     def _become_copy(self) -> None:
         self._is_copy = True
+
+    def _begin_and_tell(self, number: int) -> None:
+        self._board.begin(number)
+        self._flusher.tell_start(number, self._board.read()[1])
+
+    def _send_starts(self, begun: list[Begun]) -> None:
+        self._reports.sendall(frame_of_starts(begun))
 
     def _send(self, reports: list[Report]) -> None:
         self._reports.sendall(frame_of_reports(reports))
@@ -163,6 +177,7 @@ def run_child(
     reports: socket.socket,
     board: Board,
     allowance: Allowance,
+    tells_starts: bool = False,
 ) -> int:
     """All that a child does, from the making of its executor; returns its exit code."""
     try:
@@ -171,7 +186,7 @@ def run_child(
         logger.critical("A child of the pool could not be set up.", exc_info=True)
         return CANNOT_START
     try:
-        Runner(executor, jobs, reports, board, allowance).run()
+        Runner(executor, jobs, reports, board, allowance, tells_starts).run()
     except SystemExit as request:
         return exit_code_of(request)
     except KeyboardInterrupt:

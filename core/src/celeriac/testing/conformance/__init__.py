@@ -17,7 +17,8 @@ from __future__ import annotations
 from celeriac.testing.conformance.backend import BackendHarness, BackendSuite
 from celeriac.testing.conformance.broker import BrokerSuite
 from celeriac.testing.conformance.broker_harness import BrokerHarness
-from celeriac.testing.conformance.pool import PoolHarness, PoolSuite
+from celeriac.testing.conformance.pool import PoolSuite
+from celeriac.testing.conformance.pool_harness import PoolHarness
 from celeriac.testing.conformance.serializer import SerializerHarness, SerializerSuite
 from celeriac.testing.conformance.suite import NotClaimed, Suite, Verdict, VerdictKind, run
 

@@ -2,101 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import time
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
-from celeriac import states
-from celeriac.contracts.backend import StoredResult
-from celeriac.contracts.chords import Deposit
 from celeriac.contracts.outcome import OutcomeKind
-from celeriac.contracts.pool import Job, Pool, PoolContext, Report
-from celeriac.testing.conformance.loop import TurningLoop
-from celeriac.testing.conformance.suite import NotClaimed, Suite, demand
-
-if TYPE_CHECKING:
-    from celeriac.contracts.pool import Executor
-
-ECHO: Final = b"echo"
-NAP: Final = b"nap"
-FAIL: Final = b"fail"
-EXIT: Final = b"exit"
-
-#: How long a job naps, in seconds: long enough for others to overtake it.
-_NAP: Final = 0.2
-
-
-class PlayedExecutor:
-    """Runs jobs whose body says what to do; every result is to be stored, and `flush` stores it nowhere."""
-
-    def run(self, job: Job) -> Report:
-        """Do what the body says."""
-        if job.body == NAP:
-            time.sleep(_NAP)
-        if job.body == EXIT:
-            raise SystemExit(3)
-        kind = OutcomeKind.FAILURE if job.body == FAIL else OutcomeKind.SUCCESS
-        result = StoredResult(str(job.number), states.SUCCESS, {"number": job.number})
-        return Report(job.number, kind, 0.0, repr(job.body), stored=Deposit([result], []))
-
-    def flush(self, reports: list[Report]) -> list[Report]:
-        """Take the results away, as storing them would."""
-        return [report._replace(stored=None) for report in reports]
-
-    def close(self) -> None:
-        """Nothing to release."""
-
-
-def make_executor() -> Executor:
-    """What a pool calls in each child."""
-    return PlayedExecutor()
-
-
-class PoolHarness:
-    """Gives the suite a started pool: `driver` is its class, or a name that an installed plugin answers to."""
-
-    def __init__(self, driver: Any, concurrency: int = 2, app: Any = None) -> None:
-        if app is None:
-            from celeriac.app.base import Celery  # only where nobody gives one
-
-            app = Celery("conformance", broker="memory://", set_as_current=False)
-        made: type[Pool] = app.plugins.driver("pool", driver)
-        self.loop = TurningLoop()
-        self.reports: list[Report] = []
-        self.pool: Pool = made(PoolContext(app, concurrency, make_executor, hostname="celery@conformance"))
-        self._numbers = 0
-
-    def start(self) -> Pool:
-        """Start the pool; its reports are collected."""
-        self.pool.start(self.loop.loop, self.reports.extend)
-        return self.pool
-
-    def submit(self, *bodies: bytes) -> list[int]:
-        """Submit a job for each body as soon as there is room; gives their numbers."""
-        numbers: list[int] = []
-        for body in bodies:
-            self.loop.until(lambda: self.pool.room() > 0, "the pool has room")
-            self._numbers += 1
-            numbers.append(self._numbers)
-            self.pool.submit(
-                [Job(self._numbers, {"task": "conformance", "id": "x"}, body, "text/plain", "utf-8", {}, {})]
-            )
-        return numbers
-
-    def outcome(self, numbers: list[int]) -> dict[int, Report]:
-        """The reports of those jobs; the test fails if they do not come, or if one comes twice."""
-        wanted = set(numbers)
-        self.loop.until(
-            lambda: wanted <= {report.number for report in self.reports}, f"all of {len(wanted)} jobs are reported"
-        )
-        found = {report.number: report for report in self.reports}
-        demand(len(found) == len(self.reports), "a job was reported more than once")
-        return {number: found[number] for number in numbers}
-
-    def close(self) -> None:
-        """End the pool."""
-        self.pool.terminate()
-        self.loop.close()
+from celeriac.contracts.pool import TERMINATED, Pool, Run
+from celeriac.testing.conformance.pool_harness import ECHO, EXIT, FAIL, HANG, NAP, PoolHarness
+from celeriac.testing.conformance.suite import NotClaimed, Suite, demand, fail
 
 
 class PoolSuite(Suite, ABC):
@@ -209,3 +123,151 @@ class PoolSuite(Suite, ABC):
         pool = self.harness.start()
         demand(isinstance(pool.info(), dict), f"info() must be a map, and is {pool.info()!r}")
         demand(isinstance(getattr(pool, "name", None), str), "the pool has no name")
+
+    # -- what runs now -------------------------------------------------------------------------------------------------
+
+    def test_what_runs_is_active_until_it_has_ended(self) -> None:
+        pool = self.harness.start()
+        if pool.blocking or type(pool).active is Pool.active:
+            raise NotClaimed("it does not say what runs")
+        demand(pool.active() == [], f"nothing was submitted, and active() says {pool.active()}")
+        before = time.monotonic()
+        (number,) = self.harness.submit(NAP)
+        run = self.harness.until_active(number)
+        demand(before <= run.since <= time.monotonic(), "a job is active since a time at which it was not")
+        demand(run.pid in (pool.pids() or [os.getpid()]), f"a job runs in process {run.pid}, which is not of the pool")
+        self.harness.outcome([number])
+        self.harness.loop.until(lambda: not pool.active(), "what has been reported is not active")
+
+    def test_starts_are_told_once_each_and_before_the_report(self) -> None:
+        harness = self.harness
+        if type(harness.pool).watch_starts is Pool.watch_starts:
+            raise NotClaimed("it does not tell of starts")
+        harness.watch_starts()
+        harness.start()
+        numbers = harness.submit(*[ECHO] * 100, NAP, *[ECHO] * 20)
+        harness.outcome(numbers)
+        begun: set[int] = set()
+        for told in harness.told:
+            if isinstance(told, Run):
+                demand(told.number not in begun, f"the start of job {told.number} was told twice")
+                begun.add(told.number)
+            else:
+                demand(told.number in begun, f"job {told.number} was reported before its start was told")
+
+    def test_a_start_is_told_while_the_job_runs(self) -> None:
+        harness = self.harness
+        if harness.pool.blocking or type(harness.pool).watch_starts is Pool.watch_starts:
+            raise NotClaimed("it does not tell of starts, or its loop stands still meanwhile")
+        harness.watch_starts()
+        harness.start()
+        # The first has another before it, whose report is on its way when it begins.
+        for bodies in ([ECHO, NAP], [NAP]):
+            number = harness.submit(*bodies)[-1]
+            harness.until_told(number)
+            first = next(told for told in harness.told if told.number == number)
+            demand(isinstance(first, Run), "a job was told of only when it had ended")
+            harness.outcome([number])
+
+    # -- ending one job ------------------------------------------------------------------------------------------------
+
+    def test_a_running_job_is_terminated_and_no_other(self) -> None:
+        pool = self.harness.start()
+        if pool.blocking or type(pool).terminate_job is Pool.terminate_job:
+            raise NotClaimed("it cannot end a job that runs")
+        before = self.harness.submit(*[ECHO] * 10)
+        (hanging,) = self.harness.submit(HANG)
+        behind = self.harness.submit(*[ECHO] * 30)
+        self.harness.until_active(hanging)
+        demand(pool.terminate_job(hanging), "the job runs, and terminate_job() says that it could not be ended")
+        reports = self.harness.outcome([*before, hanging, *behind])
+        ended = reports.pop(hanging)
+        demand(ended.kind == OutcomeKind.REVOKED, f"a terminated job was reported as {ended.kind}")
+        demand(ended.detail == TERMINATED, f"the detail of a terminated job is {ended.detail!r}")
+        harmed = [report for report in reports.values() if report.kind != OutcomeKind.SUCCESS]
+        demand(not harmed, f"other jobs than the terminated one were harmed: {harmed}")
+        # The place of the child that died of it is taken by another.
+        self.harness.outcome(self.harness.submit(*[NAP] * pool.context.concurrency))
+
+    def test_a_job_that_has_not_begun_is_terminated_too(self) -> None:
+        pool = self.harness.start()
+        if type(pool).terminate_job is Pool.terminate_job:
+            raise NotClaimed("it cannot end a job")
+        if pool.room() < pool.context.concurrency + 1:
+            raise NotClaimed("it takes no more jobs than it runs at once")
+        running = self.harness.submit(*[NAP] * pool.context.concurrency)
+        (waiting,) = self.harness.submit(HANG)
+        demand(pool.terminate_job(waiting), "the job waits, and terminate_job() says that there is none")
+        reports = self.harness.outcome([*running, waiting])
+        demand(reports[waiting].kind == OutcomeKind.REVOKED, f"it was reported as {reports[waiting].kind}")
+        demand(pool.running() == 0, f"all is reported, and running() says {pool.running()}")
+
+    def test_a_job_that_is_not_there_is_not_terminated(self) -> None:
+        pool = self.harness.start()
+        numbers = self.harness.submit(ECHO)
+        self.harness.outcome(numbers)
+        demand(not pool.terminate_job(numbers[0]), "a job that has been reported was terminated")
+        demand(not pool.terminate_job(12345), "a job that was never submitted was terminated")
+        self.harness.outcome(self.harness.submit(ECHO))
+
+    # -- more and fewer ------------------------------------------------------------------------------------------------
+
+    def test_it_grows_and_shrinks_while_jobs_run(self) -> None:
+        pool = self.harness.start()
+        if type(pool).grow is Pool.grow:
+            raise NotClaimed("it cannot grow")
+        size = pool.num_processes
+        numbers = self.harness.submit(*[NAP] * size)
+        pool.grow(2)
+        demand(pool.num_processes == size + 2, f"{size} grew by 2 to {pool.num_processes}")
+        numbers += self.harness.submit(*[NAP] * 2)
+        self.harness.loop.until(lambda: len(pool.active()) >= size + 2 or self.harness.reports, "all jobs run at once")
+        demand(len(pool.active()) >= size + 2, "a pool that has grown runs no more jobs at once than before")
+        pool.shrink(2)
+        demand(pool.num_processes == size, f"{size + 2} shrank by 2 to {pool.num_processes}")
+        self.harness.outcome(numbers)
+        if pool.pids():
+            self.harness.loop.until(lambda: len(pool.pids()) == size, "the children that are too many have ended")
+        numbers = self.harness.submit(*[ECHO] * 50)
+        harmed = [r for r in self.harness.outcome(numbers).values() if r.kind != OutcomeKind.SUCCESS]
+        demand(not harmed, f"jobs were lost as the pool shrank: {harmed}")
+
+    def test_it_does_not_shrink_to_nothing(self) -> None:
+        pool = self.harness.start()
+        if type(pool).shrink is Pool.shrink:
+            raise NotClaimed("it cannot shrink")
+        for wrong in (0, pool.num_processes):
+            try:
+                pool.shrink(wrong)
+            except ValueError:
+                continue
+            fail(f"shrink({wrong}) of {pool.num_processes} raised no ValueError")
+        self.harness.outcome(self.harness.submit(ECHO))
+
+    def test_a_pool_that_cannot_change_says_so(self) -> None:
+        pool = self.harness.start()
+        for name in ("grow", "shrink", "restart"):
+            if getattr(type(pool), name) is not getattr(Pool, name):
+                continue
+            try:
+                getattr(pool, name)()
+            except NotImplementedError as error:
+                demand(pool.name in str(error), f"{name}() does not say which pool cannot: {error}")
+            else:
+                fail(f"{name}() did nothing and said nothing")
+
+    def test_a_restart_replaces_the_children_and_loses_nothing(self) -> None:
+        pool = self.harness.start()
+        if type(pool).restart is Pool.restart:
+            raise NotClaimed("it cannot restart")
+        loaded: list[Any] = []
+        pool.context.load_modules = lambda modules, reload: loaded.append((modules, reload))
+        self.harness.outcome(self.harness.submit(ECHO))
+        before = set(pool.pids())
+        numbers = self.harness.submit(*[NAP] * 2, *[ECHO] * 20)
+        pool.restart(["proj.tasks"], reload=True)
+        demand(loaded == [(["proj.tasks"], True)], f"the modules were not loaded as asked for: {loaded}")
+        harmed = [r for r in self.harness.outcome(numbers).values() if r.kind != OutcomeKind.SUCCESS]
+        demand(not harmed, f"jobs were lost in the restart: {harmed}")
+        self.harness.loop.until(lambda: not before & set(pool.pids()), "the old children have ended")
+        self.harness.outcome(self.harness.submit(*[ECHO] * 10))

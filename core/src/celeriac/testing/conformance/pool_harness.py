@@ -1,0 +1,130 @@
+"""A pool on a loop, with an executor that plays tasks: what the pool suite, and tests of pools, work with."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from celeriac import states
+from celeriac.contracts.backend import StoredResult
+from celeriac.contracts.chords import Deposit
+from celeriac.contracts.outcome import OutcomeKind
+from celeriac.contracts.pool import Job, Pool, PoolContext, Report, Run
+from celeriac.testing.conformance.loop import TurningLoop
+from celeriac.testing.conformance.suite import demand
+
+if TYPE_CHECKING:
+    from celeriac.contracts.pool import Executor
+
+ECHO: Final = b"echo"
+NAP: Final = b"nap"
+FAIL: Final = b"fail"
+EXIT: Final = b"exit"
+#: A job that does not end by itself within the patience of a test.
+HANG: Final = b"hang"
+
+#: How long a job naps, in seconds: long enough for others to overtake it.
+_NAP: Final = 0.2
+#: How long a job hangs: many naps, between which it can be interrupted wherever an exception is the means.
+_NAPS: Final = 300
+
+
+class PlayedExecutor:
+    """Runs jobs whose body says what to do; every result is to be stored, and `flush` stores it nowhere."""
+
+    def run(self, job: Job) -> Report:
+        """Do what the body says."""
+        if job.body == NAP:
+            time.sleep(_NAP)
+        if job.body == HANG:
+            for _ in range(_NAPS):
+                time.sleep(_NAP)
+        if job.body == EXIT:
+            raise SystemExit(3)
+        kind = OutcomeKind.FAILURE if job.body == FAIL else OutcomeKind.SUCCESS
+        result = StoredResult(str(job.number), states.SUCCESS, {"number": job.number})
+        return Report(job.number, kind, 0.0, repr(job.body), stored=Deposit([result], []))
+
+    def flush(self, reports: list[Report]) -> list[Report]:
+        """Take the results away, as storing them would."""
+        return [report._replace(stored=None) for report in reports]
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+def make_executor() -> Executor:
+    """What a pool calls in each child."""
+    return PlayedExecutor()
+
+
+class PoolHarness:
+    """Gives the suite a started pool: `driver` is its class, or a name that an installed plugin answers to."""
+
+    def __init__(self, driver: Any, concurrency: int = 2, app: Any = None) -> None:
+        if app is None:
+            from celeriac.app.base import Celery  # only where nobody gives one
+
+            app = Celery("conformance", broker="memory://", set_as_current=False)
+        made: type[Pool] = app.plugins.driver("pool", driver)
+        self.loop = TurningLoop()
+        self.reports: list[Report] = []
+        self.pool: Pool = made(PoolContext(app, concurrency, make_executor, hostname="celery@conformance"))
+        #: What is told of starts, where `watch_starts` was called, among the reports in the order of their arrival.
+        self.told: list[Run | Report] = []
+        self._numbers = 0
+
+    def watch_starts(self) -> None:
+        """Have starts told; before `start`."""
+        self.pool.watch_starts(self.told.extend)
+
+    def _on_reports(self, reports: list[Report]) -> None:
+        self.told += reports
+        self.reports += reports
+
+    def start(self) -> Pool:
+        """Start the pool; its reports are collected."""
+        self.pool.start(self.loop.loop, self._on_reports)
+        return self.pool
+
+    def submit(self, *bodies: bytes) -> list[int]:
+        """Submit a job for each body as soon as there is room; gives their numbers."""
+        numbers: list[int] = []
+        for body in bodies:
+            self.loop.until(lambda: self.pool.room() > 0, "the pool has room")
+            self._numbers += 1
+            numbers.append(self._numbers)
+            self.pool.submit(
+                [Job(self._numbers, {"task": "conformance", "id": "x"}, body, "text/plain", "utf-8", {}, {})]
+            )
+        return numbers
+
+    def outcome(self, numbers: list[int]) -> dict[int, Report]:
+        """The reports of those jobs; the test fails if they do not come, or if one comes twice."""
+        wanted = set(numbers)
+        self.loop.until(
+            lambda: wanted <= {report.number for report in self.reports}, f"all of {len(wanted)} jobs are reported"
+        )
+        found = {report.number: report for report in self.reports}
+        demand(len(found) == len(self.reports), "a job was reported more than once")
+        return {number: found[number] for number in numbers}
+
+    def until_active(self, number: int) -> Run:
+        """Wait until that job runs."""
+        found: list[Run] = []
+
+        def runs() -> bool:
+            found[:] = [run for run in self.pool.active() if run.number == number]
+            return bool(found)
+
+        self.loop.until(runs, f"active() tells of job {number}")
+        return found[0]
+
+    def until_told(self, number: int) -> None:
+        """Wait until something is told of that job: its start or its report."""
+        self.loop.until(lambda: any(told.number == number for told in self.told), f"job {number} is told of")
+
+    def close(self) -> None:
+        """End the pool."""
+        self.pool.terminate()
+        self.loop.close()
