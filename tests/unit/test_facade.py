@@ -45,7 +45,9 @@ def test_the_version_is_that_of_the_distribution():
     assert celeriac.__version__ == version("celeriac")
 
 
-@pytest.mark.parametrize("module", ["celeriac.app", "celeriac.results", "celeriac.canvas", "celeriac.plugin"])
+@pytest.mark.parametrize(
+    "module", ["celeriac.app", "celeriac.result", "celeriac.results", "celeriac.canvas", "celeriac.plugin"]
+)
 def test_the_facades_of_the_parts_say_what_is_there(module):
     found = importlib.import_module(module)
     assert list(found.__all__) == sorted(found.__all__)

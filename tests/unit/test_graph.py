@@ -123,11 +123,13 @@ def family(app):
     return app.AsyncResult("top")
 
 
+@pytest.mark.covers("result.AsyncResult.iterdeps")
 def test_what_a_task_called_is_found_from_above(family):
     pairs = [(caller and caller.id, called.id) for caller, called in family.iterdeps()]
     assert pairs == [(None, "top"), ("top", "left"), ("top", "right"), ("left", "leaf")]
 
 
+@pytest.mark.covers("result.AsyncResult.collect", "result.AsyncResult.get_leaf")
 def test_values_are_collected(family):
     assert [(result.id, value) for result, value in family.collect(timeout=1)] == [
         (name, name) for name in ("top", "left", "right", "leaf")
@@ -135,6 +137,7 @@ def test_values_are_collected(family):
     assert family.get_leaf() == "leaf"
 
 
+@pytest.mark.covers("result.AsyncResult.graph", "result.AsyncResult.build_graph")
 def test_the_graph_of_a_result_can_be_drawn(family):
     assert family.graph is family.graph
     text = drawn(family.graph)
@@ -143,6 +146,7 @@ def test_the_graph_of_a_result_can_be_drawn(family):
     assert family.build_graph().topsort()[-1] == "top"
 
 
+@pytest.mark.covers("result.AsyncResult.iterdeps", "result.AsyncResult.build_graph", "exceptions.IncompleteStream")
 def test_what_has_not_ended_is_an_incomplete_stream(app, family):
     app.results.forget(["leaf"])
     with pytest.raises(IncompleteStream):

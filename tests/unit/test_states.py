@@ -18,11 +18,29 @@ def test_every_name_of_celery_is_here(name):
     assert hasattr(states, name)
 
 
+@pytest.mark.covers(
+    "states.PENDING",
+    "states.RECEIVED",
+    "states.STARTED",
+    "states.SUCCESS",
+    "states.FAILURE",
+    "states.REVOKED",
+    "states.REJECTED",
+    "states.RETRY",
+    "states.IGNORED",
+)
 def test_a_state_is_its_own_name():
     for name in states.ALL_STATES | states.UNREADY_STATES | {"IGNORED"}:
         assert getattr(states, name) == name
 
 
+@pytest.mark.covers(
+    "states.ALL_STATES",
+    "states.EXCEPTION_STATES",
+    "states.PROPAGATE_STATES",
+    "states.READY_STATES",
+    "states.UNREADY_STATES",
+)
 def test_the_families():
     assert {"SUCCESS", "FAILURE", "REVOKED"} == states.READY_STATES
     assert {"PENDING", "RECEIVED", "STARTED", "REJECTED", "RETRY"} == states.UNREADY_STATES
@@ -32,6 +50,7 @@ def test_the_families():
     assert not states.READY_STATES & states.UNREADY_STATES
 
 
+@pytest.mark.covers("states.PRECEDENCE", "states.PRECEDENCE_LOOKUP", "states.NONE_PRECEDENCE")
 def test_the_stronger_of_two_reports_wins_and_one_of_the_users_own_stands_between():
     order = ["SUCCESS", "FAILURE", "MINE", "REVOKED", "STARTED", "RECEIVED", "REJECTED", "RETRY", "PENDING"]
     for stronger, weaker in pairwise(order):

@@ -9,7 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
+    from click import ClickException
     from kombu.exceptions import OperationalError as OperationalError
+
+    class CeleryCommandException(ClickException):  # noqa: D101  # see _command_exception
+        def __init__(self, message: str, exit_code: int) -> None: ...
+
 
 __all__ = [
     "AlreadyRegistered",
@@ -66,7 +71,28 @@ def __getattr__(name: str) -> Any:
         from kombu.exceptions import OperationalError
 
         return OperationalError
+    if name == "CeleryCommandException":
+        globals()[name] = _command_exception()
+        return globals()[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _command_exception() -> type[Exception]:
+    """The class, made when it is first asked for: click, whose errors it is one of, is loaded by commands alone."""
+    from click import ClickException
+
+    class CeleryCommandException(ClickException):
+        """A command of the command line failed; `exit_code` is the process's."""
+
+        def __init__(self, message: str, exit_code: int) -> None:
+            super().__init__(message)
+            self.exit_code = exit_code  # type: ignore[misc]  # click looks at the instance all the same
+
+        def __reduce__(self) -> Any:
+            return type(self), (self.message, self.exit_code)
+
+    CeleryCommandException.__qualname__ = CeleryCommandException.__name__
+    return CeleryCommandException
 
 
 def reraise(tp: type[BaseException], value: BaseException, tb: Any = None) -> NoReturn:  # noqa: ARG001  # as Celery's
@@ -349,14 +375,6 @@ class BackendStoreError(BackendError):
 
 class StoreUnavailable(BackendError):
     """The result store cannot be reached."""
-
-
-class CeleryCommandException(Exception):
-    """A command of the command line failed; `exit_code` is the process's."""
-
-    def __init__(self, message: str, exit_code: int) -> None:
-        self.exit_code = exit_code
-        super().__init__(message)
 
 
 class WorkerTerminate(SystemExit):

@@ -38,6 +38,14 @@ def store(app) -> Callable[..., AsyncResult]:
 # -- asking ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers(
+    "result.AsyncResult.state",
+    "result.AsyncResult.status",
+    "result.AsyncResult.info",
+    "result.AsyncResult.exists",
+    "result.AsyncResult.children",
+    "states.PENDING",
+)
 def test_a_task_that_nobody_has_heard_of_is_pending(app):
     result = app.AsyncResult("unknown")
     assert (result.state, result.status, result.result, result.info, result.traceback) == ("PENDING",) * 2 + (None,) * 3
@@ -45,6 +53,15 @@ def test_a_task_that_nobody_has_heard_of_is_pending(app):
     assert (result.children, result.date_done) == (None, None)
 
 
+@pytest.mark.covers(
+    "result.AsyncResult.state",
+    "result.AsyncResult.result",
+    "result.AsyncResult.ready",
+    "result.AsyncResult.successful",
+    "result.AsyncResult.exists",
+    "result.AsyncResult.date_done",
+    "states.SUCCESS",
+)
 def test_a_result_tells_how_it_ended(store):
     before = datetime.now(UTC)
     result = store("i", "SUCCESS", [1, {"a": None}])
@@ -58,6 +75,7 @@ def test_a_result_tells_how_it_ended(store):
     assert before <= result.date_done <= datetime.now(UTC)
 
 
+@pytest.mark.covers("result.AsyncResult.state", "result.AsyncResult.info", "result.AsyncResult.ready", "states.STARTED")
 def test_a_state_that_is_not_final_is_asked_for_anew(store):
     result = store("i", "STARTED", {"pid": 1})
     assert (result.state, result.info, result.ready()) == ("STARTED", {"pid": 1}, False)
@@ -65,6 +83,7 @@ def test_a_state_that_is_not_final_is_asked_for_anew(store):
     assert (result.state, result.result) == ("SUCCESS", 2)
 
 
+@pytest.mark.covers("result.AsyncResult.get", "result.AsyncResult.state")
 def test_a_final_state_is_asked_for_once(store, app):
     result = store("i", "SUCCESS", 1)
     assert result.get(timeout=1) == 1
@@ -73,6 +92,15 @@ def test_a_final_state_is_asked_for_once(store, app):
     assert app.AsyncResult("i").state == "PENDING"
 
 
+@pytest.mark.covers(
+    "result.AsyncResult.name",
+    "result.AsyncResult.args",
+    "result.AsyncResult.kwargs",
+    "result.AsyncResult.worker",
+    "result.AsyncResult.retries",
+    "result.AsyncResult.queue",
+    "settings.result_extended",
+)
 def test_more_is_known_where_that_is_asked_for(make_app, start_worker):
     app = make_app(result_extended=True)
 
@@ -90,14 +118,17 @@ def test_more_is_known_where_that_is_asked_for(make_app, start_worker):
 # -- waiting -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("result.AsyncResult.get", "result.AsyncResult.wait")
 def test_get_waits_until_the_task_has_ended(store, app):
     result = app.AsyncResult("i")
     timer = threading.Timer(0.05, store, ("i", "SUCCESS", 7))
     timer.start()
     assert result.get(timeout=10) == 7
+    assert result.wait(timeout=10) == 7
     timer.join()
 
 
+@pytest.mark.covers("result.AsyncResult.get", "result.AsyncResult.TimeoutError", "exceptions.TimeoutError")
 @pytest.mark.parametrize("state", [None, "STARTED", "RETRY", "CUSTOM"])
 def test_a_timeout_names_the_task_and_the_likely_cause(app, store, state):
     if state:
@@ -117,6 +148,7 @@ def test_a_timeout_of_nothing_takes_what_is_there(store, app):
         app.AsyncResult("i").get(timeout=0)
 
 
+@pytest.mark.covers("result.AsyncResult.get")
 def test_interval_message_and_callback_are_told(store, app):
     ticks, messages, called = [], [], []
     result = app.AsyncResult("i")
@@ -159,6 +191,7 @@ def test_several_threads_may_wait_for_one_result(store, app):
     assert found == [7] * 4
 
 
+@pytest.mark.covers("result.AsyncResult.ignored", "result.AsyncResult.get", "settings.task_ignore_result")
 def test_a_task_whose_result_is_ignored_is_not_waited_for(app):
     @app.task(ignore_result=True)
     def job():
@@ -177,6 +210,15 @@ class Unusual(Exception):
         super().__init__(f"{code}: {detail}")
 
 
+@pytest.mark.covers(
+    "result.AsyncResult.get",
+    "result.AsyncResult.failed",
+    "result.AsyncResult.traceback",
+    "result.AsyncResult.maybe_throw",
+    "result.AsyncResult.maybe_reraise",
+    "result.AsyncResult.throw",
+    "states.FAILURE",
+)
 def test_an_error_is_raised_with_its_type_its_arguments_and_its_traceback(app, start_worker):
     @app.task
     def broken():
@@ -200,6 +242,7 @@ def test_an_error_is_raised_with_its_type_its_arguments_and_its_traceback(app, s
     assert isinstance(result.maybe_throw(propagate=False), OSError)
 
 
+@pytest.mark.covers("settings.task_remote_tracebacks")
 def test_the_workers_traceback_is_shown_with_the_error_where_that_is_asked_for(make_app, store, app):
     app.conf.task_remote_tracebacks = True
     result = store("i", "FAILURE", LookupError("a"), traceback="Traceback of the worker")
@@ -214,6 +257,7 @@ def test_an_error_whose_class_takes_other_arguments_is_still_of_that_class(store
         result.get(timeout=1)
 
 
+@pytest.mark.covers("result.AsyncResult.get", "exceptions.TaskRevokedError", "states.REVOKED")
 @pytest.mark.parametrize(
     ("error", "expected"), [(TaskRevokedError("expired"), "expired"), (None, "ended as REVOKED, and its result")]
 )
@@ -222,16 +266,19 @@ def test_a_revoked_task_raises(store, error, expected):
         store("i", "REVOKED", error).get(timeout=1)
 
 
+@pytest.mark.covers("exceptions.TaskError")
 def test_a_failure_that_does_not_say_why_still_raises(store):
     with pytest.raises(TaskError, match="task i ended as FAILURE, and its result does not say why: None"):
         store("i", "FAILURE", None).get(timeout=1)
 
 
+@pytest.mark.covers("result.AsyncResult.get", "states.PROPAGATE_STATES")
 def test_what_counts_as_a_failure_may_be_said(store):
     result = store("i", "FAILURE", LookupError("a"))
     assert isinstance(result.get(timeout=1, PROPAGATE_STATES=frozenset()), LookupError)
 
 
+@pytest.mark.covers("exceptions.SecurityError")
 def test_a_stored_error_that_is_no_exception_is_refused(store):
     result = store("i", "FAILURE", {"exc_type": "system", "exc_message": ["true"], "exc_module": "os"})
     with pytest.raises(SecurityError, match="no exception class"):
@@ -243,6 +290,7 @@ def test_a_stored_error_that_is_no_exception_is_refused(store):
 # -- before and after --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("result.AsyncResult.children", "app.task.Task.trail")
 def test_children_are_the_results_of_the_tasks_that_it_called(app, start_worker):
     @app.task(name="leaf")
     def leaf(x):
@@ -259,6 +307,7 @@ def test_children_are_the_results_of_the_tasks_that_it_called(app, start_worker)
     assert [child.get(timeout=10) for child in result.children] == [1, 2]
 
 
+@pytest.mark.covers("result.AsyncResult.get", "result.AsyncResult.parent")
 def test_a_failed_ancestor_is_raised_because_what_follows_never_runs(app, store):
     first, second = app.AsyncResult("first"), app.AsyncResult("second", parent=app.AsyncResult("first"))
     third = app.AsyncResult("third", parent=second)
@@ -283,6 +332,7 @@ def test_an_ancestor_without_a_result_is_not_waited_for(app, store):
     assert time.monotonic() - begun < 5
 
 
+@pytest.mark.covers("exceptions.ChordError")
 def test_what_follows_a_group_is_told_of_its_failure_by_its_own_result(app, store):
     store("b", "FAILURE", LookupError("b"))
     before = app.GroupResult("g", [app.AsyncResult("a"), app.AsyncResult("b")])
@@ -293,6 +343,7 @@ def test_what_follows_a_group_is_told_of_its_failure_by_its_own_result(app, stor
         app.AsyncResult("last", parent=before).get(timeout=10)
 
 
+@pytest.mark.covers("result.AsyncResult.as_list")
 def test_a_long_line_of_ancestors_is_no_burden(app, store):
     result = None
     for number in range(500):
@@ -305,6 +356,7 @@ def test_a_long_line_of_ancestors_is_no_burden(app, store):
     assert len(result.as_list()) == 500
 
 
+@pytest.mark.covers("result.AsyncResult.forget")
 def test_forgetting_removes_it_and_those_before_it(app, store):
     store("first", "SUCCESS", 1)
     result = store("second", "SUCCESS", 2)
@@ -316,6 +368,7 @@ def test_forgetting_removes_it_and_those_before_it(app, store):
 # -- passing on --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("result.AsyncResult.as_tuple", "result.GroupResult.as_tuple", "result.AsyncResult.app")
 def test_a_result_crosses_the_wire_as_a_tuple(app):
     parent = app.AsyncResult("p")
     result = app.AsyncResult("i", parent=parent)
@@ -335,6 +388,7 @@ def test_what_is_no_such_tuple_is_refused(app, value):
         app.results.from_tuple(value)
 
 
+@pytest.mark.covers("result.AsyncResult", "result.AsyncResult.task_id", "result.AsyncResult.id")
 def test_results_are_equal_by_id_and_can_be_kept_in_sets(app):
     one, same, other = app.AsyncResult("i"), app.AsyncResult("i"), app.AsyncResult("j")
     assert one == same == "i"
@@ -344,6 +398,7 @@ def test_results_are_equal_by_id_and_can_be_kept_in_sets(app):
     assert (str(one), repr(one), one.task_id) == ("i", "<AsyncResult: i>", "i")
 
 
+@pytest.mark.covers("result.AsyncResult", "result.AsyncResult.app")
 def test_a_result_can_be_pickled_and_copied(make_app):
     app = make_app(set_as_current=True)
     result = app.AsyncResult("i", task_name="t", parent=app.AsyncResult("p"))
@@ -351,6 +406,7 @@ def test_a_result_can_be_pickled_and_copied(make_app):
         assert (back.id, back.task_name, back.parent.id, back.app) == ("i", "t", "p", app)
 
 
+@pytest.mark.covers("result.EagerResult", "result.EagerResult.revoke")
 def test_an_eager_result_can_be_pickled(make_app):
     app = make_app(set_as_current=True)
 
@@ -372,6 +428,7 @@ def test_an_eager_result_can_be_pickled(make_app):
     assert result.state == states.REVOKED
 
 
+@pytest.mark.covers("result.AsyncResult")
 def test_an_id_is_needed():
     with pytest.raises(ValueError, match="requires a valid id"):
         AsyncResult(None)

@@ -163,6 +163,7 @@ def test_what_is_no_error_at_all_is_refused(app):
 # -- how long a result is kept -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("settings.result_expires")
 @pytest.mark.parametrize(("asked", "kept"), [(60, 60.0), (timedelta(minutes=2), 120.0), (0, 0.0), (None, None)])
 def test_a_call_may_say_how_long_its_result_is_kept(app, start_worker, monkeypatch, asked, kept):
     seen = {}

@@ -26,6 +26,13 @@ def results_of(app, *ids):
     return ResultSet([app.AsyncResult(task_id) for task_id in ids])
 
 
+@pytest.mark.covers(
+    "result.ResultSet.get",
+    "result.ResultSet.join",
+    "result.ResultSet.join_native",
+    "result.ResultSet.app",
+    "result.ResultSet.results",
+)
 def test_all_values_come_in_the_order_of_the_tasks(app, store):
     results = results_of(app, *"abc")
     for task_id in "cab":
@@ -35,6 +42,13 @@ def test_all_values_come_in_the_order_of_the_tasks(app, store):
     assert (len(results), [result.id for result in results], results[1].id) == (3, ["a", "b", "c"], "b")
 
 
+@pytest.mark.covers(
+    "result.ResultSet.ready",
+    "result.ResultSet.waiting",
+    "result.ResultSet.completed_count",
+    "result.ResultSet.failed",
+    "result.ResultSet.successful",
+)
 def test_they_are_asked_together(app, store):
     results = results_of(app, *"abc")
     assert (results.ready(), results.waiting(), results.completed_count()) == (False, True, 0)
@@ -59,6 +73,7 @@ def test_a_timeout_names_some_of_those_that_are_missing(app, store):
         results_of(app, *"abcdef").get(timeout=0.05)
 
 
+@pytest.mark.covers("result.ResultSet.get")
 def test_the_first_error_in_order_is_raised_as_soon_as_it_is_known(app, store):
     results = results_of(app, *"abc")
     store("a", "SUCCESS", 1)
@@ -68,6 +83,7 @@ def test_the_first_error_in_order_is_raised_as_soon_as_it_is_known(app, store):
     assert [type(value) for value in results_of(app, "a", "b").get(timeout=1, propagate=False)] == [int, LookupError]
 
 
+@pytest.mark.covers("result.ResultSet.join")
 def test_joined_in_order_an_error_of_a_later_one_waits_for_those_before_it(app, store):
     store("b", "FAILURE", LookupError("b"))
     with pytest.raises(TimeoutError):
@@ -101,6 +117,7 @@ def test_nested_groups_and_one_task_named_twice(app, store):
     assert results.completed_count() == 3
 
 
+@pytest.mark.covers("result.ResultSet.get")
 def test_callback_message_and_interval_are_told(app, store):
     called, messages, ticks = [], [], []
 
@@ -154,6 +171,13 @@ def test_waiting_for_a_thousand_costs_one_subscription_and_no_question_of_its_ow
     assert Counting.fetches <= 2
 
 
+@pytest.mark.covers(
+    "result.GroupResult",
+    "result.ResultSet",
+    "result.GroupResult.as_tuple",
+    "result.GroupResult.children",
+    "result.GroupResult.id",
+)
 def test_a_group_is_equal_by_id_and_members_and_crosses_the_wire(app):
     members = [app.AsyncResult("a"), app.AsyncResult("b")]
     group = app.GroupResult("g", members)
@@ -169,6 +193,7 @@ def test_a_group_is_equal_by_id_and_members_and_crosses_the_wire(app):
     assert ResultSet(members) == ResultSet(list(members))
 
 
+@pytest.mark.covers("result.ResultSet.add", "result.ResultSet.forget")
 def test_members_are_added_once_and_forgotten_together(app, store):
     results = ResultSet([store("a")])
     results.add(app.AsyncResult("a"))

@@ -46,6 +46,15 @@ def set_of(app, *ids):
 # -- members -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers(
+    "result.ResultSet",
+    "result.ResultSet.add",
+    "result.ResultSet.update",
+    "result.ResultSet.remove",
+    "result.ResultSet.discard",
+    "result.ResultSet.clear",
+    "result.ResultSet.results",
+)
 def test_members_come_and_go(app):
     a, b, c = (app.AsyncResult(name) for name in "abc")
     results = ResultSet([a], app=app)
@@ -64,6 +73,15 @@ def test_members_come_and_go(app):
     assert len(results) == 0
 
 
+@pytest.mark.covers(
+    "result.ResultSet.completed_count",
+    "result.ResultSet.ready",
+    "result.ResultSet.waiting",
+    "result.ResultSet.failed",
+    "result.ResultSet.successful",
+    "result.ResultSet.maybe_throw",
+    "result.ResultSet.maybe_reraise",
+)
 def test_counts_and_states_are_those_of_all(app):
     results = set_of(app, "a", "b")
     end(app, a=1)
@@ -84,9 +102,32 @@ def test_counts_and_states_are_those_of_all(app):
     assert set_of(app, "a", "c").successful()
 
 
+@pytest.mark.covers(
+    "result.ResultSet.supports_native_join",
+    "result.GroupResult.supports_native_join",
+    "result.AsyncResult.supports_native_join",
+)
+def test_all_can_be_waited_for_at_once_wherever_there_is_a_store(app, make_app):
+    assert set_of(app, "a").supports_native_join
+    assert app.GroupResult("g", [app.AsyncResult("a")]).supports_native_join
+    assert app.AsyncResult("a").supports_native_join
+    without = make_app(backend=None)
+    assert not without.AsyncResult("a").supports_native_join
+    assert not without.ResultSet([]).supports_native_join
+
+
+@pytest.mark.covers("result.ResultSet.parent")
+def test_a_set_has_no_place_in_a_chain_unless_it_is_given_one(app):
+    parent = app.AsyncResult("p")
+    assert app.ResultSet([]).parent is None
+    assert ResultSet([], app=app, parent=parent).parent is parent
+    assert list(ResultSet([], app=app, parent=parent).parents()) == [parent]
+
+
 # -- iteration ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("result.ResultSet.iter_native")
 def test_members_are_told_as_they_end(app):
     results = set_of(app, "a", "b")
     end(app, b=2)
@@ -124,6 +165,7 @@ def test_values_come_in_the_order_of_their_ends(app):
         list(set_of(app, "never").iterate(timeout=0.02))
 
 
+@pytest.mark.covers("result.ResultSet.get", "result.ResultSet.join", "result.ResultSet.join_native")
 def test_callbacks_get_the_values_and_then_there_is_no_list(app):
     end(app, a=1, b=2)
     for join in ("get", "join", "join_native"):
@@ -159,6 +201,7 @@ def test_members_and_values_come_to_a_coroutine_as_they_end(app):
     asyncio.run(main())
 
 
+@pytest.mark.covers("result.ResultSet.backend", "result.AsyncResult.backend")
 def test_results_of_several_stores_are_joined(make_app):
     one, other = make_app(), make_app(backend="memory://other-store-of-this-test")
     end(one, a=1)
@@ -174,6 +217,13 @@ def test_results_of_several_stores_are_joined(make_app):
 # -- keeping a group ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers(
+    "result.GroupResult.save",
+    "result.GroupResult.restore",
+    "result.GroupResult.delete",
+    "result.GroupResult.parent",
+    "result.GroupResult.results",
+)
 def test_a_group_is_found_again_by_its_id(app):
     inner = app.GroupResult("inner", [app.AsyncResult("b")])
     saved = app.GroupResult("g", [app.AsyncResult("a"), inner], parent=app.AsyncResult("p"))
@@ -189,6 +239,7 @@ def test_a_group_is_found_again_by_its_id(app):
     assert app.AsyncResult("a").get(timeout=5) == 1
 
 
+@pytest.mark.covers("result.GroupResult.save", "result.GroupResult.restore", "result.GroupResult.delete")
 def test_a_group_is_saved_to_the_store_that_is_given(make_app):
     app = make_app()
     other = MemoryBackend(app, "memory://another-store-of-this-test")
@@ -210,6 +261,7 @@ def test_a_saved_group_expires_with_the_results(make_app, tmp_path, monkeypatch)
         app.backend.cleanup()
 
 
+@pytest.mark.covers("exceptions.BackendError")
 def test_a_store_that_keeps_no_groups_says_so(make_app):
     class Plain(MemoryBackend):
         store_group = MemoryBackend.__mro__[1].store_group
@@ -242,6 +294,7 @@ def test_a_chain_of_any_length_crosses_the_wire(make_app):
     assert found.as_list() == result.as_list()
 
 
+@pytest.mark.covers("result.GroupResult")
 def test_a_group_can_be_pickled_and_told_by_its_id(app):
     group = app.GroupResult("g", [app.AsyncResult("a")], parent=app.AsyncResult("p"))
     again = pickle.loads(pickle.dumps(group))  # our own bytes
@@ -254,6 +307,7 @@ def test_a_group_can_be_pickled_and_told_by_its_id(app):
 # -- callbacks ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("result.AsyncResult.then")
 def test_what_was_asked_for_then_is_called_when_the_end_is_known(app):
     told = []
     result = app.AsyncResult("a")
@@ -267,6 +321,7 @@ def test_what_was_asked_for_then_is_called_when_the_end_is_known(app):
     assert told == [result, result]
 
 
+@pytest.mark.covers("result.AsyncResult.then")
 def test_an_error_of_a_callback_goes_where_it_was_told_to(app):
     def broken(result):
         raise OSError(result.id)
@@ -279,6 +334,7 @@ def test_an_error_of_a_callback_goes_where_it_was_told_to(app):
         app.AsyncResult("a").then(broken).ready()
 
 
+@pytest.mark.covers("result.ResultSet.then")
 def test_a_set_calls_once_all_have_ended(app):
     told, barrier = [], []
     results = ResultSet([app.AsyncResult("a"), app.AsyncResult("b")], app=app, ready_barrier=lambda: barrier.append(1))
@@ -321,6 +377,13 @@ def test_waiting_may_be_allowed_or_denied_for_a_while(app):
 # -- eager -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers(
+    "result.EagerResult",
+    "result.EagerResult.get",
+    "result.EagerResult.wait",
+    "result.EagerResult.supports_native_join",
+    "result.EagerResult.revoke",
+)
 def test_an_eager_result_has_all_that_others_have(app):
     result = EagerResult("id", 5, "SUCCESS", name="add")
     with denied_join_result():
@@ -336,6 +399,19 @@ def test_an_eager_result_has_all_that_others_have(app):
     assert app.GroupResult("g", [result, EagerResult("b", 6, "SUCCESS")]).get() == [5, 6]
     result.revoke()
     assert result.state == "REVOKED"
+
+
+@pytest.mark.covers("result.EagerResult.exists", "result.EagerResult.forget", "result.EagerResult.ready")
+@pytest.mark.covers("result.EagerResult.get", "result.EagerResult.throw")
+def test_an_eager_result_is_ready_there_and_nobodys_to_forget(app):
+    result = EagerResult("id", 5, "SUCCESS", traceback=None)
+    result.app = app
+
+    result.forget()
+
+    assert (result.ready(), result.exists(), result.result, result.state) == (True, True, 5, "SUCCESS")
+    assert (result.args, result.kwargs, result.worker, result.queue, result.date_done) == (None,) * 5
+    assert app.AsyncResult("id").state == "PENDING"
 
 
 def test_an_eager_failure_raises(app):

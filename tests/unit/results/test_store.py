@@ -16,6 +16,7 @@ from celeriac_memory.backend import MemoryBackend
 # -- which store -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("settings.result_backend")
 @pytest.mark.parametrize("url", [None, "", "disabled", "disabled://"])
 def test_without_a_store_asking_for_a_result_says_what_to_configure(make_app, url):
     app = make_app(backend=url)
@@ -164,6 +165,11 @@ def test_a_store_that_stays_away_is_an_error(moody):
             ask()
 
 
+@pytest.mark.covers(
+    "settings.result_backend_always_retry",
+    "settings.result_backend_max_retries",
+    "settings.result_backend_base_sleep_between_retries_ms",
+)
 def test_how_often_may_be_set(moody):
     app = moody(10_000, result_backend_always_retry=True, result_backend_max_retries=9)
     with pytest.raises(StoreUnavailable):
@@ -175,6 +181,7 @@ def test_how_often_may_be_set(moody):
     assert app.AsyncResult("i").get(timeout=10) == 1
 
 
+@pytest.mark.covers("settings.result_backend_max_sleep_between_retries_ms")
 def test_a_timeout_holds_also_while_the_store_is_away(moody):
     app = moody(
         10_000,

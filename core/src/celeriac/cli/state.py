@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from celeriac.exceptions import BackendError, CeleryCommandException, CeleryError
+from celeriac.exceptions import BackendError, CeleryError
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
@@ -107,11 +107,11 @@ class State:
     # -- errors -------------------------------------------------------------------------------------------------------
 
     def explain(self, error: Exception) -> int:
-        """Show an error in a line, with what to do; gives the exit code."""
+        """Show an error in a line, with what to do; gives the exit code.  Those of click show themselves."""
         click.echo(f"Error: {describe(error)}", err=True)
         if not is_told_for_people(error):
             click.echo("Run it again with --debug for the traceback.", err=True)
-        return error.exit_code if isinstance(error, CeleryCommandException) else 1
+        return 1
 
 
 def describe(error: Exception) -> str:
@@ -124,5 +124,5 @@ def describe(error: Exception) -> str:
 def is_told_for_people(error: Exception) -> bool:
     """Whether the message of the error says all that there is to know."""
     kombu = sys.modules.get("kombu.exceptions")  # where it is not loaded, it has raised nothing
-    ours = (CeleryError, BackendError, CeleryCommandException, *([kombu.OperationalError] if kombu else []))
+    ours = (CeleryError, BackendError, *([kombu.OperationalError] if kombu else []))
     return isinstance(error, ours) and bool(str(error))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from celeriac import states
 from celeriac.results.family import build_graph, iterdeps
 from celeriac.results.guard import assert_will_not_block
+from celeriac.results.revoking import revoke, revoke_by_stamped_headers
 from celeriac.results.task_result import TaskResult
 
 if TYPE_CHECKING:
@@ -115,6 +116,38 @@ class AsyncResult(TaskResult[R]):
         for parent in reversed(list(self.ancestors())):
             if parent.is_known_to_fail:
                 parent._outcome(True, None, failing)
+
+    # -- ending it ----------------------------------------------------------------------------------------------------
+
+    def revoke(
+        self,
+        connection: Any = None,
+        terminate: bool = False,
+        signal: str | None = None,
+        wait: bool = False,
+        timeout: float | None = None,
+    ) -> Any:
+        """Tell all workers not to begin the task; with `terminate` also to end it where it runs, with that signal.
+
+        With `wait` the replies of the workers that answer within `timeout` seconds, which is 1 unless said; else None,
+        without waiting.
+        """
+        return revoke(self.app, self.id, connection, terminate, signal, wait, timeout)
+
+    def revoke_by_stamped_headers(
+        self,
+        headers: Mapping[str, Any],
+        connection: Any = None,
+        terminate: bool = False,
+        signal: str | None = None,
+        wait: bool = False,
+        timeout: float | None = None,
+    ) -> Any:
+        """Tell all workers not to begin any task that is stamped with one of the `headers`: ``{header: value(s)}``.
+
+        The other arguments are those of `revoke`.  This task is revoked only if it has such a stamp.
+        """
+        return revoke_by_stamped_headers(self.app, headers, connection, terminate, signal, wait, timeout)
 
     # -- what it called -----------------------------------------------------------------------------------------------
 

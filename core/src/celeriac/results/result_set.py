@@ -12,6 +12,7 @@ from celeriac.app.current import get_current_app
 from celeriac.results.base import ResultBase
 from celeriac.results.guard import assert_will_not_block
 from celeriac.results.joining import Joining, leaves_of, value_known
+from celeriac.results.revoking import revoke
 from celeriac.states import FAILURE, READY_STATES, SUCCESS
 
 if TYPE_CHECKING:
@@ -162,6 +163,18 @@ class ResultSet(ResultBase):
         """Remove all from the store."""
         for result in self.results:
             result.forget()
+
+    def revoke(
+        self,
+        connection: Any = None,
+        terminate: bool = False,
+        signal: str | None = None,
+        wait: bool = False,
+        timeout: float | None = None,
+    ) -> Any:
+        """As `AsyncResult.revoke`, for all tasks in one message; none is sent where there are none."""
+        task_ids = [leaf.id for leaf in leaves_of(self)]
+        return revoke(self.app, task_ids, connection, terminate, signal, wait, timeout) if task_ids else None
 
     def then(
         self,
