@@ -106,6 +106,13 @@ class ConfiguredApp:
         """The integrations of frameworks that are in use here."""
         return list(self.plugins.fixups())
 
+    @cached_property
+    def annotations(self) -> list[Any]:
+        """What sets attributes of tasks; see the setting ``task_annotations``."""
+        from celeriac.app.annotations import prepare
+
+        return prepare(self.conf.task_annotations)
+
     def install_fixups(self) -> None:
         """Let each fixup prepare its framework; once."""
         if not self.__dict__.get("_fixups_installed"):

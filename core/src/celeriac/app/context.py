@@ -31,6 +31,7 @@ class Context:
     kwargsrepr: str | None = None
     argsrepr: str | None = None
     lang: str | None = None
+    logfile: str | None = None
     loglevel: int | None = None
     origin: str | None = None
     parent_id: str | None = None

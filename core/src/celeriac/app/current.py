@@ -107,3 +107,30 @@ def push_running(task: Any, request: Context) -> Any:
 def pop_running(token: Any) -> None:
     """Note that the task has ended."""
     _running.reset(token)
+
+
+def drop_running(task: Any) -> Context | None:
+    """Note that the innermost run of `task` here has ended, and give its request; None where it does not run."""
+    above = []
+    running = _running.get()
+    while running is not None and running[0] is not task:
+        above.append(running)
+        running = running[2]
+    if running is None:
+        return None
+    left = running[2]
+    for other_task, request, _ in reversed(above):
+        left = (other_task, request, left)
+    _running.set(left)
+    return running[1]
+
+
+def get_requests_of(task: Any) -> list[Context]:
+    """The requests of all runs of `task` here, the innermost last."""
+    found = []
+    running = _running.get()
+    while running is not None:
+        if running[0] is task:
+            found.append(running[1])
+        running = running[2]
+    return found[::-1]

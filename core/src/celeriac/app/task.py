@@ -5,18 +5,13 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
-from celeriac.app.context import Context
-from celeriac.app.current import get_current_app, get_request_of
+from celeriac.app.current import get_current_app
 from celeriac.app.identifiers import uuid
 from celeriac.app.signatures import ArgumentCheck, check_shape
-from celeriac.exceptions import (
-    Ignore,
-    ImproperlyConfigured,
-    MaxRetriesExceededError,
-    Retry,
-)
+from celeriac.app.task_options import EXEC_OPTIONS, FROM_CONFIG
+from celeriac.app.task_run import RunningTask
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
@@ -27,92 +22,12 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-#: Task attribute to the setting that it takes its value from where it says nothing.
-FROM_CONFIG: Final = (
-    ("serializer", "task_serializer"),
-    ("rate_limit", "task_default_rate_limit"),
-    ("priority", "task_default_priority"),
-    ("track_started", "task_track_started"),
-    ("acks_late", "task_acks_late"),
-    ("acks_on_failure_or_timeout", "task_acks_on_failure_or_timeout"),
-    ("acks_on_failure", "task_acks_on_failure"),
-    ("acks_on_timeout", "task_acks_on_timeout"),
-    ("reject_on_worker_lost", "task_reject_on_worker_lost"),
-    ("ignore_result", "task_ignore_result"),
-    ("store_eager_result", "task_store_eager_result"),
-    ("store_errors_even_if_ignored", "task_store_errors_even_if_ignored"),
-)
 
-#: Task attributes that become options of each of its messages.
-EXEC_OPTIONS: Final = (
-    "queue",
-    "routing_key",
-    "exchange",
-    "priority",
-    "expires",
-    "serializer",
-    "delivery_mode",
-    "compression",
-    "time_limit",
-    "soft_time_limit",
-)
-
-
-class Task(Generic[P, R]):
+class Task(RunningTask, Generic[P, R]):
     """The base of all tasks.  Attributes are options; a decorator or a subclass sets them."""
 
-    #: Asking for a retry that must not be swallowed; catch it only to raise it again.
-    MaxRetriesExceededError = MaxRetriesExceededError
-
-    app: Celery
-    #: The name in messages, ``module.function`` unless given.
-    name: str | None = None
-    type: str = "regular"
-    #: Arguments are checked against the function's before a message is sent; None: as the app's `strict_typing` says.
-    typing: bool | None = None
-    #: Retries after which the error stands; None: for ever.
-    max_retries: int | None = 3
-    #: Seconds until the next try.
-    default_retry_delay: float = 180
-    rate_limit: str | float | None = None
-    ignore_result: bool | None = None
-    #: Called tasks are noted in the result's `children`.
-    trail: bool = True
-    send_events: bool = True
-    store_errors_even_if_ignored: bool | None = None
-    serializer: str | None = None
-    compression: str | None = None
-    #: Seconds.
-    time_limit: float | None = None
-    soft_time_limit: float | None = None
-    backend: Any = None
-    track_started: bool | None = None
-    acks_late: bool | None = None
-    acks_on_failure_or_timeout: bool | None = None
-    acks_on_failure: bool | None = None
-    acks_on_timeout: bool | None = None
-    reject_on_worker_lost: bool | None = None
-    store_eager_result: bool | None = None
-    throws: tuple[builtins.type[BaseException], ...] = ()
-    expires: Any = None
-    priority: int | None = None
-    queue: str | None = None
-    routing_key: str | None = None
-    exchange: str | None = None
-    delivery_mode: Any = None
-    resultrepr_maxsize: int = 1024
-    Request: Any = "celeriac.worker.request:Request"
-    Strategy: Any = "celeriac.worker.strategy:default"
-    autoregister = True
-    abstract = True
-    from_config: tuple[tuple[str, str], ...] = FROM_CONFIG
-
-    _bound = False
     _function_name: str | None = None
-    #: The request outside of any run; made when asked for, because a user's ``__init__`` need not call ours.
-    _direct: Context | None = None
     _arguments: ArgumentCheck | None = None
-    _options: dict[str, Any] | None = None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the task here and now."""
@@ -127,34 +42,6 @@ class Task(Generic[P, R]):
 
     def __reduce__(self) -> Any:
         return _task_by_name, (self.name, builtins.type(self).__module__)
-
-    # -- binding ------------------------------------------------------------------------------------------------------
-
-    def bind(self, app: Celery) -> None:
-        """Take from the app's configuration what the task does not say itself; once, when the app is finalized."""
-        if self._bound:
-            return
-        self.app = app
-        for attribute, setting in self.from_config:
-            if getattr(self, attribute, None) is None:
-                setattr(self, attribute, app.conf[setting])
-        if self.typing is None:
-            self.typing = app.strict_typing
-        self._bound = True
-        self.on_bound(app)
-
-    def on_bound(self, app: Celery) -> None:
-        """Called once the task knows its app; for subclasses."""
-
-    @property
-    def request(self) -> Context:
-        """What is known of the message that called this task, in the context that runs it."""
-        found = get_request_of(self)
-        if found is None:
-            found = self._direct
-            if found is None:
-                found = self._direct = Context(called_directly=True)
-        return found
 
     # -- calling ------------------------------------------------------------------------------------------------------
 
@@ -237,14 +124,6 @@ class Task(Generic[P, R]):
         """The name that logs and events show instead of the task's; for subclasses."""
         return None
 
-    def exec_options(self) -> dict[str, Any]:
-        """The options that the task's attributes put on each message."""
-        if self._options is None:
-            found = {name: value for name in EXEC_OPTIONS if (value := getattr(self, name, None)) is not None}
-            found["ignore_result"] = self.ignore_result
-            self._options = found
-        return self._options
-
     def apply(
         self,
         args: Sequence[Any] | None = None,
@@ -252,7 +131,7 @@ class Task(Generic[P, R]):
         link: Any = None,
         link_error: Any = None,
         task_id: str | None = None,
-        retries: int = 0,
+        retries: int | None = None,
         throw: bool | None = None,
         logfile: str | None = None,
         loglevel: int | None = None,
@@ -268,8 +147,9 @@ class Task(Generic[P, R]):
                 "task_id": task_id or uuid(),
                 "link": link,
                 "link_error": link_error,
-                "retries": retries,
+                "retries": retries or 0,
                 "throw": throw,
+                "logfile": logfile,
                 "loglevel": loglevel,
                 "headers": headers,
                 **options,
@@ -277,8 +157,8 @@ class Task(Generic[P, R]):
         )
 
     def overrides(self, name: str) -> bool:
-        """Whether a subclass has a method of its own in place of `Task`'s."""
-        return getattr(builtins.type(self), name) is not getattr(Task, name)
+        """Whether a subclass, or an annotation, has a method of its own in place of `Task`'s."""
+        return getattr(getattr(self, name), "__func__", None) is not getattr(Task, name)
 
     def AsyncResult(self, task_id: str, **kwargs: Any) -> AsyncResult[R]:
         """The result of an earlier call, by id."""
@@ -286,7 +166,7 @@ class Task(Generic[P, R]):
 
     def _get_app(self) -> Celery:
         app = self.app
-        if not self._bound:
+        if self._bound_to is None:
             app.finalize(auto=True)
             self.bind(app)
         return app
@@ -327,90 +207,6 @@ class Task(Generic[P, R]):
         from celeriac.canvas.maps import chunks
 
         return chunks(self.s(), it, n, app=self.app)
-
-    # -- from inside the task -----------------------------------------------------------------------------------------
-
-    def retry(
-        self,
-        args: Sequence[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        exc: BaseException | None = None,
-        throw: bool = True,
-        eta: Any = None,
-        countdown: float | None = None,
-        max_retries: int | None = None,
-        **options: Any,
-    ) -> Retry:
-        """Try again later: sends the same task with one more retry, and raises `Retry` to end this run.
-
-        With `throw` False the `Retry` is returned instead.  Raises `exc` (or the error being handled, or
-        `MaxRetriesExceededError`) when `max_retries` is used up.
-        """
-        from celeriac.app.retrying import retry
-
-        return retry(self, args, kwargs, exc, throw, eta, countdown, max_retries, options)
-
-    def signature_from_request(
-        self,
-        request: Context | None = None,
-        args: Sequence[Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        queue: str | None = None,
-        **extra: Any,
-    ) -> Signature:
-        """The signature that would send the running task again."""
-        request = self.request if request is None else request
-        options = request.as_execution_options()
-        delivery = request.delivery_info or {}
-        if queue:
-            options["queue"] = queue
-        elif delivery.get("exchange"):
-            options.update(exchange=delivery["exchange"], routing_key=delivery.get("routing_key"))
-        elif delivery.get("routing_key"):
-            options["queue"] = delivery["routing_key"]
-        if request.priority is not None:
-            options["priority"] = request.priority
-        options.update(extra)
-        options = {key: value for key, value in options.items() if value is not None}
-        return self.signature(
-            request.args if args is None else args, request.kwargs if kwargs is None else kwargs, **options
-        )
-
-    def replace(self, sig: Any) -> Any:
-        """Put `sig` in the place of this run: it gets this task's id, and all that follows the task follows it.
-
-        Raises `Ignore`, which ends this run; in a task that was applied eagerly gives the value instead.
-        """
-        from celeriac.canvas.replacing import replacement
-
-        if self.request.is_eager or self.request.called_directly:
-            return sig.apply().get()
-        return self.on_replace(replacement(self, sig))
-
-    def on_replace(self, sig: Any) -> Any:
-        """Send what takes the place of this run, and end it by raising `Ignore`; for subclasses."""
-        sig.apply_async(add_to_parent=False)
-        raise Ignore("Replaced by new task")
-
-    def add_to_chord(self, sig: Any, lazy: bool = False) -> Any:
-        """Send one more task whose result the chord that this one is in waits for; with `lazy` only give it.
-
-        Raises ValueError outside of a chord, `NotImplementedError` where the result store cannot count its parts.
-        """
-        from celeriac.canvas.replacing import added_to_chord
-
-        added = added_to_chord(self, sig)
-        return added if lazy else added.delay()
-
-    def update_state(
-        self, task_id: str | None = None, state: str | None = None, meta: Any = None, **kwargs: Any
-    ) -> None:
-        """Store a state of the user's own, with `meta` as the result."""
-        request = self.request
-        task_id = task_id or request.id
-        if task_id is None:
-            raise ImproperlyConfigured("update_state outside of a running task needs a task_id")
-        self.app.results.store_state(task_id, state or "PENDING", meta, request=request)
 
     # -- for subclasses -----------------------------------------------------------------------------------------------
 

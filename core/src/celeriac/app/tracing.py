@@ -62,13 +62,9 @@ class Trace:
         self._run = self._callable(kind)
         layers = app.plugins.middlewares("execute")
         self._wrapped: Callable[[Context], Any] | None = bind(layers, self._core) if layers else None
-        overridden = {
-            name: getattr(kind, name, None) is not getattr(Task, name)
-            for name in ("before_start", "on_success", "on_retry", "on_failure", "after_return")
-        }
-        self._before_start = overridden["before_start"]
-        self._on_success = overridden["on_success"]
-        self._after_return = overridden["after_return"]
+        self._before_start = task.overrides("before_start")
+        self._on_success = task.overrides("on_success")
+        self._after_return = task.overrides("after_return")
         self._fixups = app.fixups
 
     def _callable(self, kind: type[Any]) -> Callable[..., Any]:
@@ -136,6 +132,8 @@ class Trace:
             self._quietly(task.on_retry, error, task_id, args, kwargs, info)
             cause = error.exc if error.exc is not None else error
             return Ended(OutcomeKind.RETRY, states.RETRY, cause, runtime, text, error, einfo=info)
+        if not self.eager:
+            self._log(request, error)
         signals.task_failure.send(
             sender=task,
             task_id=task_id,
@@ -149,6 +147,14 @@ class Trace:
         if request.errbacks:
             call_errbacks(self.app, request, error, text)
         return Ended(OutcomeKind.FAILURE, states.FAILURE, error, runtime, text, einfo=info)
+
+    def _log(self, request: Context, error: BaseException) -> None:
+        """Log a failure: with its traceback, unless the task says that such errors belong to its life."""
+        name, task_id = request.shadow or self.task.name, request.id
+        if isinstance(error, tuple(self.task.throws)):
+            logger.info("Task %s[%s] failed, as it may: %r", name, task_id, error)
+        else:
+            logger.error("Task %s[%s] failed: %r", name, task_id, error, exc_info=error)
 
     def _end(self, request: Context, ended: Ended, args: Any, kwargs: Any) -> None:
         task, task_id = self.task, request.id or ""

@@ -128,6 +128,7 @@ def run(
             "priority": options.get("priority"),
         },
         hostname=hostname(),
+        logfile=options.get("logfile"),
         loglevel=options.get("loglevel"),
         reply_to=options.get("reply_to"),
         ignore_result=task.ignore_result if ignored is None else ignored,

@@ -12,6 +12,7 @@ from celeriac.exceptions import TaskRevokedError, TimeLimitExceeded, WorkerLostE
 from celeriac.protocol.shapes import MAX_NAME, is_text
 from celeriac.worker.bereaved import Bereaved
 from celeriac.worker.debts import Debt, Debts
+from celeriac.worker.request import CustomRequests
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
@@ -43,6 +44,7 @@ class Endings:
         self.app = app
         self.debts = Debts(app, loop)
         self._listeners = tuple(listeners)
+        self._requests = CustomRequests(app)
         self._stores = not app.results.backend.disabled
 
     # -- jobs ---------------------------------------------------------------------------------------------------------
@@ -51,8 +53,11 @@ class Endings:
         """A job has ended."""
         kind = report.kind
         level = _LEVELS.get(kind, logging.ERROR)
+        if kind is OutcomeKind.FAILURE and report.runtime is not None:
+            level = logging.DEBUG  # whoever ran the task has logged it, and has the traceback
         if logger.isEnabledFor(level):
             _log(level, job, report, requeued)
+        self._requests.tell(job, report)
         if self._listeners:
             headers = job.job.headers
             exception = None if kind is OutcomeKind.SUCCESS else report.detail

@@ -122,6 +122,16 @@ class Strategy:
             return None
 
 
+def default(
+    task: Any,  # noqa: ARG001  # the arguments of a strategy are given by the API
+    app: Celery,
+    consumer: Any,  # noqa: ARG001  # as above
+    **_: Any,
+) -> Callable[[Delivery, int], OpenJob | Refusal]:
+    """What judges the messages of `task`: those of all tasks are judged alike, by their headers."""
+    return Strategy(app).judge
+
+
 def _limited(delivery: Delivery, task: Any) -> Delivery:
     """The message with the time limits of its task, where it states none: it may have been sent by name."""
     if task.time_limit is None and task.soft_time_limit is None:
