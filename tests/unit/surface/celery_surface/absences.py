@@ -63,7 +63,6 @@ ARRIVING: Final[dict[str, str]] = {
     "app.control.*": "arrives with remote control",
     "control.*": "arrives with remote control",
     "schedules.*": "arrives with beat",
-    "events.*": "arrives with events",
     "bootsteps.*": "arrives with the whole of bootsteps",
     "signals.*": "arrives with the tests of each signal",
     "settings.*": "arrives with the part that it is for",
