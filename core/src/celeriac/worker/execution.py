@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from traceback import format_exception
 from typing import TYPE_CHECKING, Any
 
 from celeriac import signals, states
 from celeriac.app.context import Context
 from celeriac.app.coroutines import close_loop
-from celeriac.app.tracing import Ended, Trace
+from celeriac.app.tracing import Ended, ErrorInfo, Trace
 from celeriac.canvas.aftermath import deposit
 from celeriac.canvas.completion import store
 from celeriac.contracts.chords import Deposit
@@ -71,6 +72,8 @@ class TaskExecutor:
             return self._without_task(job, OutcomeKind.FAILURE, error)
         except Exception as error:  # of a fixup, a serializer or a backend: the process goes on, and the caller learns
             logger.exception("Task %s[%s] failed outside of its own code", job.headers["task"], job.headers["id"])
+            if signals.task_internal_error:
+                self._tell_of_internal_error(job, error)
             return self._without_task(job, OutcomeKind.FAILURE, error)
 
     def _run(self, job: Job) -> Report:
@@ -95,6 +98,23 @@ class TaskExecutor:
             safe_repr(ended.value),
             ended.requeue,
             self._stored(task, request, ended),
+        )
+
+    def _tell_of_internal_error(self, job: Job, error: Exception) -> None:
+        try:
+            body = self._body(job)
+            args, kwargs = body.args, body.kwargs
+        except Exception:  # noqa: BLE001  # that may be the very thing that failed
+            args, kwargs = [], {}
+        signals.task_internal_error.send(
+            sender=self._tasks.get(job.headers["task"]),
+            task_id=job.headers["id"],
+            args=args,
+            kwargs=kwargs,
+            request=job.headers,
+            exception=error,
+            traceback=error.__traceback__,
+            einfo=ErrorInfo(error, "".join(format_exception(error)), type(error), error.__traceback__),
         )
 
     def _note_start(self, request: Context) -> None:
