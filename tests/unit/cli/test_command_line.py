@@ -234,6 +234,18 @@ def test_options_of_users_reach_the_steps_of_the_worker_and_no_other_app(celeria
     other.close()
 
 
+@pytest.mark.parametrize("arguments", [("-A", "own_options", "worker"), ("worker", "-A", "own_options")])
+def test_options_of_users_are_known_wherever_the_app_is_named(celeriac, project, arguments):
+    (project / "own_options.py").write_text(
+        "import click\nfrom celeriac import Celery\napp = Celery('own', broker='memory://')\n"
+        "app.user_options['worker'].add(click.Option(['--greeting'], help='What to say.'))\n"
+    )
+    code, output, errors = celeriac(*arguments, "--help")
+    sys.modules.pop("own_options", None)
+    assert (code, errors) == (0, "")
+    assert "--greeting TEXT" in output
+
+
 # -- errors ------------------------------------------------------------------------------------------------------------
 
 

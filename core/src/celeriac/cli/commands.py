@@ -91,8 +91,10 @@ class LazyCommands(click.Group):
             raise
 
     def _look_ahead(self, ctx: click.Context, args: list[str]) -> None:
-        """Which app it is may be said after the command, and decides which options that takes."""
+        """Which app it is may be said before the command or after it, and decides which options that takes."""
         state = ctx.find_object(State)
+        if state is not None and not ctx.resilient_parsing:
+            state.take(ctx.params)  # click calls the group's function, which takes them too, only after this
         command = self._load(ctx, args[0])
         if command is not None and state is not None and not ctx.resilient_parsing:
             state.take(found_in(command, ctx, args[1:]))
