@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import signal
@@ -74,3 +75,26 @@ def test_foreign_messages_become_tasks(example, spawn, pytestconfig):
         worker.wait_for_output(f"order {number} goes to {number} Main Street")
     worker.signal(signal.SIGTERM)
     assert worker.wait() == 0
+
+
+def test_the_deadlock_detector_ends_a_worker_in_which_nothing_moves_and_loses_nothing(example, tmp_path, monkeypatch):
+    # Given a worker whose children all wait for something that does not come
+    options = ("-P", "prefork", "-c", "2", "--deadlock-timeout", "2")
+    worker = example("deadlock_detector", *options)
+    monkeypatch.delitem(sys.modules, "deadlock_detector", raising=False)
+    module = importlib.import_module("deadlock_detector")
+    gate = tmp_path / "gate"
+    with module.app:
+        results = [module.wait_for.delay(str(gate)) for _ in range(2)]
+
+        # When nothing has moved for two seconds, then the worker says which processes those are, and ends
+        output = worker.wait_for_output("has been at one task for")
+        assert worker.wait() != 0
+        assert output.count("has been at one task for") >= 2
+
+        # And the messages are there for the next one
+        gate.touch()
+        second = example("deadlock_detector", "-P", "prefork", "-c", "2")
+        assert [result.get(timeout=20) for result in results] == [None, None]
+        second.signal(signal.SIGTERM)
+        assert second.wait() == 0
