@@ -6,9 +6,9 @@ import os
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 
 from celeriac.app import current
 from celeriac.app.composing import ComposedApp
@@ -20,6 +20,7 @@ from celeriac.app.sharing import connect_shared, forget_app, remember_app, share
 from celeriac.signals import Signal
 
 if TYPE_CHECKING:
+    from celeriac.app.decorators import BoundTaskDecorator, CoroutineTask, TaskDecorator
     from celeriac.app.publishing import Publisher
     from celeriac.app.task import Task as TaskType
     from celeriac.plugin.manager import PluginManager
@@ -131,10 +132,16 @@ class Celery(ComposedApp):
         return self.create_task_cls()
 
     @overload
+    def task(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> CoroutineTask[P, R]: ...
+
+    @overload
     def task(self, function: Callable[P, R], /) -> TaskType[P, R]: ...
 
     @overload
-    def task(self, **options: Any) -> Callable[[Callable[..., R]], TaskType[..., R]]: ...
+    def task(self, *, bind: Literal[True], **options: Any) -> BoundTaskDecorator: ...
+
+    @overload
+    def task(self, *, bind: Literal[False] = ..., **options: Any) -> TaskDecorator: ...
 
     def task(self, *args: Any, **options: Any) -> Any:
         """Make a task of a function: ``@app.task`` or ``@app.task(bind=True, max_retries=5, ...)``.

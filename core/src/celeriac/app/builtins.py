@@ -26,6 +26,7 @@ def define_builtins(app: Celery) -> None:
     @app.task(name="celery.chord_unlock", bind=True, shared=False, max_retries=None, ignore_result=True)
     def chord_unlock(
         self: Any,
+        /,
         group_id: str,
         callback: Any,
         interval: float | None = None,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 
 from celeriac.app.current import get_current_app
 from celeriac.app.definition import define
 from celeriac.app.sharing import connect_shared
 
 if TYPE_CHECKING:
+    from celeriac.app.decorators import BoundTaskDecorator, CoroutineTask, TaskDecorator
     from celeriac.app.task import Task
 
 P = ParamSpec("P")
@@ -45,11 +46,19 @@ class SharedTask:
 
 
 @overload
+def shared_task(function: Callable[P, Coroutine[Any, Any, R]], /) -> CoroutineTask[P, R]: ...
+
+
+@overload
 def shared_task(function: Callable[P, R], /) -> Task[P, R]: ...
 
 
 @overload
-def shared_task(**options: Any) -> Callable[[Callable[..., R]], Task[..., R]]: ...
+def shared_task(*, bind: Literal[True], **options: Any) -> BoundTaskDecorator: ...
+
+
+@overload
+def shared_task(*, bind: Literal[False] = ..., **options: Any) -> TaskDecorator: ...
 
 
 def shared_task(*args: Any, **options: Any) -> Any:
