@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     class CoroutineTask(Task[P, R]):
         """The task of an ``async def``: its result is what the coroutine gives, calling it here gives the coroutine."""
 
-        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:  # type: ignore[override]
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:  # type: ignore[override]  # awaited, it is R
             """The coroutine."""
 
     class TaskDecorator(Protocol):

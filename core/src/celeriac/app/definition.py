@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from celeriac.app.models import models_of
 from celeriac.app.names import symbol
 from celeriac.app.retrying import with_autoretry
 from celeriac.exceptions import DuplicateTaskNameWarning
@@ -52,7 +53,9 @@ def define(app: Celery, function: Callable[..., Any], options: Mapping[str, Any]
         return task
     base = symbol(options.get("base")) or app.Task
     own = _attributes(app, base, options, name)
-    run: Any = function if options.get("bind") else staticmethod(function)
+    models = models_of(app, name, function, options)
+    called = function if models is None else models.around(function)
+    run: Any = called if options.get("bind") else staticmethod(called)
     kind = type(
         getattr(function, "__name__", "task"),
         (base,),
@@ -63,6 +66,7 @@ def define(app: Celery, function: Callable[..., Any], options: Mapping[str, Any]
             "abstract": False,
             "_function_name": getattr(function, "__name__", name),
             "_function": staticmethod(function),
+            "_models": models,
             "__doc__": function.__doc__,
             "__module__": module,
             "__annotations__": getattr(function, "__annotations__", {}),

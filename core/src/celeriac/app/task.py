@@ -15,6 +15,7 @@ from celeriac.app.task_run import RunningTask
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
+    from celeriac.app.models import Models
     from celeriac.canvas.signature import Signature
     from celeriac.results.async_result import AsyncResult
     from celeriac.results.eager import EagerResult
@@ -28,6 +29,7 @@ class Task(RunningTask, Generic[P, R]):
 
     _function_name: str | None = None
     _arguments: ArgumentCheck | None = None
+    _models: Models | None = None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the task here and now."""
@@ -73,6 +75,8 @@ class Task(RunningTask, Generic[P, R]):
         args, kwargs = args or (), kwargs or {}
         app = self._get_app()
         self.check_arguments(args, kwargs)
+        if self._models is not None:
+            args, kwargs = self._models.outgoing(args, kwargs)
         if producer is not None:
             options["producer"] = producer
         if link is not None:
@@ -178,7 +182,10 @@ class Task(RunningTask, Generic[P, R]):
         from celeriac.canvas.signature import Signature
 
         starkwargs.setdefault("app", self.app)
-        return Signature(self, args, *starargs, **starkwargs)
+        made = Signature(self, args, *starargs, **starkwargs)
+        if self._models is not None:
+            made["args"], made["kwargs"] = self._models.outgoing(made["args"], made["kwargs"])
+        return made
 
     subtask = signature
 
