@@ -84,7 +84,8 @@ class SendingApp(ConnectedApp):
     ) -> AsyncResult[Any]:
         """Send a task that is known here: its own options under those of the call."""
         merged = self.options_for(task, args, kwargs, options)
-        return self._send(task.name or "", args, kwargs, task_id or uuid(), merged)
+        made_by = task.AsyncResult if task._makes_results else None
+        return self._send(task.name or "", args, kwargs, task_id or uuid(), merged, result_cls=made_by)
 
     def options_for(
         self, task: TaskType[Any, Any], args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any]
@@ -172,7 +173,9 @@ class SendingApp(ConnectedApp):
         parent = current.get_current_request()
         publisher = self.publisher
         publisher.send([publisher.build(name, args, kwargs, task_id, options, parent, priority)], options)
-        result: AsyncResult[Any] = (result_cls or self.AsyncResult)(task_id, task_name=name)
+        result: AsyncResult[Any] = (
+            self.AsyncResult(task_id, task_name=name) if result_cls is None else result_cls(task_id)
+        )
         if options.get("ignore_result"):
             result.ignored = True
         if parent is not None and add_to_parent and options.get("add_to_parent", True) and parent.id != task_id:

@@ -30,6 +30,12 @@ class Task(RunningTask, Generic[P, R]):
     _function_name: str | None = None
     _arguments: ArgumentCheck | None = None
     _models: Models | None = None
+    #: Whether the results of calls are made by a subclass.
+    _makes_results = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._makes_results = cls.AsyncResult is not Task.AsyncResult
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the task here and now."""

@@ -78,10 +78,14 @@ class Signature(Call):
     def result(self) -> Any:
         """The result that a settled signature will have."""
         options = self["options"]
-        made = self.app.AsyncResult(options["task_id"], task_name=self["task"])
+        task = self._known_task()
+        if task is not None and task._makes_results:
+            made = task.AsyncResult(options["task_id"])
+        else:
+            made = self.app.AsyncResult(options["task_id"], task_name=self["task"])
         ignored = options.get("ignore_result")
         if ignored is None:
-            ignored = getattr(self._known_task(), "ignore_result", None)
+            ignored = getattr(task, "ignore_result", None)
         made.ignored = bool(ignored)
         return made
 

@@ -1,0 +1,1 @@
+"""Parts that a program asks for by name and that nothing else of Celeriac needs."""
