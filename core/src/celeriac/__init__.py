@@ -9,6 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from celeriac.app import bugreport as bugreport
     from celeriac.app.base import Celery as Celery
     from celeriac.app.current import get_current_app as get_current_app
     from celeriac.app.identifiers import uuid as uuid
@@ -40,6 +41,7 @@ __all__ = [
     "ResultSet",
     "Signature",
     "Task",
+    "bugreport",
     "chain",
     "chord",
     "chunks",
@@ -63,6 +65,7 @@ _HOMES = {
     "ResultSet": "celeriac.results.group_result",
     "Signature": "celeriac.canvas.signature",
     "Task": "celeriac.app.task",
+    "bugreport": "celeriac.app",
     "chain": "celeriac.canvas.chain",
     "chord": "celeriac.canvas.chord",
     "chunks": "celeriac.canvas.maps",

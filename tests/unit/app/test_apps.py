@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import sys
 import threading
 import zoneinfo
@@ -65,11 +64,6 @@ def test_a_closed_app_is_forgotten_and_its_tasks_are_given_to_nobody(make_app):
         assert get_current_app() is gone
     assert get_current_app() is not gone
     assert "of.gone" not in make_app("new").tasks
-
-
-def test_an_app_is_pickled_as_the_current_one(make_app):
-    app = make_app(set_as_current=True)
-    assert pickle.loads(pickle.dumps(app)) is app
 
 
 def test_an_app_is_shown_by_its_name(make_app):

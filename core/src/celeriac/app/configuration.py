@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
+from celeriac.app.showing import ShownSettings
 from celeriac.app.sources import Lazy
+from celeriac.exceptions import ImproperlyConfigured
 
 if TYPE_CHECKING:
     from celeriac.plugin.settings import Schema, Setting
@@ -25,7 +28,13 @@ _ENVIRONMENT: Final = {
 }
 
 
-class Settings(Mapping[str, Any]):
+#: How settings begin: nobody gives such names to settings of his own.
+_FAMILIES: Final = ("beat_", "broker_", "control_queue_", "event_queue_", "result_", "task_", "worker_")
+#: How alike, of 1, two names are of which one is a misspelling of the other.
+_SURELY_MEANT: Final = 0.85
+
+
+class Settings(ShownSettings):
     """The configuration of one app, read by attribute or by key.
 
     Strongest first: what was set on ``app.conf`` itself, the configuration object, what ``add_defaults`` gave, the
@@ -108,6 +117,10 @@ class Settings(Mapping[str, Any]):
         self.load()
         return self._find(name)[0]
 
+    def forget_lock(self) -> None:
+        """In a forked child: a thread of the parent may have held the lock, and is not here to give it back."""
+        self._lock = threading.RLock()
+
     def names_set(self) -> list[str]:
         """The names that somebody has set, as far as they are settings."""
         return [setting.name for setting in self._all() if self.is_set(setting.name)]
@@ -134,6 +147,23 @@ class Settings(Mapping[str, Any]):
                 self._loading = False
 
     @property
+    def changes(self) -> dict[str, Any]:
+        """What was set on the app itself, as it was given."""
+        return dict(self._changes)
+
+    def first(self, *keys: str) -> Any:
+        """The first of these settings that is not None."""
+        return next((value for key in keys if (value := self.get(key)) is not None), None)
+
+    def get_by_parts(self, *parts: str) -> Any:
+        """The setting whose name the parts make: ``get_by_parts("task", "always_eager")``."""
+        return self["_".join(part for part in parts if part)]
+
+    def value_set_for(self, key: str) -> bool:
+        """As `is_set`."""
+        return self.is_set(key)
+
+    @property
     def loaded(self) -> bool:
         """True once something was read."""
         return self._loaded
@@ -150,7 +180,7 @@ class Settings(Mapping[str, Any]):
         if setting is not None:
             value = setting.convert(value if found else setting.default)
         elif not found:
-            raise KeyError(self._unknown(name))
+            raise KeyError(self.explain_missing(name))
         return values.setdefault(name, value)
 
     def __getattr__(self, name: str) -> Any:
@@ -181,18 +211,6 @@ class Settings(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"<Settings: {len(self._changes)} set>"
-
-    def shown(self, with_defaults: bool = False) -> dict[str, Any]:
-        """The settings with secrets left out, for people and ``inspect conf``."""
-        from celeriac.app.masking import masked
-        from celeriac.contracts.urls import MASK
-
-        shown: dict[str, Any] = {}
-        for setting in self._all():
-            if with_defaults or self.is_set(setting.name):
-                value = self[setting.name]
-                shown[setting.name] = MASK if setting.secret and value is not None else masked(value)
-        return shown
 
     # -- finding ------------------------------------------------------------------------------------------------------
 
@@ -231,9 +249,10 @@ class Settings(Mapping[str, Any]):
         if name in _ENVIRONMENT and os.environ.get(_ENVIRONMENT[name]):
             return True, os.environ[_ENVIRONMENT[name]]
         for layer in self._layers():
-            for one in names:
-                if one in layer:
-                    return True, layer[one]
+            found = [one for one in names if one in layer]
+            if found:
+                _refuse_contradiction(found, layer)
+                return True, layer[found[0]]
         return False, None
 
     def _layers(self) -> Iterator[Mapping[str, Any]]:
@@ -243,7 +262,35 @@ class Settings(Mapping[str, Any]):
         for layer in self._defaults:
             yield layer() if callable(layer) else layer
 
-    def _unknown(self, name: str) -> str:
+    def unknown(self) -> list[str]:
+        """What to tell of names that somebody has set, and that are no settings but look as if they were meant so.
+
+        Names of the user's own are left alone, and so is what a module that is a configuration imports.
+        """
+        names = {name for layer in self._layers() for name, value in layer.items() if not _is_code(value)}
+        strangers = sorted(name for name in names if name not in self._all())
+        return [self.explain_missing(name) for name in strangers if name.startswith(_FAMILIES) or self._is_near(name)]
+
+    def _is_near(self, name: str) -> bool:
+        from difflib import SequenceMatcher  # a heavy module, for names that are no settings
+
+        near = self._all().nearest(name)
+        return bool(near) and SequenceMatcher(None, name.lower(), near[0].lower()).ratio() > _SURELY_MEANT
+
+    def explain_missing(self, name: str) -> str:
+        """What to tell somebody who asked for a setting that is not there."""
         near = self._all().nearest(name)
         hint = f"; did you mean '{near[0]}'?" if near else ""
         return f"there is no setting '{name}'{hint}"
+
+
+def _refuse_contradiction(names: list[str], layer: Mapping[str, Any]) -> None:
+    """Raises `ImproperlyConfigured` where one place gives a setting two values, by its name and by an old one."""
+    if len(names) > 1 and any(layer[name] != layer[names[0]] for name in names[1:]):
+        raise ImproperlyConfigured(
+            f"{' and '.join(names)} are two names of one setting, and are given different values: keep {names[0]}"
+        )
+
+
+def _is_code(value: Any) -> bool:
+    return callable(value) or isinstance(value, ModuleType)

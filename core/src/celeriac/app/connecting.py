@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +23,10 @@ class ConnectedApp(ConfiguredApp):
     def amqp(self) -> Any:
         """Queues and routes."""
         return symbol(self.amqp_cls)(self)
+
+    def select_queues(self, queues: str | Iterable[str] | None = None) -> None:
+        """Let workers of this app listen to these queues only."""
+        self.amqp.queues.select(queues)
 
     @cached_property
     def connection_errors(self) -> tuple[type[BaseException], ...]:
@@ -74,15 +79,52 @@ class ConnectedApp(ConfiguredApp):
         kwargs.setdefault("heartbeat", self.conf.broker_heartbeat)
         return self._connection(url or self.broker_url(write=False), **kwargs)
 
-    connection = connection_for_write
-    broker_connection = connection_for_write
+    def connection(
+        self,
+        hostname: Any = None,
+        userid: str | None = None,
+        password: str | None = None,
+        virtual_host: str | None = None,
+        port: int | None = None,
+        ssl: Any = None,
+        connect_timeout: float | None = None,
+        transport: Any = None,
+        transport_options: Mapping[str, Any] | None = None,
+        heartbeat: float | None = None,
+        login_method: str | None = None,
+        failover_strategy: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """A Kombu connection to `hostname`, a URL or a host (default: where messages are written).
 
-    def _connection(self, url: Any, **kwargs: Any) -> Any:
+        What is not given comes from the configuration.  `transport` is a scheme or a class, `connect_timeout` and
+        `heartbeat` are in seconds; `transport_options` are laid over those of the configuration.
+        """
+        given = {
+            "userid": userid,
+            "password": password,
+            "virtual_host": virtual_host,
+            "port": port,
+            "ssl": ssl,
+            "connect_timeout": connect_timeout,
+            "transport": transport,
+            "heartbeat": heartbeat,
+            "login_method": login_method,
+            "failover_strategy": failover_strategy,
+        }
+        if transport_options is not None:
+            given["transport_options"] = {**self.conf.broker_transport_options, **transport_options}
+        given = {key: value for key, value in given.items() if value is not None}
+        return self._connection(hostname or self.broker_url(write=True), **given, **kwargs)
+
+    broker_connection = connection
+
+    def _connection(self, url: Any, transport: Any = None, **kwargs: Any) -> Any:
         from kombu import Connection
 
         conf = self.conf
         options = {
-            "transport": self.transport_for(url),
+            "transport": self.plugins.driver("broker", transport) if transport else self.transport_for(url),
             "ssl": conf.broker_use_ssl or False,
             "connect_timeout": conf.broker_connection_timeout,
             "login_method": conf.broker_login_method,

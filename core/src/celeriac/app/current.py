@@ -61,6 +61,11 @@ def get_current_app() -> Celery:
         return _default_app
 
 
+def peek_current_app() -> Celery | None:
+    """The app of this thread, else the default one, if there is one."""
+    return _local.app or _default_app
+
+
 _app_factory: Any = None
 
 
@@ -71,15 +76,21 @@ def set_app_factory(factory: Any) -> None:
 
 
 def _make_default() -> Celery:
-    app: Celery = _app_factory(
-        "default", fixups=[], set_as_current=False, loader=os.environ.get("CELERY_LOADER") or "default"
-    )
+    app: Celery = _app_factory("default", set_as_current=False, loader=os.environ.get("CELERY_LOADER") or "default")
     return app
 
 
 def get_current_task() -> Task[Any, Any] | None:
     """The task that runs here now."""
     running = _running.get()
+    return running[0] if running else None
+
+
+def get_current_worker_task() -> Task[Any, Any] | None:
+    """The task that a worker runs here now: the outermost of those that run."""
+    running = _running.get()
+    while running is not None and running[2] is not None:
+        running = running[2]
     return running[0] if running else None
 
 

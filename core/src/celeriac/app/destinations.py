@@ -15,7 +15,7 @@ _DELIVERY_MODES: Final = {"persistent": PERSISTENT, "transient": TRANSIENT}
 
 
 class Destination(NamedTuple):
-    """`queue` is the Kombu queue to declare before, if any."""
+    """`queue` is the Kombu queue to declare before, if any; of a broadcast only the exchange is declared."""
 
     queue: Any
     exchange: str
@@ -51,7 +51,7 @@ class Destinations:
     def _find(self, queue: Any, exchange: Any, routing_key: str | None) -> Destination:
         """A queue named alone is reached through the default exchange, unless its own is of another kind."""
         own = getattr(queue, "exchange", None)
-        declared = None if _is_broadcast(queue) else queue
+        declared = own if _is_broadcast(queue) else queue
         mode = delivery_mode(
             getattr(exchange if exchange is not None else own, "delivery_mode", None)
             or self.app.conf.task_default_delivery_mode

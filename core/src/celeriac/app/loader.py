@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Final
 
+from celeriac.contracts.fixup import Fixup
 from celeriac.contracts.loader import Loader
 
 DEFAULT_MODULE: Final = "celeryconfig"
@@ -26,3 +27,24 @@ class DefaultLoader(Loader):
             return {}
         module = import_module(name)
         return {key: value for key, value in vars(module).items() if not key.startswith("_")}
+
+
+class LoaderHooks(Fixup):
+    """Tells a loader of the runs of tasks; made only for one that wants to know."""
+
+    def __init__(self, app: Any, loader: Loader) -> None:
+        super().__init__(app)
+        self.loader = loader
+
+    @classmethod
+    def of(cls, app: Any, loader: Loader) -> LoaderHooks | None:
+        """The hooks of `loader`, None where it has none of its own: tasks then pay nothing."""
+        kind = type(loader)
+        silent = kind.on_task_init is Loader.on_task_init and kind.on_process_cleanup is Loader.on_process_cleanup
+        return None if silent else cls(app, loader)
+
+    def on_task_start(self, task_id: str, task: Any) -> None:
+        self.loader.on_task_init(task_id, task)
+
+    def on_task_end(self, task_id: str, task: Any) -> None:
+        self.loader.on_process_cleanup()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from celeriac import signals
 from celeriac.app.current import get_current_request
-from celeriac.app.destinations import Destinations, delivery_mode
+from celeriac.app.destinations import Destination, Destinations, delivery_mode
 from celeriac.app.lanes import LanePool
 from celeriac.app.signatures import check_shape
 from celeriac.contracts.broker import OutgoingMessage
@@ -21,6 +21,7 @@ from celeriac.protocol.header_plan import HeaderPlan
 from celeriac.protocol.properties import build_properties
 from celeriac.protocol.reprs import safe_repr
 from celeriac.protocol.result_expiry import RESULT_EXPIRES, seconds_to_keep
+from celeriac.protocol.task import TaskMessage
 from celeriac.protocol.timestamps import eta_after, expires_at, parse_moment, seconds_until
 from celeriac.protocol.v1 import encode_v1
 
@@ -121,6 +122,35 @@ class Publisher:
         Raises, before anything is sent, TypeError for arguments that are no list and map, `SerializationError` for
         what cannot be encoded, `ProtocolError` for moments that are none.
         """
+        return self._seal(name, *self._compose(name, args, kwargs, task_id, options, parent, priority), options)
+
+    def compose(
+        self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], task_id: str, options: Mapping[str, Any]
+    ) -> TaskMessage:
+        """The message of one call in protocol 2, before it is encoded; errors as those of `build`."""
+        return self._compose(name, args, kwargs, task_id, options)[0]
+
+    def seal(self, name: str, message: TaskMessage, options: Mapping[str, Any]) -> OutgoingMessage:
+        """`message` encoded and addressed, as `options` say where it goes and how."""
+        target = self._destinations.of(options)
+        properties = {"delivery_mode": target.delivery_mode, **message.properties}
+        properties.update({key: options[key] for key in ("priority", "reply_to") if options.get(key) is not None})
+        if options.get("delivery_mode") is not None:
+            properties["delivery_mode"] = delivery_mode(options["delivery_mode"])
+        eta = parse_moment(message.headers.get("eta"), "eta", self.app.timezone)
+        given = {**message.headers, **(options.get("headers") or {})}
+        return self._seal(name, message._replace(headers=given, properties=properties), target, eta, options)
+
+    def _compose(
+        self,
+        name: str,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        task_id: str,
+        options: Mapping[str, Any],
+        parent: Any = None,
+        priority: int | None = None,
+    ) -> tuple[TaskMessage, Destination, datetime | None]:
         check_shape(name, args, kwargs)
         get = options.get
         target = self._destinations.of(options)
@@ -152,16 +182,33 @@ class Publisher:
             origin=get("origin"),
             extra=_with_expiry(get("headers"), get("result_expires")),
         )
-        body: Any = encode_body(
-            args, kwargs, _listed(get("link")), _listed(get("link_error")), get("chain"), get("chord")
+        properties = build_properties(
+            task_id,
+            get("reply_to") or self.app.thread_oid,
+            self._priority(get("priority"), parent, priority),
+            left,
+            target.delivery_mode if get("delivery_mode") is None else delivery_mode(get("delivery_mode")),
+            **{key: value for key, value in options.items() if key not in _CONSUMED and key not in stamped},
         )
-        if self._protocol == 1:
+        body = encode_body(args, kwargs, _listed(get("link")), _listed(get("link_error")), get("chain"), get("chord"))
+        return TaskMessage(headers, properties, body), target, eta
+
+    def _seal(
+        self,
+        name: str,
+        message: TaskMessage,
+        target: Destination,
+        eta: datetime | None,
+        options: Mapping[str, Any],
+    ) -> OutgoingMessage:
+        headers, properties, body = message
+        if self._protocol == 1 and not isinstance(body, dict):
             body, headers = encode_v1(headers, body), {}
         try:
-            content_type, content_encoding, data = self._encode(body, get("serializer") or self._serializer)
+            content_type, content_encoding, data = self._encode(body, options.get("serializer") or self._serializer)
         except SerializationError as error:
             raise SerializationError(f"task {name!r} was not sent: {error}") from error
-        compression = get("compression") or self._compression
+        compression = options.get("compression") or self._compression
         if compression:
             headers["compression"], data = compress(data, compression)
         return OutgoingMessage(
@@ -169,14 +216,7 @@ class Publisher:
             content_type,
             content_encoding,
             headers,
-            build_properties(
-                task_id,
-                get("reply_to") or self.app.thread_oid,
-                self._priority(get("priority"), parent, priority),
-                left,
-                target.delivery_mode if get("delivery_mode") is None else delivery_mode(get("delivery_mode")),
-                **{key: value for key, value in options.items() if key not in _CONSUMED and key not in stamped},
-            ),
+            properties,
             target.exchange,
             target.routing_key,
             target.queue,

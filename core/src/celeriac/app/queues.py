@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from textwrap import indent as indented
 from typing import TYPE_CHECKING, Any
 
 from celeriac.exceptions import ImproperlyConfigured, QueueNotFound
@@ -12,23 +13,24 @@ if TYPE_CHECKING:
 
 
 class Queues(dict[str, Any]):
-    """Queue name to Kombu ``Queue``."""
+    """Queue name to Kombu ``Queue``; a broadcast is also found by the name that it was given."""
 
-    def __init__(self, app: ConfiguredApp) -> None:
+    def __init__(self, app: ConfiguredApp, queues: Any = None) -> None:
+        """`queues` are those of the setting ``task_queues``, unless given: a list of queues and names, or a map."""
         super().__init__()
         self.app = app
+        self._aliases: dict[str, str] = {}
         self._consume: dict[str, Any] | None = None
         conf = app.conf
         self.create_missing: bool = conf.task_create_missing_queues
         self.max_priority: int | None = conf.task_queue_max_priority
-        for queue in self._configured():
+        for queue in self._configured(conf.task_queues if queues is None else queues):
             self.add(queue)
 
-    def _configured(self) -> list[Any]:
+    def _configured(self, configured: Any) -> list[Any]:
         from kombu import Exchange, Queue  # Kombu is loaded by the first message, not by the app
 
         conf = self.app.conf
-        configured = conf.task_queues
         if not configured:
             name = conf.task_default_queue
             exchange = Exchange(conf.task_default_exchange or name, type=conf.task_default_exchange_type)
@@ -36,7 +38,7 @@ class Queues(dict[str, Any]):
             routing_key = conf.task_default_routing_key or name
             return [Queue(name, exchange=exchange, routing_key=routing_key, queue_arguments=arguments)]
         if isinstance(configured, Mapping):
-            return [Queue.from_dict(name, **options) for name, options in configured.items()]
+            return [_from_options(name, options) for name, options in configured.items()]
         queues = list(configured)
         wrong = [queue for queue in queues if not isinstance(queue, (Queue, str))]
         if wrong:
@@ -44,6 +46,8 @@ class Queues(dict[str, Any]):
         return [self.new_missing(queue) if isinstance(queue, str) else queue for queue in queues]
 
     def __missing__(self, name: str) -> Any:
+        if name in self._aliases:
+            return self[self._aliases[name]]
         if not self.create_missing:
             known = ", ".join(sorted(self)) or "none"
             raise QueueNotFound(
@@ -55,9 +59,7 @@ class Queues(dict[str, Any]):
     def add(self, queue: Any, **options: Any) -> Any:
         """Add a queue by name or as it is, and return it."""
         if isinstance(queue, str):
-            from kombu import Queue
-
-            queue = Queue.from_dict(queue, **options) if options else self.new_missing(queue)
+            queue = _from_options(queue, options) if options else self.new_missing(queue)
         if queue.exchange is None or (queue.exchange.name == "" and not queue.routing_key):
             queue.routing_key = queue.routing_key or queue.name
         arguments = dict(queue.queue_arguments or {})
@@ -65,7 +67,19 @@ class Queues(dict[str, Any]):
             arguments.setdefault("x-max-priority", self.max_priority)
         queue.queue_arguments = arguments or None
         self[queue.name] = queue
+        if getattr(queue, "alias", None):
+            self._aliases[queue.alias] = queue.name
         return queue
+
+    def format(self, indent: int = 0, indent_first: bool = True) -> str:
+        """A line of text for each queue that a worker listens to, as in its banner."""
+        lines = [
+            f".> {name:<16} exchange={getattr(queue.exchange, 'name', '')}({getattr(queue.exchange, 'type', '')}) "
+            f"key={queue.routing_key or ''}"
+            for name, queue in sorted(self.consume_from.items())
+        ]
+        text = indented("\n".join(lines), " " * indent)
+        return text if indent_first else text[indent:]
 
     def new_missing(self, name: str) -> Any:
         """The queue that is made when nobody has configured `name`."""
@@ -84,7 +98,7 @@ class Queues(dict[str, Any]):
     def select(self, names: str | Iterable[str] | None) -> None:
         """Listen to these only (comma-separated or a list)."""
         if names:
-            self._consume = {name: self[name] for name in _names(names)}
+            self._consume = {queue.name: queue for queue in map(self.__getitem__, _names(names))}
 
     def select_add(self, name: str, **options: Any) -> Any:
         """Listen to one more."""
@@ -95,9 +109,18 @@ class Queues(dict[str, Any]):
 
     def deselect(self, names: str | Iterable[str] | None) -> None:
         """Listen to all but these."""
-        left_out = set(_names(names or ()))
+        left_out = {self._aliases.get(name, name) for name in _names(names or ())}
         if left_out:
             self._consume = {name: queue for name, queue in self.consume_from.items() if name not in left_out}
+
+
+def _from_options(name: str, options: Mapping[str, Any]) -> Any:
+    from kombu import Queue  # as above
+
+    given = dict(options)
+    if (key := given.pop("binding_key", None)) is not None:
+        given.setdefault("routing_key", key)
+    return Queue.from_dict(name, **given)
 
 
 def _arguments(kind: str) -> dict[str, Any] | None:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from celeriac.app import current
-from celeriac.app.connecting import ConnectedApp
 from celeriac.app.identifiers import uuid
+from celeriac.app.pooling import PooledApp
 from celeriac.exceptions import AlwaysEagerIgnored
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from celeriac.app.base import Celery
     from celeriac.app.publishing import Publisher
     from celeriac.app.serialization import Serializers
     from celeriac.app.task import Task as TaskType
@@ -28,18 +27,13 @@ if TYPE_CHECKING:
     from celeriac.results.service import Results
 
 
-class SendingApp(ConnectedApp):
+class SendingApp(PooledApp):
     """What a `Celery` does to have tasks run elsewhere."""
 
     #: The result store of this class of apps, where nobody names one: a URL or a class.
     backend_cls: Any = None
     _publisher: Publisher | None
     _lock: threading.RLock
-
-    @property
-    def _whole(self) -> Celery:
-        """This app as what it is: every app is a `Celery`."""
-        return cast("Celery", self)
 
     @cached_property
     def serializers(self) -> Serializers:
@@ -191,6 +185,27 @@ class SendingApp(ConnectedApp):
         from celeriac.results.eager import run
 
         return run(self._whole, task, args, kwargs, options)
+
+    def setup_security(
+        self,
+        allowed_serializers: Iterable[str] | None = None,
+        key: str | None = None,
+        key_password: bytes | None = None,
+        cert: str | None = None,
+        store: str | None = None,
+        digest: str = "sha256",
+        serializer: str = "json",
+    ) -> None:
+        """Sign the messages of this app with `key`, and accept only those whose signer is in the certificate `store`.
+
+        `key`, `cert` and `store` are paths, each by default that of its setting ``security_*``; `serializer` is that of
+        what is signed; `allowed_serializers` are accepted unsigned.  Raises `ImproperlyConfigured` where no plugin
+        signs, or what it needs is missing.
+        """
+        from celeriac.app.signing import set_up
+
+        options = {"key": key, "key_password": key_password, "cert": cert, "store": store, "digest": digest}
+        set_up(self._whole, allowed_serializers, serializer, options)
 
     def AsyncResult(self, id: str, **kwargs: Any) -> AsyncResult[Any]:
         """The result of a task, by id."""

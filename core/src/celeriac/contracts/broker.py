@@ -50,7 +50,8 @@ class OutgoingMessage:
     """One message on its way to the broker.
 
     `eta` is in seconds since the epoch (wall clock) where the message is to be held back; a lane without
-    NATIVE_DELAY ignores it, and the worker waits instead.  `queue` is the Kombu ``Queue`` to declare first, if any.
+    NATIVE_DELAY ignores it, and the worker waits instead.  `queue` is the Kombu ``Queue`` to declare first, if any, or
+    the ``Exchange`` where the message goes to whoever listens.
     `priority` and `expiration` (string of milliseconds) are found in `properties`, as on the wire.
     """
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from types import ModuleType
@@ -22,10 +24,34 @@ class Loader:
 
     def import_task_modules(self, names: Iterable[str]) -> list[ModuleType]:
         """Import the modules of ``imports`` and ``include``.  Raises what the modules raise."""
-        return [import_module(name) for name in names]
+        return [self.import_task_module(name) for name in names]
+
+    def import_task_module(self, module: str) -> ModuleType:
+        """Import one module of tasks."""
+        return self.import_from_cwd(module)
+
+    def import_module(self, module: str, package: str | None = None) -> ModuleType:
+        """Import a module, as `importlib.import_module`."""
+        return import_module(module, package=package)
+
+    def import_from_cwd(self, module: str, package: str | None = None) -> ModuleType:
+        """Import a module that may lie in the current directory, which is looked in first."""
+        here = os.getcwd()
+        if here not in sys.path:
+            sys.path.insert(0, here)
+        return self.import_module(module, package)
 
     def on_worker_init(self) -> None:
         """The worker's main process is about to start."""
 
     def on_worker_process_init(self) -> None:
         """A pool child has started."""
+
+    def on_worker_shutdown(self) -> None:
+        """The worker's main process has stopped its pool and is about to end."""
+
+    def on_task_init(self, task_id: str, task: Any) -> None:
+        """A task is about to run, in the process and thread that runs it."""
+
+    def on_process_cleanup(self) -> None:
+        """A task has run, its result is about to be stored; the same process and thread."""

@@ -86,10 +86,13 @@ class WorkController:
         for fixup in app.fixups:
             fixup.on_worker_init()
         signals.celeryd_init.send(sender=self.hostname, instance=self, conf=conf, options=options)
+        signals.import_modules.send(sender=app)
         #: The modules that were imported for their tasks.
         self.task_modules = list(dict.fromkeys((*conf.imports, *conf.include, *include)))
         app.loader.import_task_modules(self.task_modules)
         app.finalize()
+        for complaint in conf.unknown():
+            logger.warning("Configuration: %s", complaint)
         self.pool_name = pool_cls or pool or conf.worker_pool
         self.pool_class: type[Pool] = app.plugins.driver("pool", self.pool_name)
         self.concurrency = concurrency_of(conf.worker_concurrency if concurrency is None else concurrency)
@@ -194,6 +197,7 @@ class WorkController:
             logger.exception("Running tasks could not be stopped in order")
         self.blueprint.stop(self, terminate=self.stop_requested is Stop.COLD)
         self.hub.close()
+        self.app.loader.on_worker_shutdown()
         signals.worker_shutdown.send(sender=self)
 
     # -- stopping -----------------------------------------------------------------------------------------------------

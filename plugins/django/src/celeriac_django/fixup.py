@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import Any, Final
 
 from celeriac.contracts import Fixup
 from celeriac_django.task import DjangoTask
+
+#: What the base class of tasks is called where nobody has given one.
+_DEFAULT_TASK: Final = "celeriac.app.task:Task"
 
 
 class DjangoFixup(Fixup):
@@ -24,7 +27,7 @@ class DjangoFixup(Fixup):
         # The project lies where the command was called, and an installed command does not look there.
         if (here := os.getcwd()) not in sys.path:
             sys.path.insert(0, here)
-        if getattr(self.app, "task_cls", None) is None:  # one given by name is looked up later than now
+        if self.app.task_cls == _DEFAULT_TASK:  # a base class of the user's own is left as it is
             base = self.app.Task
             namespace = {"app": self.app, "abstract": True, "__module__": base.__module__}
             self.app.Task = type("Task", (base, DjangoTask), namespace)

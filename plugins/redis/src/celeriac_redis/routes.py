@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from kombu import Exchange
 from kombu.transport.virtual.exchange import STANDARD_EXCHANGE_TYPES
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ class Routes:
         """The commands that declare Kombu queues with their bindings; to be repeated for those that expire."""
         commands: list[Command] = []
         for queue in queues:
+            if isinstance(queue, Exchange):  # of a broadcast: only its type is to be known
+                self._types[queue.name] = queue.type or "direct"
+                continue
             expires = expiry_of(queue)
             if expires is not None:
                 self.expiring[queue.name] = expires

@@ -6,6 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from kombu import Exchange
+
 from celeriac_sqlite.routing import topic_matches
 from celeriac_sqlite.schema import TOPOLOGY
 
@@ -84,7 +86,10 @@ class Topology:
             self._declared.add(queue.name)
 
     def declare(self, queue: Any, owner: int | None = None) -> None:
-        """Declare a Kombu ``Queue`` with its exchange and bindings."""
+        """Declare a Kombu ``Queue`` with its exchange and bindings, or an ``Exchange`` alone."""
+        if isinstance(queue, Exchange):
+            self.declare_exchange(queue.name, queue.type or "direct")
+            return
         self.declare_queue(queue.name, queue_arguments(queue), owner if queue.exclusive else None)
         bindings = [(queue.exchange, queue.routing_key)] if queue.exchange is not None else []
         bindings += [(one.exchange, one.routing_key) for one in queue.bindings or ()]
