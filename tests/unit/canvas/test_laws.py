@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 
 # Test modules have no package to import each other from.
 _spec = importlib.util.spec_from_file_location("celeriac_canvases", Path(__file__).with_name("canvases.py"))
@@ -26,7 +26,9 @@ def form(request, app):
 
 @pytest.mark.timeout(240)
 @pytest.mark.usefixtures("form")
-@settings(max_examples=120, suppress_health_check=FIXTURES_LIVE_LONG)
+@settings(
+    max_examples=120, suppress_health_check=FIXTURES_LIVE_LONG, phases=[Phase.explicit, Phase.reuse, Phase.generate]
+)
 @given(spec=canvases.CANVASES)
 def test_a_worker_gives_what_eager_evaluation_gives_and_calls_the_same_tasks(
     spec, worker, tasks, diary, outcome, wait_until

@@ -23,7 +23,16 @@ def define_builtins(app: Celery) -> None:
         index = kwargs.get("index")
         return args[index] if index is not None else args
 
-    @app.task(name="celery.chord_unlock", bind=True, shared=False, max_retries=None, ignore_result=True)
+    # Acked late: where the store cannot count, it is all that knows that a body has to be called.
+    @app.task(
+        name="celery.chord_unlock",
+        bind=True,
+        shared=False,
+        max_retries=None,
+        ignore_result=True,
+        acks_late=True,
+        reject_on_worker_lost=True,
+    )
     def chord_unlock(
         self: Any,
         /,

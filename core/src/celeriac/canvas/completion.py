@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from celeriac import states
+from celeriac.canvas.admission import new_token
 from celeriac.canvas.aftermath import never_run
 from celeriac.canvas.kept import is_stub
 from celeriac.canvas.launch import Launch
@@ -40,20 +41,31 @@ def store(app: Any, deposits: Iterable[Deposit]) -> None:
         if results:
             app.results.store(results)
         return
+    called: list[str] = []
     while parts:
         turns = app.results.store_with_parts(results, parts)
-        if not turns:
-            return
-        results, parts = _take_turns(app, turns, {part.group_id: part for part in parts})
+        known = {part.group_id: part for part in parts}
+        # Ended when what their failure has left is stored: if this process dies before, somebody else has to.
+        _end(app, called)
+        results, parts, called = _take_turns(app, turns, known) if turns else ([], [], [])
     if results:
         app.results.store(results)
+    _end(app, called)
+
+
+def _end(app: Any, group_ids: Sequence[str]) -> None:
+    if group_ids:
+        app.backend.end_chords(group_ids)
 
 
 def _take_turns(
     app: Any, turns: Mapping[str, Turn], known: Mapping[str, ChordPart]
-) -> tuple[list[StoredResult], list[ChordPart]]:
-    """Send the bodies of all chords that are claimed; what the failure of some leaves to be stored."""
-    launch = Launch(app)
+) -> tuple[list[StoredResult], list[ChordPart], list[str]]:
+    """Send the bodies of all chords that are claimed.
+
+    Gives what the failure of some leaves to be stored, and the chords that can be ended then.
+    """
+    launch = Launch(app, new_token())
     results: list[StoredResult] = []
     parts: list[ChordPart] = []
     claimed: list[str] = []
@@ -80,9 +92,7 @@ def _take_turns(
             results += left.results
             parts += left.parts
     launch.send()
-    if claimed:
-        app.backend.end_chords(claimed)
-    return results, parts
+    return results, parts, claimed
 
 
 def _begin(app: Any, launch: Launch, body: Any, members: Parts, part: ChordPart | None) -> Deposit | None:
@@ -108,14 +118,15 @@ def claim(app: Any, group_id: str, body: Any) -> bool:
     if turn is Turn.BUSY:
         return False
     part = ChordPart(group_id, None, "", states.SUCCESS, None, body)
-    results, parts = _take_turns(app, {group_id: turn}, {group_id: part})
+    results, parts, called = _take_turns(app, {group_id: turn}, {group_id: part})
     store(app, [Deposit(results, parts)])
+    _end(app, called)
     return True
 
 
 def finish(app: Any, body: Any, members: Parts) -> None:
     """Call, or fail, the body of a chord that somebody has seen to be complete."""
-    launch = Launch(app)
+    launch = Launch(app, new_token())
     left = _begin(app, launch, body, members, None)
     launch.send()
     if left is not None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from celeriac import states
 from celeriac.app.current import get_current_request, get_current_task
 from celeriac.app.identifiers import uuid
+from celeriac.canvas.admission import ADMISSION
 from celeriac.canvas.kept import keeps, stub_of, to_keep
 from celeriac.contracts.chords import ChordStore, NewChord
 
@@ -14,12 +16,17 @@ if TYPE_CHECKING:
     from celeriac.contracts.backend import StoredResult
     from celeriac.contracts.broker import OutgoingMessage
 
+#: The task that looks after a chord; it may run as often as it likes.
+UNLOCK: Final = "celery.chord_unlock"
+
 
 class Launch:
     """Gathers first, then sends as one batch: where something in a canvas is wrong, nothing of it is on its way."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, admission: str | None = None) -> None:
+        """`admission` marks the messages, where the same may have been sent before; see `celeriac.canvas.admission`."""
         self.app = app
+        self._admission = admission
         self._messages: list[OutgoingMessage] = []
         self._own: list[Callable[[], Any]] = []
         self._chords: list[NewChord] = []
@@ -30,6 +37,8 @@ class Launch:
         self, task: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any]
     ) -> None:
         """One message.  Raises TypeError for arguments that the task does not take, `SerializationError`."""
+        if self._admission is not None and name != UNLOCK:
+            options = {**options, "headers": {**(options.get("headers") or {}), ADMISSION: self._admission}}
         if task is not None and task.overrides("apply_async"):
             # The task has its own idea of being sent.
             own = {**options, "add_to_parent": False}
@@ -62,13 +71,12 @@ class Launch:
 
     def watch_chord(self, group_id: str, body: Any, result: Any, countdown: float) -> None:
         """Have a task look after the chord: where the store cannot count, or whoever has counted may have died."""
-        name = "celery.chord_unlock"
         interval = self.app.conf.result_chord_retry_interval
         members = [member.as_tuple() for member in result] if result is not None else None
         kwargs = {"interval": interval, "max_retries": None, "result": members}
         known = ("queue", "priority", "exchange", "routing_key")
         options = {key: body["options"][key] for key in known if body["options"].get(key) is not None}
-        self.add_task(self.app.tasks[name], name, (group_id, body), kwargs, {**options, "countdown": countdown})
+        self.add_task(self.app.tasks[UNLOCK], UNLOCK, (group_id, body), kwargs, {**options, "countdown": countdown})
 
     def rest_of_chain(self, steps: Sequence[Any]) -> list[Any]:
         """The settled steps that follow one, as its message carries them: in reverse."""
@@ -78,10 +86,17 @@ class Launch:
         self._stored += kept
         return following
 
+    def _unbegun(self) -> list[StoredResult]:
+        """What is to be stored, less what was sent before and has begun or ended since."""
+        metas = self.app.results.fetch([each.task_id for each in self._stored]) if self._stored else {}
+        begun = {task_id for task_id, meta in metas.items() if meta["status"] != states.PENDING}
+        return [each for each in self._stored if each.task_id not in begun]
+
     def send(self, options: Mapping[str, Any] | None = None) -> None:
         """Send.  Raises `OperationalError` when the broker stays out of reach, `StoreUnavailable` for the store."""
-        if self._stored:
-            self.app.results.store(self._stored)
+        stored = self._stored if self._admission is None else self._unbegun()
+        if stored:
+            self.app.results.store(stored)
         if self._chords:
             self.app.backend.start_chords(self._chords)
         if self._messages:

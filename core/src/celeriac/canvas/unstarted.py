@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
 from celeriac import states
 from celeriac.app.context import Context
 from celeriac.app.errbacks import call_errbacks
+from celeriac.canvas.admission import ADMISSION, new_token
 from celeriac.canvas.options import listed
+from celeriac.canvas.signature import maybe_signature
 from celeriac.exceptions import ChordError
 from celeriac.results.eager import EagerResult
 
@@ -25,6 +28,8 @@ def tell_firsts(app: Any, signature: Any, error: BaseException, is_eager: bool =
     for first in signature.firsts():
         options = first["options"]
         errbacks = listed(options.get("link_error"))
+        if errbacks and not is_eager:
+            errbacks = [_once(app, errback, f"{options.get('task_id')} {at}") for at, errback in enumerate(errbacks)]
         if errbacks:
             request = Context(
                 id=options.get("task_id"),
@@ -39,6 +44,15 @@ def tell_firsts(app: Any, signature: Any, error: BaseException, is_eager: bool =
                 is_eager=is_eager,
             )
             call_errbacks(app, request, error, None)
+
+
+def _once(app: Any, errback: Any, name: str) -> Any:
+    """The errback as it can be sent twice and runs once: whoever tells of a chord's failure may die over it."""
+    found = maybe_signature(errback, app, clone=True)
+    if found["subtask_type"] or found.id:
+        return found
+    headers = {**(found["options"].get("headers") or {}), ADMISSION: new_token()}
+    return found.set(task_id=str(uuid5(NAMESPACE_OID, name)), headers=headers)
 
 
 def fail_eagerly(app: Any, signature: Any, error: BaseException) -> Any:

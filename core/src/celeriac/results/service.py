@@ -140,6 +140,12 @@ class Results(WaitingResults):
         assert isinstance(backend, ChordStore)
         return self._patiently(lambda: backend.store_with_parts(results, parts))
 
+    def admit(self, task_id: str, token: str) -> bool:
+        """`ChordStore.admit`, tried again as the settings say; the store must be one."""
+        backend = self.backend
+        assert isinstance(backend, ChordStore)
+        return self._patiently(lambda: backend.admit(task_id, token))
+
     def _patiently(self, action: Callable[[], T]) -> T:
         """What `action` gives, tried again while the store cannot be reached.  Raises `StoreUnavailable` in the end."""
         try:

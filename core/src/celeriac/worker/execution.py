@@ -12,6 +12,7 @@ from celeriac import signals, states
 from celeriac.app.context import Context
 from celeriac.app.coroutines import close_loop
 from celeriac.app.tracing import Ended, ErrorInfo, Trace
+from celeriac.canvas.admission import ADMISSION, is_admitted
 from celeriac.canvas.aftermath import deposit
 from celeriac.canvas.completion import store
 from celeriac.contracts.chords import Deposit
@@ -84,6 +85,10 @@ class TaskExecutor:
             told = type(error)(f"the body of the message cannot be read: {error}")
             return self._without_task(job, OutcomeKind.INVALID, told)
         request = self._request(job, body)
+        if request.headers and ADMISSION in request.headers:
+            refused = self._refused(job, request.headers[ADMISSION])
+            if refused is not None:
+                return refused
         task = self._tasks[headers["task"]]
         trace = self._traces.get(headers["task"])
         if trace is None:
@@ -116,6 +121,16 @@ class TaskExecutor:
             traceback=error.__traceback__,
             einfo=ErrorInfo(error, "".join(format_exception(error)), type(error), error.__traceback__),
         )
+
+    def _refused(self, job: Job, token: str) -> Report | None:
+        """The end of a message that calls the body of a chord, and that another one has come before."""
+        task_id = job.headers["id"]
+        try:
+            if is_admitted(self.app, task_id, token):
+                return None
+        except BackendError as error:  # what the store cannot be asked cannot be stored either
+            return Report(job.number, OutcomeKind.STORE_FAILED, None, repr(error), False, None)
+        return Report(job.number, OutcomeKind.IGNORED, None, "the body of this chord was sent before", False, None)
 
     def _note_start(self, request: Context) -> None:
         here = {"pid": os.getpid(), "hostname": self.hostname}

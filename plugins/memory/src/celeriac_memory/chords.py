@@ -69,6 +69,8 @@ class Chords:
     def __init__(self) -> None:
         self._chords: dict[str, Chord] = {}
         self._expiries: list[tuple[float, str]] = []
+        self._admitted: dict[str, str] = {}
+        self._admission_expiries: list[tuple[float, str]] = []
 
     def get(self, group_id: str) -> Chord | None:
         """The chord, if it is known."""
@@ -89,7 +91,18 @@ class Chords:
         if chord.size is None:
             chord.size, chord.body = size, body
 
+    def admit(self, task_id: str, token: str, expires: float | None) -> bool:
+        """Whether the token is the first that was asked for."""
+        admitted = self._admitted.get(task_id)
+        if admitted is None:
+            admitted = self._admitted[task_id] = token
+            if expires is not None:
+                heappush(self._admission_expiries, (expires, task_id))
+        return admitted == token
+
     def sweep(self, now: float) -> None:
         """Drop what has expired."""
         while self._expiries and self._expiries[0][0] <= now:
             self._chords.pop(heappop(self._expiries)[1], None)
+        while self._admission_expiries and self._admission_expiries[0][0] <= now:
+            self._admitted.pop(heappop(self._admission_expiries)[1], None)

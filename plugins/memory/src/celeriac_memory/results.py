@@ -164,6 +164,13 @@ class ResultStore(ownership.Owned):
                 if chord is not None:
                     chord.end()
 
+    def admit(self, task_id: str, token: str, expires: float | None) -> bool:
+        """Whether the message with that token is the one that runs the task."""
+        self.check_owner()
+        with self._lock:
+            self._sweep()
+            return self._chords.admit(task_id, token, expires)
+
     # -- waiting ------------------------------------------------------------------------------------------------------
 
     def open_watch(self) -> Watch:

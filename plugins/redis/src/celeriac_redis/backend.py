@@ -173,6 +173,11 @@ class RedisBackend(Backend, ChordStore):
             with self._links.lend() as link:
                 link.ask(*map(self._chords.end, group_ids))
 
+    def admit(self, task_id: str, token: str) -> bool:
+        with self._links.lend() as link:
+            _, admitted = link.ask(*self._chords.admit(task_id, token))
+        return bool(admitted == token.encode())
+
     # -- life -------------------------------------------------------------------------------------
 
     def after_fork(self) -> None:

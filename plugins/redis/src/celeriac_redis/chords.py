@@ -107,8 +107,13 @@ class Chords:
 
     def end(self, group_id: str) -> Command:
         """Forget all but that the body has been called."""
-        keys, kept = self._keys(group_id), self._codec.chord_kept()
-        return _end(
-            [keys.claim, keys.parts, keys.extra, keys.size, keys.names, keys.body],
-            max(_REMEMBERED_LEAST, int(kept or _REMEMBERED)),
-        )
+        keys = self._keys(group_id)
+        return _end([keys.claim, keys.parts, keys.extra, keys.size, keys.names, keys.body], self._remembered())
+
+    def admit(self, task_id: str, token: str) -> list[Command]:
+        """Keep the token, if it is the first, and ask for the one that is kept."""
+        key = f"{self._group_key(task_id)}.a"
+        return [("SET", key, token, "NX", "PX", self._remembered()), ("GET", key)]
+
+    def _remembered(self) -> int:
+        return max(_REMEMBERED_LEAST, int(self._codec.chord_kept() or _REMEMBERED))

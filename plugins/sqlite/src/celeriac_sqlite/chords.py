@@ -98,13 +98,27 @@ def end(database: Database, group_ids: Sequence[str]) -> None:
         database.executemany("DELETE FROM chord_part WHERE chord = ?", ids)
 
 
-def delete_expired(database: Database, most: int = 20) -> int:
-    """Remove what nobody will complete any more, up to `most` chords; how many."""
+def admit(database: Database, task_id: str, token: str, expires: float | None) -> bool:
+    """Whether the token is the first that was asked for."""
     with database:
-        found = database.execute("SELECT id FROM chord WHERE expires <= ? LIMIT ?", (time.time(), most)).fetchall()
+        database.execute("INSERT OR IGNORE INTO chord_admission VALUES (?, ?, ?)", (task_id, token, expires))
+        found = database.execute("SELECT token FROM chord_admission WHERE task_id = ?", (task_id,)).fetchone()
+        return bool(found[0] == token)
+
+
+def delete_expired(database: Database, most: int = 20) -> int:
+    """Remove what nobody will complete any more, up to `most` of each kind; how many."""
+    with database:
+        now = time.time()
+        found = database.execute("SELECT id FROM chord WHERE expires <= ? LIMIT ?", (now, most)).fetchall()
         database.executemany("DELETE FROM chord_part WHERE chord = ?", found)
         database.executemany("DELETE FROM chord WHERE id = ?", found)
-        return len(found)
+        admissions = database.execute(
+            "DELETE FROM chord_admission WHERE task_id IN"
+            " (SELECT task_id FROM chord_admission WHERE expires <= ? LIMIT ?)",
+            (now, most),
+        )
+        return len(found) + admissions.rowcount
 
 
 def _make(database: Database, group_id: str, expires: float | None) -> None:

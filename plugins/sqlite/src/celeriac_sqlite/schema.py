@@ -15,7 +15,7 @@ from celeriac_sqlite.errors import StorageError
 #: "Celr": how `file` and SQLite know whose file it is.
 APPLICATION_ID: Final = 0x43656C72
 #: The version of the tables below, kept in the file as user_version.
-VERSION: Final = 3
+VERSION: Final = 4
 
 #: Names of the counters in `sequence`.
 MESSAGES: Final = "message"
@@ -139,8 +139,14 @@ _CHORDS: Final = (
     )""",
 )
 
+_ADMISSIONS: Final = (
+    # Of several messages that call the body of a chord, the one that runs it.
+    "CREATE TABLE chord_admission (task_id TEXT PRIMARY KEY, token TEXT NOT NULL, expires REAL) WITHOUT ROWID",
+    "CREATE INDEX chord_admission_expires ON chord_admission (expires) WHERE expires IS NOT NULL",
+)
+
 #: The statements that lead from one version to the next, beginning with those for an empty file.
-_STEPS: Final = (_TABLES, _GROUPS, _CHORDS)
+_STEPS: Final = (_TABLES, _GROUPS, _CHORDS, _ADMISSIONS)
 
 
 def check(connection: sqlite3.Connection, path: Path) -> bool:

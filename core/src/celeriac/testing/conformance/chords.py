@@ -146,6 +146,37 @@ class ChordChecks(Suite):
         claimed = sum(claim.get(group_id) is Turn.CLAIMED for claim in claims)
         demand(claimed == 1, f"four threads reported each part twice, and {claimed} of them claimed the chord")
 
+    def test_of_several_messages_of_a_body_the_first_is_admitted(self) -> None:
+        store = self._counting()
+        first, second = self.harness.new_id(), self.harness.new_id()
+        for task_id, token, expected in (
+            (first, "a", True),
+            (first, "b", False),
+            (first, "a", True),
+            (second, "b", True),
+            (first, "b", False),
+        ):
+            found = self.harness.store().admit(task_id, token)
+            demand(found is expected, f"asked for {token!r} after 'a', where that came first, it said {found!r}")
+        demand(store.admit(second, "a") is False, "another store object admitted a second message of the same body")
+
+    def test_one_of_many_threads_is_admitted(self) -> None:
+        stores = [self._counting() for _ in range(4)]
+        bodies = [self.harness.new_id() for _ in range(20)]
+        admitted: list[str] = []
+        start = threading.Barrier(len(stores))
+
+        def ask(own: Any, token: str) -> None:
+            start.wait()
+            admitted.extend([task_id for task_id in bodies if own.admit(task_id, token)])
+
+        threads = [threading.Thread(target=ask, args=(store, str(index))) for index, store in enumerate(stores)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        demand(sorted(admitted) == sorted(bodies), "of four messages of each body not exactly one was admitted")
+
     def test_an_expired_chord_is_forgotten(self) -> None:
         store = self._counting()
         group_id = self.harness.new_id()
