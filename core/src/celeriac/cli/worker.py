@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 @click.option("--soft-time-limit", type=float, help="Seconds after which a task is interrupted.")
 @click.option("--purge", "--discard", "purge", is_flag=True, help="Remove all messages from the queues first.")
 @click.option("-O", "--optimization", help="Accepted for compatibility; hand-over is always fair.")
-@click.option("--without-gossip", is_flag=True, help="Accepted for compatibility.")
-@click.option("--without-mingle", is_flag=True, help="Accepted for compatibility.")
-@click.option("--without-heartbeat", is_flag=True, help="Accepted for compatibility.")
+@click.option("-E", "--task-events", "--events", is_flag=True, help="Send events about tasks.")
+@click.option("--without-gossip", is_flag=True, help="Do not listen to the events of other workers.")
+@click.option("--without-mingle", is_flag=True, help="Do not ask other workers what they know at the start.")
+@click.option("--without-heartbeat", is_flag=True, help="Send no heartbeats.")
+@click.option("--heartbeat-interval", type=float, help="Seconds between two heartbeats.")
 @click.pass_context
 def worker(context: click.Context, /, **options: Any) -> None:
     """Run a worker."""
@@ -37,8 +39,7 @@ def worker(context: click.Context, /, **options: Any) -> None:
     from celeriac.worker.boot import WorkController
     from celeriac.worker.logs import level_of, set_up_logging
 
-    for name in ("optimization", "without_gossip", "without_mingle", "without_heartbeat"):
-        options.pop(name)
+    options.pop("optimization")
     app = state.app
     state.configure(context.command, options)
     level = level_of(options["loglevel"])

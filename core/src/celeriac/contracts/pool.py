@@ -40,7 +40,8 @@ class Report(NamedTuple):
     `runtime` is in seconds; `detail` is the repr of the return value or of the error, and for WORKER_LOST a sentence
     that says what became of the process; `requeue` only matters for REJECTED; `stored` is what is yet to be stored and
     never leaves the child (see `Executor.flush`).  `is_suspect` only matters for WORKER_LOST: False where the process
-    cannot have died of this job, because another one was running.
+    cannot have died of this job, because another one was running.  `traceback` is the text of one, where the task's own
+    code has raised.
     """
 
     number: int
@@ -50,6 +51,7 @@ class Report(NamedTuple):
     requeue: bool = False
     stored: Deposit | None = None
     is_suspect: bool = True
+    traceback: str | None = None
 
 
 class Run(NamedTuple):

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice, takewhile
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kombu import Producer
 
@@ -42,9 +42,6 @@ class EventDispatcher:
     With `buffer_while_offline` an event that cannot be sent is kept, and goes before all later ones, when the broker
     is there again; without it `send` raises what the transport raises, and the event is lost.
     """
-
-    #: Transports that no events are sent to.
-    DISABLED_TRANSPORTS: ClassVar[frozenset[str]] = frozenset({"sql"})
 
     app: Any = None
 
@@ -86,7 +83,8 @@ class EventDispatcher:
         self.exchange = get_exchange(conn, name=self.app.conf.event_exchange)
         self.enabled = False
         self.producer: Any = None
-        self._can_send = can_fan_out(conn)
+        #: Whether the transport can carry one event to many receivers.
+        self.can_send = can_fan_out(conn)
         self._muted: set[str] = set()
         self._offset = utcoffset()
         self._waiting: deque[dict[str, Any]] = deque()
@@ -113,7 +111,7 @@ class EventDispatcher:
             if self.groups:
                 self.groups.add(group)
             return changed
-        if self.enabled or not self._can_send:
+        if self.enabled or not self.can_send:
             return False
         self.enabled = True
         for callback in list(self.on_enabled):
@@ -276,7 +274,11 @@ class EventDispatcher:
 
     def _connected(self) -> Any:
         if self.producer is None:
-            channel = self.channel or self.connection.channel()
+            channel = self.channel
+            if channel is None:
+                # One try with each URL: who waits for more must not stop the worker's loop.
+                self.connection.ensure_connection(max_retries=max(len(self.connection.alt) - 1, 0))
+                channel = self.connection.channel()
             self.producer = Producer(channel, exchange=self.exchange, auto_declare=False)
         return self.producer
 

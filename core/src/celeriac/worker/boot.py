@@ -64,6 +64,7 @@ class WorkController:
         soft_time_limit: float | None = None,
         purge: bool = False,
         loglevel: Any = None,
+        task_events: bool | None = None,
         ready_callback: Callable[[WorkController], None] | None = None,
         **options: Any,
     ) -> None:
@@ -72,6 +73,8 @@ class WorkController:
         self.hostname = _hostname(hostname)
         self.options = options
         self.loglevel = loglevel
+        #: Whether events of tasks are sent from the start.
+        self.task_events = bool(task_events or conf.worker_send_task_events)
         self.prefetch_multiplier = prefetch_multiplier
         self.exit_code = 0
         #: How far the worker has been asked to stop.
@@ -106,7 +109,7 @@ class WorkController:
         self.listeners: Sequence[Callable[[Outcome], None]] = app.plugins.outcome_listeners()
         self.blueprint = WorkerBlueprint([*app.plugins.worker_steps(), *in_order(app.steps["worker"])])
         try:
-            self.blueprint.apply(self, **options)
+            self.blueprint.apply(self, task_events=self.task_events, **options)
         except BaseException:
             if hasattr(self, "hub"):
                 self.hub.close()

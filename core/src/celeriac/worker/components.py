@@ -64,6 +64,8 @@ class Pool(StartStopStep):
 
     def start(self, parent: Any) -> None:
         # The consumer is made after the pool.
+        if parent.task_events:
+            parent.pool.watch_starts(lambda runs: parent.consumer.on_started(runs))  # noqa: PLW0108  # as said
         parent.pool.start(parent.hub, lambda reports: parent.consumer.on_reports(reports))  # noqa: PLW0108  # as said
 
     def stop(self, parent: Any) -> None:

@@ -27,9 +27,12 @@ from celeriac.worker.window import PrefetchWindow
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
     from celeriac.bootsteps import Blueprint
-    from celeriac.contracts.pool import Job
+    from celeriac.contracts.pool import Job, Run
+    from celeriac.events.dispatcher import EventDispatcher
     from celeriac.worker.boot import WorkController
+    from celeriac.worker.heartbeat import Heart
     from celeriac.worker.hub import WorkerHub
+    from celeriac.worker.task_events import TaskEvents
 
 logger = logging.getLogger("celeriac.worker.consumer")
 
@@ -49,6 +52,9 @@ class Consumer:
     #: The worker that it belongs to, for steps.
     controller: WorkController
     blueprint: Blueprint
+    #: How it tells of itself, where it does: set by the steps of these names.
+    event_dispatcher: EventDispatcher | None = None
+    heart: Heart | None = None
 
     def __init__(
         self,
@@ -78,6 +84,8 @@ class Consumer:
         self._stock = Stock(pool, hub, self.wake)
         self._upkeep = Upkeep(self)
         self._number = 0
+        self._ends = 0
+        self._watcher: TaskEvents | None = None
         self._scheduled = False
         self._claiming = False
         self._eta_limit: int = _ETA_LIMIT if conf.worker_eta_task_limit is None else conf.worker_eta_task_limit
@@ -155,6 +163,18 @@ class Consumer:
         """Whether it takes new messages, and reaches the broker as far as it knows."""
         return self._claiming and not self.broker.is_away
 
+    def figures(self) -> dict[str, int]:
+        """What heartbeats tell: tasks that run, and that have ended."""
+        return {"active": self.running, "processed": self._ends}
+
+    def job(self, number: int) -> OpenJob | None:
+        """A job that the pool has."""
+        return self._stock.jobs.get(number)
+
+    def watch(self, watcher: TaskEvents | None) -> None:
+        """Have all that happens to tasks told to this one, from now on."""
+        self._watcher = self.endings.watcher = watcher
+
     # -- the turn -----------------------------------------------------------------------------------------------------
 
     def wake(self) -> None:
@@ -215,13 +235,15 @@ class Consumer:
     def _receive(self, deliveries: Sequence[Delivery]) -> None:
         judge, add = self.strategy.judge, self._stock.add
         self._ledger.claimed(len(deliveries))
-        monotonic_now = time.monotonic()
+        monotonic_now, watcher = time.monotonic(), self._watcher
         for delivery in deliveries:
             self._number += 1
             found = judge(delivery, self._number)
             if isinstance(found, OpenJob):
                 found.monotonic_since = monotonic_now
                 add(found)
+                if watcher is not None:
+                    watcher.received(found)
             else:
                 self._refuse(found.message, delivery.queue, delivery.tag, found.kind, found.error)
 
@@ -297,9 +319,15 @@ class Consumer:
 
     # -- out ----------------------------------------------------------------------------------------------------------
 
+    def on_started(self, runs: list[Run]) -> None:
+        """The pool tells which jobs have begun; asked for where events of tasks are sent."""
+        if self._watcher is not None:
+            self._watcher.started(runs)
+
     def on_reports(self, reports: list[Report]) -> None:
         """The pool tells how jobs have ended."""
         self._upkeep.note_activity()
+        self._ends += len(reports)
         runtimes = [report.runtime for report in reports if report.runtime is not None]
         for report in reports:
             self._ended(report)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from celeriac.bootsteps import Blueprint, StartStopStep
+from celeriac.worker.events import Events
+from celeriac.worker.heart import Heart
 from celeriac.worker.lease_keeper import LeaseKeeper
 
 
@@ -50,4 +52,4 @@ class ConsumerBlueprint(Blueprint):
     """Steps that live as long as the consumer."""
 
     name = "Consumer"
-    default_steps = (Connection, Tasks)
+    default_steps = (Connection, Events, Heart, Tasks)

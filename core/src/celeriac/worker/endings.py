@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from celeriac.contracts.loop import EventLoop
     from celeriac.contracts.pool import Job, Report
     from celeriac.worker.open_jobs import OpenJob
+    from celeriac.worker.task_events import TaskEvents
 
 logger = logging.getLogger("celeriac.worker.outcome")
 
@@ -46,6 +47,8 @@ class Endings:
         self._listeners = tuple(listeners)
         self._requests = CustomRequests(app)
         self._stores = not app.results.backend.disabled
+        #: Who tells the cluster, where that is wanted.
+        self.watcher: TaskEvents | None = None
 
     # -- jobs ---------------------------------------------------------------------------------------------------------
 
@@ -58,6 +61,8 @@ class Endings:
         if logger.isEnabledFor(level):
             _log(level, job, report, requeued)
         self._requests.tell(job, report)
+        if self.watcher is not None:
+            self.watcher.ended(job, report, requeued)
         if self._listeners:
             headers = job.job.headers
             exception = None if kind is OutcomeKind.SUCCESS else report.detail
@@ -121,6 +126,8 @@ class Endings:
             then()
         else:
             self.debts.add(debt)
+        if self.watcher is not None:
+            self.watcher.refused(task_id, headers, kind, error)
         if self._listeners:
             retries = headers.get("retries")
             self._tell(

@@ -103,6 +103,7 @@ class TaskExecutor:
             safe_repr(ended.value),
             ended.requeue,
             self._stored(task, request, ended),
+            traceback=ended.traceback,
         )
 
     def _tell_of_internal_error(self, job: Job, error: Exception) -> None:
