@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
 from pathlib import Path
 
 from celeriac import Celery
-from celeriac.exceptions import Reject
+from celeriac.exceptions import Reject, SoftTimeLimitExceeded
 
 app = Celery("everyday")
 
@@ -30,6 +31,22 @@ def order(item):
 @app.task
 def where():
     return os.getpid(), threading.current_thread().name
+
+
+@app.task
+async def loop():
+    await asyncio.sleep(0.001)
+    return os.getpid(), threading.get_ident(), id(asyncio.get_running_loop())
+
+
+@app.task
+async def nap(seconds):
+    try:
+        await asyncio.sleep(seconds)
+    except SoftTimeLimitExceeded:
+        await asyncio.sleep(0)
+        return "woken"
+    return "slept"
 
 
 @app.task

@@ -8,6 +8,7 @@ import threading
 from uuid import uuid4
 
 import pytest
+import redis
 
 from celeriac.contrib.abortable import ABORTED, AbortableAsyncResult, AbortableTask
 from celeriac.results.async_result import AsyncResult
@@ -100,13 +101,26 @@ def test_whether_it_is_to_stop_can_be_asked_of_another_and_not_outside_of_a_run(
         work.is_aborted()
 
 
+@pytest.fixture
+def queue():
+    return f"abortable-{uuid4().hex}"
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def url(request, tmp_path, queue):
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/queue.db"
+        return
+    found = request.getfixturevalue("redis_url")
+    yield found
+    with redis.Redis.from_url(found) as client:
+        client.delete(*client.keys(f"*{queue}*"))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("store", ["sqlite", "redis"])
 @pytest.mark.parametrize("pool", ["prefork", "threads"])
-def test_it_is_told_in_a_worker_of_its_own(store, pool, request, tmp_path, spawn, wait_until, monkeypatch):
+def test_it_is_told_in_a_worker_of_its_own(url, queue, pool, tmp_path, spawn, wait_until, monkeypatch):
     # Given a worker on that store
-    url = request.getfixturevalue("redis_url") if store == "redis" else f"sqlite:///{tmp_path}/queue.db"
-    queue = f"abortable-{uuid4().hex}"
     environment = {"STORE": url, "QUEUE": queue}
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -129,3 +143,4 @@ def test_it_is_told_in_a_worker_of_its_own(store, pool, request, tmp_path, spawn
         assert result.get(timeout=20) == "stopped"
         assert app.AsyncResult(result.id).state == "SUCCESS"
         result.forget()
+    worker.kill()
