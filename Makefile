@@ -13,11 +13,14 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 STAMP := $(VENV)/.celeriac-setup
 BENCH_STAMP := $(VENV)/.celeriac-setup-bench
+# Celery has an environment of its own: a plugin of ours may call itself `celery`.
+INTEROP_VENV ?= .venv-interop
+INTEROP_STAMP := $(INTEROP_VENV)/.celeriac-setup
 TOO_OLD := Celeriac needs Python 3.11 or newer and '$(PYTHON)' is not; install one and name it, as in: make PYTHON=python3.12 setup
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test test-fast coverage lint format types architecture docs-check surface demo demo-crash bench dist clean clean-all
+.PHONY: help setup test test-fast coverage lint format types architecture docs-check interop surface demo demo-crash bench dist clean clean-all
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -37,11 +40,17 @@ $(BENCH_STAMP): $(STAMP)
 	$(BIN)/python -m pip install --quiet --group bench
 	@touch $@
 
+$(INTEROP_STAMP): pyproject.toml
+	test -x $(INTEROP_VENV)/bin/python || $(PYTHON) -m venv $(INTEROP_VENV)
+	$(INTEROP_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(INTEROP_VENV)/bin/python -m pip install --quiet --group interop
+	@touch $@
+
 test: $(STAMP)  ## Run the whole test suite, faults included
-	$(PYTEST) -n $(TEST_WORKERS) --dist worksteal $(ARGS)
+	$(PYTEST) -n $(TEST_WORKERS) --dist worksteal --ignore tests/interop $(ARGS)
 
 test-fast: $(STAMP)  ## Run the tests that answer at once: no faults, no end-to-end, nothing marked slow
-	$(PYTEST) -n $(TEST_WORKERS) --dist worksteal -m "not slow" --ignore tests/faults --ignore tests/e2e $(ARGS)
+	$(PYTEST) -n $(TEST_WORKERS) --dist worksteal -m "not slow" --ignore tests/faults --ignore tests/e2e --ignore tests/interop $(ARGS)
 
 # A report and no gate: tracing makes everything slower, so that a test may miss its time. Left out: under a tracer
 # CPython 3.11 spins for ever while an exception set on another thread waits for that thread to leave a C call, which
@@ -69,6 +78,9 @@ architecture: $(STAMP)  ## Check the import rules and the shape of the house
 docs-check: $(STAMP)  ## Check that the links between the documents lead somewhere
 	$(PYTEST) tests/docs $(ARGS)
 
+interop: $(STAMP) $(INTEROP_STAMP)  ## Run clients and workers of Celery against ours
+	INTEROP_PYTHON=$(abspath $(INTEROP_VENV))/bin/python $(PYTEST) tests/interop $(ARGS)
+
 surface: $(STAMP)  ## Print the table of Celery's public names: here, alike, and which test shows what it does
 	@PYTHONPATH=tests/unit/surface $(BIN)/python -m celery_surface
 
@@ -93,5 +105,5 @@ clean:  ## Remove what building and testing left behind; the virtual environment
 	find core plugins tests examples benchmarks -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 clean-all: clean  ## Remove that and the virtual environment
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(INTEROP_VENV)
 	find core plugins -type d -name '*.egg-info' -prune -exec rm -rf {} + 2>/dev/null || true

@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from celeriac.contracts import StoredResult
-from celeriac.exceptions import ProtocolError, SecurityError
+from celeriac.exceptions import ProtocolError, SecurityError, TaskRevokedError
 
 
 class Broken(Exception):
@@ -185,6 +185,26 @@ def test_a_call_may_say_how_long_its_result_is_kept(app, start_worker, monkeypat
     result = again.apply_async(result_expires=asked)
     assert result.get(timeout=10) == 1
     assert seen[result.id] == kept
+
+
+def test_the_result_of_a_task_that_did_not_run_says_whose_it_is(make_app, start_worker, monkeypatch):
+    app = make_app(result_extended=True)
+    seen = []
+    store = app.backend.store
+    monkeypatch.setattr(app.backend, "store", lambda results: (seen.extend(results), store(results)))
+    app.task(name="late")(lambda: None)
+    start_worker(app)
+
+    result = app.tasks["late"].apply_async(
+        expires=-1, group_id="g", parent_id="p", reply_to="r", result_expires=60, retries=2, stamps={"order": "5"}
+    )
+
+    with pytest.raises(TaskRevokedError, match="expired"):
+        result.get(timeout=10)
+    assert (result.name, result.retries, result.queue, result.state) == ("late", 2, "celery", "REVOKED")
+    [stored] = seen
+    assert (stored.expires, stored.reply_to) == (60.0, "r")
+    assert (stored.meta["group_id"], stored.meta["parent_id"]) == ("g", "p")
 
 
 @pytest.mark.parametrize("wrong", ["60", True, -1, float("inf"), float("nan")])

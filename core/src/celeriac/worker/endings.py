@@ -13,6 +13,7 @@ from celeriac.protocol.shapes import MAX_NAME, is_text
 from celeriac.worker.bereaved import Bereaved
 from celeriac.worker.debts import Debt, Debts
 from celeriac.worker.request import CustomRequests
+from celeriac.worker.unread import unread_request
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
@@ -84,7 +85,7 @@ class Endings:
             error = WorkerLostError(report.detail or "the process that ran the task has died")
         result = None
         if self._stores and _wants_error(job.task, job.job.headers):
-            result = self.app.results.entry(job.id, states.FAILURE, error)
+            result = self.app.results.entry(job.id, states.FAILURE, error, request=unread_request(job.job))
         bereaved = Bereaved(job.job, states.FAILURE, error, has_run=True)
         self.debts.add(Debt(result, bereaved, then, None if job.early else instead))
 
@@ -119,7 +120,8 @@ class Endings:
         debt = Debt(None, None, then, instead)
         if task_id and error is not None and kind not in _SILENT:
             if self._stores and self._is_awaited(name, headers):
-                debt.result = self.app.results.entry(task_id, state, error)
+                request = None if kind is OutcomeKind.INVALID else unread_request(message)
+                debt.result = self.app.results.entry(task_id, state, error, request=request)
             if kind is not OutcomeKind.INVALID:
                 debt.bereaved = Bereaved(message, state, error, has_run=False)
         if debt.result is None and debt.bereaved is None:
