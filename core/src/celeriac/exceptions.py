@@ -28,6 +28,7 @@ __all__ = [
     "CeleryError",
     "CeleryWarning",
     "ChordError",
+    "DeliveryLimitExceeded",
     "DuplicateNodenameWarning",
     "DuplicateTaskNameWarning",
     "FixupWarning",
@@ -291,6 +292,10 @@ class SoftTimeLimitExceeded(Exception):
 
     def __str__(self) -> str:
         return f"SoftTimeLimitExceeded{self.args!r}"
+
+
+class DeliveryLimitExceeded(TaskError):
+    """The message of the task has been delivered as often as max_deliveries allows, and never ran to an end."""
 
 
 class TimeLimitExceeded(Exception):

@@ -21,7 +21,7 @@ def verdicts(losses, times, task_id="a", **report):
 def test_a_message_that_kills_each_time_goes_back_until_it_has_killed_too_often():
     losses = Losses(3)
 
-    assert verdicts(losses, 3) == [Verdict.REDELIVER, Verdict.REDELIVER, Verdict.ACK]
+    assert verdicts(losses, 3) == [Verdict.REDELIVER, Verdict.REDELIVER, Verdict.BURY]
     assert len(losses) == 0
 
 

@@ -4,14 +4,34 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from celeriac.contracts.broker import OutgoingMessage, ProducerLane
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
+
+
+#: Properties that a transport adds to a message, and that are not to be sent again.
+_TRANSPORTS_OWN: Final = frozenset(
+    {
+        "application_headers",
+        "body_encoding",
+        "content_encoding",
+        "content_type",
+        "delivery_info",
+        "delivery_tag",
+        "timestamp",
+        "user_id",
+    }
+)
+
+
+def properties_to_send_again(properties: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The properties of a message that has been received, as it was sent."""
+    return {key: value for key, value in (properties or {}).items() if key not in _TRANSPORTS_OWN}
 
 
 def publish_plainly(channel: Any, message: OutgoingMessage) -> None:

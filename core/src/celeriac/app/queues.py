@@ -123,6 +123,12 @@ def _from_options(name: str, options: Mapping[str, Any]) -> Any:
     return Queue.from_dict(name, **given)
 
 
+def is_missing_queue(error: BaseException) -> bool:
+    """Whether a broker's error says that there is no such queue."""
+    # AMQP's number for it; Kombu's own transports give it as text.
+    return str(getattr(error, "reply_code", None) or getattr(error, "code", None)) == "404"
+
+
 def _arguments(kind: str) -> dict[str, Any] | None:
     """What a queue of that type is declared with; classic ones as they always were."""
     return {"x-queue-type": kind} if kind == "quorum" else None

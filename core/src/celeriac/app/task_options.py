@@ -28,6 +28,7 @@ FROM_CONFIG: Final = (
     ("acks_on_failure", "task_acks_on_failure"),
     ("acks_on_timeout", "task_acks_on_timeout"),
     ("reject_on_worker_lost", "task_reject_on_worker_lost"),
+    ("max_deliveries", "task_max_deliveries"),
     ("retry_on_worker_lost", "task_retry_on_worker_lost"),
     ("ignore_result", "task_ignore_result"),
     ("store_eager_result", "task_store_eager_result"),
@@ -133,6 +134,8 @@ class TaskOptions:
     acks_on_failure: bool | None = None
     acks_on_timeout: bool | None = None
     reject_on_worker_lost: bool | None = None
+    #: Deliveries of one message after which it is not run again, where the broker counts them; None: for ever.
+    max_deliveries: int | None = None
     retry_on_worker_lost: bool | None = None
     store_eager_result: bool | None = None
     #: Exceptions that belong to the task's normal life: logged without a traceback, at INFO.

@@ -16,6 +16,7 @@ _SUMMARIES = {
     "call": "Send a task by name.",
     "result": "Show the result of a task.",
     "purge": "Remove all messages from queues.",
+    "dlq": "Look at dead letters, run them again, remove them.",
     "graph": "Draw bootsteps, for Graphviz.",
     "report": "Describe this installation, for bug reports.",
     "plugins": "List, show, check and create plugins.",

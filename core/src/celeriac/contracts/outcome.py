@@ -18,6 +18,7 @@ class OutcomeKind(StrEnum):
     EXPIRED = "expired"
     UNKNOWN_TASK = "unknown-task"
     INVALID = "invalid"
+    DELIVERY_LIMIT = "delivery-limit"
     HARD_TIME_LIMIT = "hard-time-limit"
     WORKER_LOST = "worker-lost"
     STORE_FAILED = "store-failed"

@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from celeriac.contracts.broker import ConsumerLane, Delivery, LaneCapabilities, Settlements
+from celeriac.contracts.broker import ConsumerLane, Delivery, LaneCapabilities, OutgoingMessage, Settlements
 from celeriac.contracts.outcome import Outcome, OutcomeKind
 from celeriac.contracts.pool import Pool, Report
 from celeriac.exceptions import TaskRevokedError
 from celeriac.worker.broker_access import BrokerAccess, no_stop
+from celeriac.worker.dead_letters import DeadLetters
 from celeriac.worker.endings import Endings
 from celeriac.worker.farewell import take_leave
 from celeriac.worker.ledger import Ledger
@@ -40,6 +41,10 @@ logger = logging.getLogger("celeriac.worker.consumer")
 _ETA_LIMIT: Final = 10_000
 
 _UNSTORED: Final = frozenset({OutcomeKind.WORKER_LOST, OutcomeKind.HARD_TIME_LIMIT})
+#: Refusals whose messages are dropped, unless they are kept as dead letters.
+_DROPPED: Final = frozenset(
+    {OutcomeKind.UNKNOWN_TASK, OutcomeKind.INVALID, OutcomeKind.REJECTED, OutcomeKind.DELIVERY_LIMIT}
+)
 
 
 class Consumer:
@@ -81,6 +86,7 @@ class Consumer:
         self.endings = Endings(app, hub, listeners)
         self._ledger = Ledger()
         self._losses = Losses(conf.task_max_worker_losses)
+        self._dead_letters = DeadLetters(app, hostname, self.queues)
         self._stock = Stock(pool, hub, self.wake)
         self._upkeep = Upkeep(self)
         self._number = 0
@@ -257,11 +263,19 @@ class Consumer:
         ack: bool = False,
     ) -> None:
         """A message that will not run: its result, its settlement, its outcome."""
-        rejected = kind in {OutcomeKind.UNKNOWN_TASK, OutcomeKind.INVALID, OutcomeKind.REJECTED} and not ack
-        decided = Verdict.REJECT if rejected else Verdict.ACK
-        self.endings.refused(
-            message, queue, kind, error, self._settling(tag, decided), self._settling(tag, Verdict.REDELIVER)
-        )
+        decided = Verdict.REJECT if kind in _DROPPED and not ack else Verdict.ACK
+        decided, letter = self._kept(decided, message, queue, kind, None if error is None else repr(error))
+        then, instead = self._settling(tag, decided), self._settling(tag, Verdict.REDELIVER)
+        self.endings.refused(message, queue, kind, error, then, instead, letter)
+
+    def _kept(
+        self, decided: Verdict, message: Job | Delivery, queue: str, kind: OutcomeKind, error: str | None
+    ) -> tuple[Verdict, OutgoingMessage | None]:
+        """What is said of a message to the broker, and its dead letter where it is kept as one."""
+        decided = self._dead_letters.final(decided, kind, queue)
+        if decided is not Verdict.BURY:
+            return decided, None
+        return Verdict.ACK, self._dead_letters.letter(message, queue, kind, error)
 
     def _settling(self, tag: Any, decided: Verdict) -> Callable[[], None]:
         def settle() -> None:
@@ -346,10 +360,15 @@ class Consumer:
                 report, decided = self._losses.bound(job.id, report, decided)
             elif self._losses:
                 self._losses.forget(job.id)
+        letter = None
+        if decided is Verdict.REJECT or decided is Verdict.BURY:
+            decided, letter = self._kept(decided, job.job, job.queue, report.kind, report.detail)
         if report.kind in _UNSTORED and decided is not Verdict.REDELIVER:
             # Nobody has stored what became of it; the ack follows when that has been done.
             then, instead = self._settling(job.tag, decided), self._settling(job.tag, Verdict.REDELIVER)
-            self.endings.lost(job, report, then, instead)
+            self.endings.lost(job, report, then, instead, letter)
+        elif letter is not None:
+            self.endings.bury(letter, self._settling(job.tag, decided), self._settling(job.tag, Verdict.REDELIVER))
         else:
             self._ledger.settle(job.tag, decided)
         self.endings.ended(job, report, requeued=decided is Verdict.REDELIVER)

@@ -13,6 +13,7 @@ from celeriac.worker.backoff import Backoff
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
     from celeriac.contracts.backend import StoredResult
+    from celeriac.contracts.broker import OutgoingMessage
     from celeriac.contracts.loop import EventLoop
     from celeriac.worker.bereaved import Bereaved
 
@@ -31,12 +32,16 @@ class Debt:
     then: Callable[[], None]
     #: Settles it so that the broker delivers it again; None where it must not be run again.
     instead: Callable[[], None] | None = None
+    #: To be published, if the message is kept as a dead letter.
+    letter: OutgoingMessage | None = None
 
     @property
     def whose(self) -> str:
         """The id of the task."""
         if self.result is not None:
             return self.result.task_id
+        if self.letter is not None:
+            return str(self.letter.headers.get("id"))
         return self.bereaved.task_id if self.bereaved is not None else ""
 
 
@@ -78,11 +83,27 @@ class Debts:
             self._debts[:0] = debts
             return False
         for debt in debts:
-            if debt.bereaved is None or debt.bereaved.tell(self.app):
+            if self._has_buried(debt) and (debt.bereaved is None or debt.bereaved.tell(self.app)):
                 debt.then()
             else:
                 self._debts.append(debt)
         return not self._debts
+
+    def _has_buried(self, debt: Debt) -> bool:
+        """Whether the dead letter, if there is one, is on the broker by now."""
+        letter = debt.letter
+        if letter is None:
+            return True
+        try:
+            with self.app.publisher.lanes.lend() as lane:
+                lane.publish([letter])
+        except self.app.connection_errors as error:
+            logger.error("A dead letter for queue %s waits for the broker: %s", letter.routing_key, error)
+            return False
+        except Exception:
+            logger.exception("A dead letter for queue %s cannot be kept, and is dropped", letter.routing_key)
+        debt.letter = None
+        return True
 
     def give_up(self) -> list[Debt]:
         """The worker ends: what is still owed."""

@@ -17,7 +17,7 @@ from celeriac.worker.unread import unread_request
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
-    from celeriac.contracts.broker import Delivery
+    from celeriac.contracts.broker import Delivery, OutgoingMessage
     from celeriac.contracts.loop import EventLoop
     from celeriac.contracts.pool import Job, Report
     from celeriac.worker.open_jobs import OpenJob
@@ -72,10 +72,18 @@ class Endings:
                 Outcome(kind, job.id, job.name, job.queue, retries, report.runtime, exception, requeued, headers)
             )
 
-    def lost(self, job: OpenJob, report: Report, then: Callable[[], None], instead: Callable[[], None]) -> None:
+    def lost(
+        self,
+        job: OpenJob,
+        report: Report,
+        then: Callable[[], None],
+        instead: Callable[[], None],
+        letter: OutgoingMessage | None = None,
+    ) -> None:
         """The child that ran the job is gone: store the failure here and send the errbacks, then call `then`.
 
-        If the worker ends before that was possible, `instead` is called where the message may be run again.
+        If the worker ends before that was possible, `instead` is called where the message may be run again.  A
+        `letter` is published before.
         """
         error: Exception
         if report.kind is OutcomeKind.HARD_TIME_LIMIT:
@@ -87,7 +95,11 @@ class Endings:
         if self._stores and _wants_error(job.task, job.job.headers):
             result = self.app.results.entry(job.id, states.FAILURE, error, request=unread_request(job.job))
         bereaved = Bereaved(job.job, states.FAILURE, error, has_run=True)
-        self.debts.add(Debt(result, bereaved, then, None if job.early else instead))
+        self.debts.add(Debt(result, bereaved, then, None if job.early else instead, letter))
+
+    def bury(self, letter: OutgoingMessage, then: Callable[[], None], instead: Callable[[], None]) -> None:
+        """Publish the dead letter of a job whose result is stored, then call `then`; `instead` as for `lost`."""
+        self.debts.add(Debt(None, None, then, instead, letter))
 
     # -- messages that do not run -------------------------------------------------------------------------------------
 
@@ -99,8 +111,9 @@ class Endings:
         error: Exception | None,
         then: Callable[[], None],
         instead: Callable[[], None],
+        letter: OutgoingMessage | None = None,
     ) -> None:
-        """A message will not run; `then` settles it, once its result is stored if it gets one.
+        """A message will not run; `then` settles it, once its result is stored if it gets one, and its `letter` sent.
 
         If the worker ends before that was possible, `instead` is called.
         """
@@ -117,14 +130,14 @@ class Endings:
         else:
             logger.error("Message of task %s[%s] refused as %s: %s", name, task_id, kind, error)
         state = states.REVOKED if kind in _REVOKED else states.FAILURE
-        debt = Debt(None, None, then, instead)
+        debt = Debt(None, None, then, instead, letter)
         if task_id and error is not None and kind not in _SILENT:
             if self._stores and self._is_awaited(name, headers):
                 request = None if kind is OutcomeKind.INVALID else unread_request(message)
                 debt.result = self.app.results.entry(task_id, state, error, request=request)
             if kind is not OutcomeKind.INVALID:
                 debt.bereaved = Bereaved(message, state, error, has_run=False)
-        if debt.result is None and debt.bereaved is None:
+        if debt.result is None and debt.bereaved is None and letter is None:
             then()
         else:
             self.debts.add(debt)

@@ -6,9 +6,9 @@ import logging
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from celeriac.app.lanes import publish_plainly
+from celeriac.app.lanes import properties_to_send_again, publish_plainly
 from celeriac.contracts.broker import ConsumerLane, Delivery, LaneCapabilities, OutgoingMessage, Settlements
 from celeriac.worker.pump import KombuPump, Listener
 from celeriac.worker.stale_claims import Settled, StaleClaims
@@ -17,20 +17,6 @@ if TYPE_CHECKING:
     from celeriac.contracts.loop import EventLoop
 
 logger = logging.getLogger("celeriac.worker.kombu_lane")
-
-#: Properties that the transport adds to a message, and that are not to be sent again.
-_TRANSPORTS_OWN: Final = frozenset(
-    {
-        "application_headers",
-        "body_encoding",
-        "content_encoding",
-        "content_type",
-        "delivery_info",
-        "delivery_tag",
-        "timestamp",
-        "user_id",
-    }
-)
 
 
 class Claim(NamedTuple):
@@ -235,7 +221,7 @@ class KombuConsumerLane(ConsumerLane):
                 message.content_type,
                 message.content_encoding,
                 _headers(message),
-                {key: value for key, value in (message.properties or {}).items() if key not in _TRANSPORTS_OWN},
+                properties_to_send_again(message.properties),
                 info.get("exchange") or "",
                 info.get("routing_key") or claim.queue,
             ),

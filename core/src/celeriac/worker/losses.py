@@ -50,7 +50,7 @@ class Losses:
             return report, decided
         self.forget(task_id)
         told = f"{report.detail}; its process has died {deaths} times (task_max_worker_losses), so it is not run again"
-        return report._replace(detail=told), Verdict.ACK
+        return report._replace(detail=told), Verdict.BURY
 
     def __len__(self) -> int:
         return len(self._counts)

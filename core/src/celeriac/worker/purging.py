@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from celeriac.app.queues import is_missing_queue
+
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
 
@@ -28,7 +30,7 @@ def _discard(connection: Any, queues: Iterable[Any]) -> int:
         try:
             count += queue(channel).purge() or 0
         except connection.channel_errors as error:
-            if getattr(error, "code", None) != 404:
+            if not is_missing_queue(error):
                 raise
         finally:
             connection.maybe_close_channel(channel)

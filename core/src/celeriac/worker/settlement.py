@@ -14,6 +14,8 @@ class Verdict(Enum):
     ACK = "ack"
     REDELIVER = "redeliver"
     REJECT = "reject"
+    #: Kept as a dead letter, and then acked.
+    BURY = "bury"
 
 
 def verdict(kind: OutcomeKind, task: Any, early: bool, requeue: bool) -> Verdict:

@@ -12,7 +12,14 @@ from celeriac.app.serialization import refusal
 from celeriac.contracts.middleware import bind
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Job
-from celeriac.exceptions import CeleryError, NotRegistered, ProtocolError, SecurityError, TaskRevokedError
+from celeriac.exceptions import (
+    CeleryError,
+    DeliveryLimitExceeded,
+    NotRegistered,
+    ProtocolError,
+    SecurityError,
+    TaskRevokedError,
+)
 from celeriac.protocol.compression import expand
 from celeriac.protocol.headers import TaskHeaders, is_v2, read_headers
 from celeriac.protocol.v1 import decode_v1
@@ -60,6 +67,10 @@ class Strategy:
         if self._layers is not None and (answer := self._ask(delivery)) is not None:
             revoked = TaskRevokedError(str(answer)) if answer is OutcomeKind.REVOKED else None
             return Refusal(answer, revoked, delivery)
+        limit = task.max_deliveries
+        if limit is not None and delivery.delivery_count > limit:
+            told = f"delivered {delivery.delivery_count - 1} times without running to an end (max_deliveries)"
+            return Refusal(OutcomeKind.DELIVERY_LIMIT, DeliveryLimitExceeded(told), delivery)
         now = time.time()
         expires = None
         if headers.expires is not None:

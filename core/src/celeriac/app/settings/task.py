@@ -40,6 +40,14 @@ SETTINGS: Final = (
     Setting(
         "task_create_missing_queues", bool, True, "Queues that task_queues does not name are made when first named."
     ),
+    Setting(
+        "task_dead_letters",
+        "strings",
+        ("worker-lost", "delivery-limit", "invalid", "unknown-task"),
+        "Why a message that will not be run is kept, in the queue NAME.dlq: its process died too often, it was "
+        "delivered too often, it cannot be read, its task is unknown; also: rejected, failure, hard-time-limit (of "
+        "late-acked messages that are not acked).",
+    ),
     Setting("task_default_delivery_mode", "any", 2, "2: messages survive a restart of the broker; 1: they do not."),
     Setting("task_default_exchange", str, None, "The default exchange; None: named as the default queue."),
     Setting("task_default_exchange_type", str, "direct", "The type of the default exchange."),
@@ -51,6 +59,13 @@ SETTINGS: Final = (
     Setting("task_eager_propagates", bool, False, "Errors of eagerly run tasks are raised."),
     Setting("task_ignore_result", bool, False, "Results are not stored."),
     Setting("task_inherit_parent_priority", bool, False, "A task that a task calls has its priority."),
+    Setting(
+        "task_max_deliveries",
+        int,
+        None,
+        "How often a message may be delivered before it is not run again, where the broker counts; None: for ever.",
+        minimum=1,
+    ),
     Setting(
         "task_max_worker_losses",
         int,
