@@ -62,6 +62,27 @@ def test_an_error_keeps_type_arguments_notes_and_cause(app, start_worker):
     asyncio.run(main())
 
 
+def test_a_group_of_errors_can_be_taken_apart(app, start_worker):
+    @app.task
+    async def both():
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fail(Broken("one", 1)))
+            group.create_task(fail(LookupError("other")))
+
+    async def fail(error):
+        raise error
+
+    start_worker(app)
+    caught = []
+    try:
+        both.delay().get(timeout=10)
+    except* Broken as group:
+        caught += group.exceptions
+    except* LookupError as group:
+        caught += group.exceptions
+    assert [repr(error) for error in caught] == ["Broken('one', 1)", "LookupError('other')"]
+
+
 def test_an_error_of_a_class_that_is_not_here_has_its_name(stored):
     with pytest.raises(Exception, match="text") as raised:
         stored("Unheard", ["text"], "no.such.module").get(timeout=5)

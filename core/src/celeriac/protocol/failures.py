@@ -7,8 +7,9 @@ exception classes that are loaded already.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
+from itertools import count
 from types import ModuleType
 from typing import Any, Final
 
@@ -20,8 +21,11 @@ from celeriac.protocol.shapes import MAX_NAME, described, is_text, wrong
 
 __all__ = ["decode_exception", "encode_exception"]
 
-#: How many ``__cause__`` of causes are kept.
+#: How deep ``__cause__`` of causes, and groups in groups, are kept.
 MAX_CAUSES: Final = 5
+#: How many exceptions of a group are kept, and how many of one result altogether.
+MAX_MEMBERS: Final = 20
+MAX_EXCEPTIONS: Final = 100
 #: How many notes of an exception are kept, and how long each may be in characters.
 MAX_NOTES: Final = 20
 MAX_NOTE: Final = 4000
@@ -39,8 +43,9 @@ def encode_exception(exc: BaseException, encode: Callable[[Any], object] = json.
     """The map that stands for `exc` in a result.
 
     Arguments that `encode` (the serializer of the result store) refuses are replaced by their repr.
-    Beyond Celery's three keys there are ``exc_notes`` (the notes) and ``exc_cause`` (the map of its
-    ``__cause__``, up to 5 deep), each only where there are any; readers of Celery ignore both.
+    Beyond Celery's three keys there are ``exc_notes`` (the notes), ``exc_cause`` (the map of its ``__cause__``, up to 5
+    deep) and ``exc_group`` (the maps of what an exception group holds), each only where there are any; readers of
+    Celery ignore them.
     """
     return _encode(exc, encode, MAX_CAUSES, {id(exc)})
 
@@ -55,11 +60,21 @@ def _encode(exc: BaseException, encode: Callable[[Any], object], causes: int, se
     notes = getattr(exc, "__notes__", None)
     if isinstance(notes, (list, tuple)) and notes:
         found["exc_notes"] = [str(note)[:MAX_NOTE] for note in notes[:MAX_NOTES] if isinstance(note, str)]
+    members = exc.exceptions[:MAX_MEMBERS] if isinstance(exc, BaseExceptionGroup) else ()
+    inner = [_encode(member, encode, causes - 1, seen) for member in members if _is_kept(member, causes, seen)]
+    if inner:
+        found["exc_group"] = inner
     cause = exc.__cause__
-    if cause is not None and causes > 0 and id(cause) not in seen:
-        seen.add(id(cause))
+    if cause is not None and _is_kept(cause, causes, seen):
         found["exc_cause"] = _encode(cause, encode, causes - 1, seen)
     return found
+
+
+def _is_kept(exc: BaseException, causes: int, seen: set[int]) -> bool:
+    if causes <= 0 or id(exc) in seen or len(seen) >= MAX_EXCEPTIONS:
+        return False
+    seen.add(id(exc))
+    return True
 
 
 def _plain(value: Any, encode: Callable[[Any], object]) -> Any:
@@ -84,10 +99,10 @@ def decode_exception(value: object) -> BaseException:
     """
     if isinstance(value, BaseException):  # serializers that carry objects
         return value
-    return _decode(value, MAX_CAUSES)
+    return _decode(value, MAX_CAUSES, count())
 
 
-def _decode(value: object, causes: int) -> BaseException:
+def _decode(value: object, causes: int, counted: Iterator[int]) -> BaseException:
     if not isinstance(value, Mapping):
         raise wrong("exception", "a map with 'exc_type', 'exc_message' and 'exc_module'", value)
     name = value.get("exc_type")
@@ -96,13 +111,22 @@ def _decode(value: object, causes: int) -> BaseException:
         raise wrong("exception, 'exc_type'", "the name of a class", name)
     if module is not None and (not isinstance(module, str) or not _is_name(module)):
         raise wrong("exception, 'exc_module'", "the name of a module or null", module)
-    exc = _build(name, module, _arguments(value.get("exc_message")))
+    members = _members(value.get("exc_group"), causes, counted)
+    exc = _build(name, module, _arguments(value.get("exc_message")), members)
     for note in _notes(value.get("exc_notes")):
         exc.add_note(note)
     cause = value.get("exc_cause")
-    if cause is not None and causes > 0:
-        exc.__cause__ = _decode(cause, causes - 1)
+    if cause is not None and causes > 0 and next(counted) < MAX_EXCEPTIONS:
+        exc.__cause__ = _decode(cause, causes - 1, counted)
     return exc
+
+
+def _members(group: Any, causes: int, counted: Iterator[int]) -> list[BaseException]:
+    if group is None or causes <= 0:
+        return []
+    if not isinstance(group, (list, tuple)):
+        raise wrong("exception, 'exc_group'", "a list of exceptions", group)
+    return [_decode(member, causes - 1, counted) for member in group[:MAX_MEMBERS] if next(counted) < MAX_EXCEPTIONS]
 
 
 def _is_name(text: str) -> bool:
@@ -123,8 +147,10 @@ def _notes(notes: Any) -> list[str]:
     return [note[:MAX_NOTE] for note in notes[:MAX_NOTES]]
 
 
-def _build(name: str, module: str | None, args: list[Any]) -> BaseException:
+def _build(name: str, module: str | None, args: list[Any], members: list[BaseException]) -> BaseException:
     kind = _find(name, module)
+    if members and (kind is None or issubclass(kind, BaseExceptionGroup)):
+        return _group(kind, name, module or _WRITTEN, args, members)
     if kind is None:
         return _made_up(name, module or _WRITTEN)(*args)
     try:
@@ -134,6 +160,20 @@ def _build(name: str, module: str | None, args: list[Any]) -> BaseException:
     if isinstance(exc, BaseException):
         return exc
     return _without_constructor(kind, args) or _made_up(name, module or _WRITTEN)(*args)
+
+
+def _group(
+    kind: type[BaseException] | None, name: str, module: str, args: list[Any], members: list[BaseException]
+) -> BaseException:
+    message = args[0] if args and isinstance(args[0], str) else ""
+    if kind is not None:
+        try:
+            exc: object = kind(message, members)
+        except Exception:  # noqa: BLE001  # as in _build
+            exc = None
+        if isinstance(exc, BaseException):
+            return exc
+    return _made_up(name, module, BaseExceptionGroup)(message, members)
 
 
 def _without_constructor(kind: type[BaseException], args: list[Any]) -> BaseException | None:
@@ -194,6 +234,6 @@ def _walk(place: ModuleType, parts: list[str]) -> object:
 
 
 @lru_cache(maxsize=256)
-def _made_up(name: str, module: str) -> type[Exception]:
+def _made_up(name: str, module: str, base: type[BaseException] = Exception) -> type[BaseException]:
     """A class of that name for an exception whose own class is not loaded here."""
-    return type(name.rpartition(".")[2] or name, (Exception,), {"__module__": module, "__qualname__": name})
+    return type(name.rpartition(".")[2] or name, (base,), {"__module__": module, "__qualname__": name})
