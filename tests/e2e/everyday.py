@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -47,6 +48,19 @@ async def nap(seconds):
         await asyncio.sleep(0)
         return "woken"
     return "slept"
+
+
+@app.task(
+    bind=True,
+    retry_on_worker_lost=True,
+    max_retries=2,
+    default_retry_delay=0,
+    acks_late=bool(os.environ.get("DEADLY_LATE")),
+)
+def deadly(self, deaths):
+    if self.request.retries < deaths:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return self.request.retries
 
 
 @app.task

@@ -257,6 +257,21 @@ def test_options_of_the_retry_may_be_given(app):
     assert caught.value.args == (5,)
 
 
+def test_a_limit_that_the_task_itself_has_set_holds_although_autoretry_catches_what_it_raises(app):
+    tries = []
+
+    @app.task(bind=True, autoretry_for=(Exception,), retry_kwargs={"max_retries": 7, "countdown": 0})
+    def job(self):
+        tries.append(self.request.retries)
+        try:
+            raise KeyError("a")
+        except KeyError as error:
+            raise self.retry(exc=error, max_retries=1, countdown=0) from None
+
+    assert isinstance(job.apply().result, KeyError)
+    assert tries == [0, 1]
+
+
 def test_a_base_class_may_say_it_and_the_original_function_stays(app):
     class Patient(Task):
         autoretry_for = (LookupError,)

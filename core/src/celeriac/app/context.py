@@ -33,6 +33,8 @@ class Context:
     lang: str | None = None
     logfile: str | None = None
     loglevel: int | None = None
+    #: What the run itself has said of it, by ``retry(max_retries=...)``.
+    max_retries: int | None = None
     origin: str | None = None
     parent_id: str | None = None
     properties: dict[str, Any] | None = None

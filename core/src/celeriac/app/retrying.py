@@ -31,7 +31,9 @@ def retry(
     """See `Task.retry`."""
     request = task.request
     retries = request.retries + 1
-    limit = task.max_retries if max_retries is None else max_retries
+    if max_retries is not None:
+        request.max_retries = max_retries  # of this run, also where autoretry catches what is raised here
+    limit = task.max_retries if request.max_retries is None else request.max_retries
     if request.called_directly:  # not a task's run but a plain call: there is no message to send again
         _raise(exc or sys.exc_info()[1] or Retry("Task can be retried", None))
     if eta is None and countdown is None:
@@ -104,12 +106,15 @@ def with_autoretry(task: Any, run: Callable[..., Any]) -> Callable[..., Any]:
     if not wanted:
         return run
     retry_kwargs: dict[str, Any] = dict(getattr(task, "retry_kwargs", {}) or {})
+    own_limit = retry_kwargs.pop("max_retries", None)
     factor = getattr(task, "retry_backoff", False)
     maximum = float(getattr(task, "retry_backoff_max", 600))
     jitter = bool(getattr(task, "retry_jitter", True))
 
     def again(error: BaseException) -> Retry:
         options = dict(retry_kwargs)
+        if task.request.max_retries is None:
+            options["max_retries"] = own_limit
         if factor:
             options["countdown"] = backoff(float(factor), task.request.retries, maximum, jitter)
         answer: Retry = task.retry(exc=error, **options)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from celeriac.contracts.broker import OutgoingMessage
     from celeriac.contracts.loop import EventLoop
     from celeriac.worker.bereaved import Bereaved
+    from celeriac.worker.next_try import NextTry
 
 logger = logging.getLogger("celeriac.worker.debts")
 
@@ -26,8 +27,8 @@ class Debt:
 
     #: To be stored, if anything.
     result: StoredResult | None
-    #: Who is to be told, if anybody.
-    bereaved: Bereaved | None
+    #: Who is to be told, if anybody; or the task's next try.
+    bereaved: Bereaved | NextTry | None
     #: What settles the message.
     then: Callable[[], None]
     #: Settles it so that the broker delivers it again; None where it must not be run again.

@@ -12,6 +12,7 @@ from celeriac.exceptions import TaskRevokedError, TimeLimitExceeded, WorkerLostE
 from celeriac.protocol.shapes import MAX_NAME, is_text
 from celeriac.worker.bereaved import Bereaved
 from celeriac.worker.debts import Debt, Debts
+from celeriac.worker.next_try import NextTry, has_another_try
 from celeriac.worker.request import CustomRequests
 from celeriac.worker.unread import unread_request
 
@@ -82,6 +83,8 @@ class Endings:
     ) -> None:
         """The child that ran the job is gone: store the failure here and send the errbacks, then call `then`.
 
+        A task that asks for it is sent once more instead.
+
         If the worker ends before that was possible, `instead` is called where the message may be run again.  A
         `letter` is published before.
         """
@@ -91,10 +94,15 @@ class Endings:
             error = TimeLimitExceeded(limit)
         else:
             error = WorkerLostError(report.detail or "the process that ran the task has died")
+        state = states.FAILURE
+        bereaved: Bereaved | NextTry
+        if report.kind is OutcomeKind.WORKER_LOST and has_another_try(job):
+            state, bereaved, letter = states.RETRY, NextTry(job), None
+        else:
+            bereaved = Bereaved(job.job, state, error, has_run=True)
         result = None
         if self._stores and _wants_error(job.task, job.job.headers):
-            result = self.app.results.entry(job.id, states.FAILURE, error, request=unread_request(job.job))
-        bereaved = Bereaved(job.job, states.FAILURE, error, has_run=True)
+            result = self.app.results.entry(job.id, state, error, request=unread_request(job.job))
         self.debts.add(Debt(result, bereaved, then, None if job.early else instead, letter))
 
     def bury(self, letter: OutgoingMessage, then: Callable[[], None], instead: Callable[[], None]) -> None:

@@ -125,16 +125,16 @@ def _tell(request: Request, report: Report) -> None:
     if kind is OutcomeKind.SUCCESS:
         request.on_success((False, detail, report.runtime))
     elif kind is OutcomeKind.RETRY:
-        request.on_retry(_info(Retry(detail)))
+        request.on_retry(_info(Retry(detail), report))
     elif kind is OutcomeKind.HARD_TIME_LIMIT:
         request.on_timeout(False, hard)
     elif kind is OutcomeKind.WORKER_LOST:
-        request.on_failure(_info(WorkerLostError(detail)))
+        request.on_failure(_info(WorkerLostError(detail), report))
     elif kind in {OutcomeKind.FAILURE, OutcomeKind.INVALID, OutcomeKind.STORE_FAILED}:
         if (detail or "").startswith("SoftTimeLimitExceeded("):
             request.on_timeout(True, soft)
-        request.on_failure(_info(TaskError(detail)))
+        request.on_failure(_info(TaskError(detail), report))
 
 
-def _info(error: Exception) -> ErrorInfo:
-    return ErrorInfo(error, str(error), type(error))
+def _info(error: Exception, report: Report) -> ErrorInfo:
+    return ErrorInfo(error, report.traceback or str(error), type(error))
