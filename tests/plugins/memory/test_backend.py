@@ -72,6 +72,7 @@ def test_one_value_that_cannot_be_encoded_keeps_the_whole_batch_out(backend):
     assert backend.fetch(["a", "b"]) == {}
 
 
+@pytest.mark.covers("settings.result_accept_content")
 def test_a_result_in_a_format_that_is_not_accepted_is_refused(backend, url):
     backend.store([result("a")])
     strict = Celery("strict", backend=url, set_as_current=False, result_accept_content=[])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from celeriac import Celery
 
 
@@ -11,6 +13,7 @@ def test_an_installed_prefork_is_the_default_pool():
     assert app.conf.worker_pool == "prefork"
 
 
+@pytest.mark.covers("settings.worker_pool")
 def test_a_configured_pool_is_stronger_than_the_default():
     app = Celery("proj", broker="memory://", set_as_current=False, worker_pool="solo")
 

@@ -57,6 +57,7 @@ def test_a_result_is_json_under_celerys_key_for_a_day(backend, server, prefix):
     assert 86390 < server.ttl(key) <= 86400
 
 
+@pytest.mark.covers("settings.result_backend_transport_options")
 @pytest.mark.parametrize(
     ("given", "joined"), [("", ""), ("a", "a_"), ("a:", "a:"), ("a_", "a_"), ("a-", "a-"), ("a.", "a.")]
 )
@@ -91,6 +92,7 @@ def test_what_celery_stored_is_read(backend, server, prefix):
     assert backend.fetch(["b"])["b"] == meta
 
 
+@pytest.mark.covers("settings.result_failure_expires", "settings.result_expires", "backends.redis")
 @pytest.mark.parametrize(
     ("settings", "given", "kept"),
     [
@@ -162,6 +164,7 @@ def test_what_nobody_can_read_is_replaced(backend, server, prefix):
 # --- compression ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("settings.result_compression")
 @pytest.mark.parametrize("name", ["gzip", "bzip2", "lzma"])
 def test_compressed_results_come_back(make, server, prefix, name):
     backend = make(result_compression=name)
@@ -192,6 +195,7 @@ def test_a_bomb_is_not_unpacked(backend, server, prefix, monkeypatch):
         backend.fetch(["a"])
 
 
+@pytest.mark.covers("settings.result_accept_content")
 def test_content_that_is_not_accepted_is_not_decoded(make, backend):
     backend.store([result("a")])
     with pytest.raises(SecurityError):

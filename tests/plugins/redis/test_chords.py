@@ -123,6 +123,7 @@ def test_a_called_chord_does_not_start_again(backend, server, key):
     assert not server.exists(key("s"))
 
 
+@pytest.mark.covers("settings.result_chord_expires")
 def test_chords_are_kept_as_long_as_is_asked(backend, server, key, app):
     backend.start_chords([NewChord("g", 2, BODY, expires=50)])
     assert {48, 49, 50} >= {server.ttl(key("s")), server.ttl(key("b"))}

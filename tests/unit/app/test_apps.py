@@ -219,6 +219,7 @@ def test_an_unknown_scheme_is_answered_with_what_is_near(make_app):
         make_app(broker="zookeeper://").send_task("t")
 
 
+@pytest.mark.covers("settings.broker_url", "settings.broker_read_url", "settings.broker_write_url")
 def test_reading_and_writing_may_go_to_different_places(make_app):
     app = make_app(broker="memory://both", broker_read_url="memory://r", broker_write_url="memory://w")
     assert (app.broker_url(write=True), app.broker_url(write=False)) == ("memory://w", "memory://r")
@@ -232,6 +233,12 @@ def test_the_uri_of_the_broker_can_be_shown(make_app):
     assert make_app(broker=["redis://u:p@h/", "redis://:q@i/"]).broker_uri() == "redis://u:**@h/;redis://:**@i/"
 
 
+@pytest.mark.covers(
+    "settings.broker_transport_options",
+    "settings.broker_connection_timeout",
+    "settings.broker_user",
+    "settings.broker_password",
+)
 def test_settings_of_the_connection_reach_it(make_app):
     app = make_app(
         broker_user="u", broker_password="p", broker_connection_timeout=9, broker_transport_options={"polling": 1}
@@ -251,6 +258,7 @@ def test_ids_of_app_and_thread_are_stable_and_differ(make_app):
 # -- time --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("settings.timezone")
 @pytest.mark.parametrize(
     ("name", "zone"), [(None, UTC), ("UTC", UTC), ("utc", UTC), ("Europe/Paris", zoneinfo.ZoneInfo("Europe/Paris"))]
 )

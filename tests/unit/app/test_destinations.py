@@ -12,6 +12,14 @@ TOPIC = Queue("news", Exchange("feeds", type="topic"), routing_key="feed.#")
 DIRECT = Queue("mail", Exchange("post"), routing_key="letters")
 
 
+@pytest.mark.covers(
+    "settings.task_create_missing_queue_exchange_type",
+    "settings.task_default_exchange",
+    "settings.task_default_exchange_type",
+    "settings.task_default_routing_key",
+    "settings.task_default_queue",
+    "settings.task_queues",
+)
 @pytest.mark.parametrize(
     ("settings", "options", "expected"),
     [
@@ -66,6 +74,7 @@ def test_a_sender_does_not_become_a_listener_of_a_broadcast(make_app, record):
         assert message.exchange == "news"
 
 
+@pytest.mark.covers("settings.task_default_delivery_mode")
 @pytest.mark.parametrize(
     ("settings", "options", "mode"),
     [
@@ -86,6 +95,7 @@ def test_the_delivery_mode_is_that_of_the_call_else_of_the_exchange_else_of_the_
     assert sent[0].properties["delivery_mode"] == mode
 
 
+@pytest.mark.covers("settings.task_create_missing_queues", "exceptions.QueueNotFound")
 def test_a_queue_that_is_not_configured_is_refused_where_none_may_be_made(make_app, record):
     app = make_app(task_queues=[Queue("a"), Queue("b")], task_default_queue="a", task_create_missing_queues=False)
     sent = record(app)

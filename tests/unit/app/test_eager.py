@@ -43,6 +43,7 @@ def test_the_state_is_that_which_a_worker_would_have_stored(app, error, state):
     assert (result.failed(), result.successful()) == (state == "FAILURE", False)
 
 
+@pytest.mark.covers("settings.task_eager_propagates")
 def test_an_error_is_raised_by_get_or_at_once_if_asked(make_app):
     app = make_app()
 
@@ -132,6 +133,7 @@ def test_always_eager_takes_arguments_across_the_serializer(make_app):
         kinds.delay(object())
 
 
+@pytest.mark.covers("settings.accept_content", "settings.task_always_eager")
 def test_always_eager_refuses_content_that_a_worker_would_refuse(make_app):
     app = make_app(task_always_eager=True, accept_content=[])
 
@@ -143,6 +145,7 @@ def test_always_eager_refuses_content_that_a_worker_would_refuse(make_app):
         job.delay()
 
 
+@pytest.mark.covers("settings.task_store_eager_result")
 def test_results_are_stored_only_where_that_is_asked_for(make_app):
     app = make_app(task_store_eager_result=True)
 

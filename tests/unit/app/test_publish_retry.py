@@ -40,6 +40,7 @@ def test_when_the_tries_are_used_up_the_error_names_the_broker_and_not_its_passw
     assert arrived(app) == []
 
 
+@pytest.mark.covers("settings.task_publish_retry")
 @pytest.mark.parametrize(
     ("settings", "options"),
     [
@@ -56,6 +57,7 @@ def test_it_may_be_told_not_to_try_again(flaky, broker, settings, options):
     assert broker.tries() == 1
 
 
+@pytest.mark.covers("settings.task_publish_retry_policy")
 @pytest.mark.parametrize(
     ("settings", "options", "tries"),
     [

@@ -106,6 +106,7 @@ def test_an_id_may_be_given(add, sent):
     assert sent[0].headers["id"] == sent[0].headers["root_id"] == sent[0].properties["correlation_id"] == "mine"
 
 
+@pytest.mark.covers("settings.task_protocol")
 @pytest.mark.parametrize("protocol", ["1", 1])
 def test_protocol_1_is_one_map_without_headers(make_app, record, protocol):
     app = make_app(task_protocol=protocol)
@@ -172,6 +173,7 @@ def test_a_repr_of_the_callers_own_stands_also_for_no_arguments(app, sent):
     assert (sent[0].headers["argsrepr"], sent[0].headers["kwargsrepr"]) == ("(secret)", "{...}")
 
 
+@pytest.mark.covers("settings.task_repr_maxlevels")
 def test_reprs_are_cut_in_depth_and_length(make_app, record):
     app = make_app(task_repr_maxlevels=1)
     sent = record(app)
@@ -291,6 +293,7 @@ def moment_of(message, header="eta"):
     return found
 
 
+@pytest.mark.covers("settings.enable_utc", "settings.timezone")
 @pytest.mark.parametrize("header", ["eta", "expires"])
 @pytest.mark.parametrize(
     ("settings", "given", "text"),
@@ -364,6 +367,7 @@ def test_what_is_no_moment_is_refused_in_words_that_name_the_option(add, sent, o
 # -- priority ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("settings.task_default_priority")
 def test_the_priority_is_that_of_the_call_else_the_tasks_else_the_settings_else_none(make_app, record):
     app = make_app(task_default_priority=2)
     sent = record(app)
@@ -394,6 +398,7 @@ def test_the_priority_of_a_route_counts_also_for_a_call_by_name(make_app, record
 # -- from inside a task ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("settings.task_inherit_parent_priority")
 def test_calls_from_inside_a_task_belong_to_it(make_app, record, start_worker):
     app = make_app(task_inherit_parent_priority=True)
     sent = record(app)

@@ -59,6 +59,9 @@ def test_a_queue_is_made_when_it_is_first_named_and_is_the_same_from_then_on(app
     assert app.amqp.queues["new"] is made
 
 
+@pytest.mark.covers(
+    "settings.task_create_missing_queue_type", "settings.task_default_queue_type", "settings.task_queue_max_priority"
+)
 @pytest.mark.parametrize(
     ("settings", "arguments"),
     [

@@ -100,6 +100,7 @@ def test_what_is_no_route_is_refused_in_words_that_name_the_setting(routes, mess
     assert message in str(caught.value)
 
 
+@pytest.mark.covers("settings.task_routes")
 def test_messages_go_where_their_route_says(make_app, claim):
     app = make_app(task_routes=[{"video.*": {"queue": "media", "priority": 3}}, by_function])
 

@@ -60,6 +60,7 @@ def test_a_variable_of_the_environment_overrules_the_configuration(monkeypatch, 
     assert app.conf[setting] == "memory://from-outside"
 
 
+@pytest.mark.covers("settings.broker_transport", "settings.broker_host", "settings.broker_vhost")
 def test_a_broker_may_be_named_in_parts(monkeypatch):
     monkeypatch.delenv("CELERY_BROKER_URL", raising=False)
     app = Celery("proj", set_as_current=False, broker_transport="redis", broker_host="localhost:6380", broker_vhost="3")

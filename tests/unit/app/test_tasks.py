@@ -130,6 +130,7 @@ def test_bind_gives_the_task_itself(app):
     assert whoami(1) == (whoami, 1)
 
 
+@pytest.mark.covers("settings.task_default_rate_limit")
 def test_options_become_attributes_and_the_rest_comes_from_the_configuration(make_app):
     app = make_app(task_serializer="json", task_acks_late=True, task_ignore_result=True, task_default_rate_limit="9/s")
 

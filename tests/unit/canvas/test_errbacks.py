@@ -47,6 +47,7 @@ def test_header_tasks_have_errbacks_of_their_own(tasks, called):
     assert called(chord(header, t.sum_up.s()).on_error(t.errback.s("e"))) == {"h@fail": 1, "e@sum_up": 1}
 
 
+@pytest.mark.covers("settings.task_allow_error_cb_on_chord_header")
 def test_a_setting_has_the_header_tell_the_errbacks_of_the_chord(app, tasks, called):
     t = tasks
     app.conf.task_allow_error_cb_on_chord_header = True

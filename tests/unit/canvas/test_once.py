@@ -96,6 +96,7 @@ def test_a_body_that_could_not_be_sent_is_sent_when_the_last_task_comes_again(
     assert [count for call, count in diary.calls.items() if "sum_up" in call] == [1]
 
 
+@pytest.mark.covers("settings.result_chord_retry_interval")
 def test_while_somebody_may_be_sending_the_body_a_task_is_sent_to_look_later(
     app, tasks, claim, deliver_again, start_worker, wait_until, monkeypatch
 ):

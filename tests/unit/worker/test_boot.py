@@ -106,6 +106,7 @@ def test_a_pool_that_nobody_offers_is_an_error_with_the_nearest_name(app):
         app.Worker(pool="sollo")
 
 
+@pytest.mark.covers("settings.imports", "settings.include")
 def test_modules_with_tasks_are_imported(app, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     name = f"tasks_{uuid.uuid4().hex}"
@@ -114,6 +115,7 @@ def test_modules_with_tasks_are_imported(app, tmp_path, monkeypatch):
     assert sys.modules.pop(name).imported
 
 
+@pytest.mark.covers("settings.task_time_limit")
 def test_options_and_settings_reach_the_pool(app):
     app.conf.task_time_limit = 7
     worker = app.Worker(pool="solo", max_tasks_per_child=5)
@@ -553,6 +555,7 @@ def test_setting_up_the_log_twice_writes_each_line_once(app, loggers, tmp_path):
     assert text.count("of somebody") == 1
 
 
+@pytest.mark.covers("settings.worker_hijack_root_logger")
 def test_a_root_logger_that_is_not_to_be_hijacked_keeps_its_handlers(app, loggers):
     app.conf.worker_hijack_root_logger = False
     root = logging.getLogger()

@@ -444,6 +444,7 @@ def test_a_worker_that_finds_its_broker_at_the_second_try_begins(consumer, lane,
     assert "Cannot reach the broker told://" in caplog.text
 
 
+@pytest.mark.covers("settings.broker_connection_retry_on_startup")
 def test_a_broker_that_stays_away_is_an_error_that_names_it_without_its_password(app, consumer, lane):
     app.conf.update(broker_url="told://user:secret@somewhere//", broker_connection_retry_on_startup=False)
     lane.failures.append(BROKEN[0])
@@ -452,6 +453,7 @@ def test_a_broker_that_stays_away_is_an_error_that_names_it_without_its_password
     consumer.close()
 
 
+@pytest.mark.covers("settings.broker_connection_max_retries")
 def test_there_is_an_end_to_the_tries_at_the_start(app, consumer, lane):
     app.conf.broker_connection_max_retries = 1
     lane.failures.extend([BROKEN[0]] * 100)
