@@ -26,10 +26,12 @@ def append(steps: list[Signature], step: Any) -> None:
     if not steps:
         steps.append(step)
         return
-    if kind == "group" and not needs_one_end(step["options"]):
+    is_body = len(steps) == 1 and steps[0].get("subtask_type") == "group"
+    if kind == "group" and not is_body and not needs_one_end(step["options"]):
         members = list(islice(step.members(), 2))
         if len(members) == 1:
-            # What Celery does, and its users rely on: after something, a group of one means its one member.
+            # What Celery does, and its users rely on: after something, a group of one means its one member, but a
+            # group that is piped into one has it for its body, and gives a list.
             append(steps, members[0])
             return
     last = steps[-1]
@@ -53,6 +55,10 @@ def flattened(steps: Iterable[Any]) -> list[Signature]:
 
 def join(left: Signature, right: Signature) -> Signature:
     """``left | right``."""
+    if _is_empty(left, "chain") and right.get("subtask_type") == "group":
+        return right if len(right.tasks) != 1 else Signature.TYPES["chain"](*right.tasks, app=left._app)
+    if left.get("subtask_type") in {"chain", "group"} and _is_empty(right, "group"):
+        return left  # there was nothing to add, as where a generator gave nothing
     if left.get("subtask_type") == "chord":
         # What is piped into a chord stays one, with a longer body.
         longer: Signature = left.followed_by(right)
@@ -63,6 +69,10 @@ def join(left: Signature, right: Signature) -> Signature:
     made = Signature.TYPES["chain"](app=left._app)
     made["kwargs"] = {"tasks": steps}
     return made
+
+
+def _is_empty(signature: Any, kind: str) -> bool:
+    return signature.get("subtask_type") == kind and not signature.tasks
 
 
 Signature.JOIN = staticmethod(join)
