@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -101,3 +104,48 @@ def test_generators_are_read_once_when_it_is_made(tasks):
 
 def test_kinds_register_themselves():
     assert {"chain", "group", "chord"} <= Signature.TYPES.keys()
+
+
+# -- compared with Celery ----------------------------------------------------------------------------------------------
+
+DATA = Path(__file__).parents[2] / "data"
+#: What `canvas_algebra.py` prints where Celery 5.7 is installed.
+CELERYS = json.loads((DATA / "canvas-algebra.json").read_text())
+#: Where we agree to differ, as docs/explanation/differences.md says.
+AGREED = {
+    # Chunks are a group, and what follows them gets their results; to Celery they are a task that returns ids.
+    **{pair: "chunks" for pair in CELERYS if "chunks" in pair.split(" | ")},
+    # What ends with a group goes on as a group does, also where the chord that it belongs to was written as a chord.
+    "chord that ends with a group | one-member group": "a list",
+    "chord that ends with a group | empty group": "nothing",
+    "chain that begins with a group | empty group": "nothing",
+    "empty chain | empty group": "an empty list",
+}
+
+
+def steps_of(shape):
+    """The structure without its spelling: a chord is a group with something after it, a chain in a chain its steps."""
+    if not isinstance(shape, dict):
+        return [shape]
+    if "chain" in shape:
+        return [step for each in shape["chain"] for step in steps_of(each)]
+    members = shape["group"] if "group" in shape else shape["chord"]
+    return [[steps_of(member) for member in members], *(steps_of(shape["body"]) if "chord" in shape else ())]
+
+
+@pytest.fixture
+def ours(make_app, monkeypatch):
+    """What we make of the pairs, by the program that wrote down what Celery does."""
+    import celeriac
+
+    monkeypatch.setitem(sys.modules, "celery", celeriac)
+    spec = importlib.util.spec_from_file_location("canvas_algebra", DATA / "canvas_algebra.py")
+    program = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(program)
+    return program.table(program.defined(make_app("algebra", set_as_current=True)))
+
+
+def test_all_pairs_of_kinds_make_what_celery_makes(ours):
+    assert ours.keys() == CELERYS.keys()
+    differing = {pair for pair in CELERYS if steps_of(ours[pair]) != steps_of(CELERYS[pair])}
+    assert differing == AGREED.keys()

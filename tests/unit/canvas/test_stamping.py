@@ -39,6 +39,11 @@ class Named(StampingVisitor):
         return {}
 
 
+@pytest.mark.covers(
+    "canvas.StampingVisitor", "canvas.StampingVisitor.on_signature", "canvas.StampingVisitor.on_callback"
+)
+@pytest.mark.covers("canvas.StampingVisitor.on_errback", "canvas.StampingVisitor.on_chain_start")
+@pytest.mark.covers("canvas.StampingVisitor.on_group_start", "canvas.StampingVisitor.on_chord_body")
 def test_a_visitor_sees_every_part(tasks):
     t, visitor = tasks, Named()
     canvas = chain(
@@ -100,3 +105,90 @@ def test_links_may_be_stamped_by_themselves(tasks):
 def test_a_visitor_must_say_how_tasks_are_stamped():
     with pytest.raises(TypeError, match="on_signature"):
         StampingVisitor()
+
+
+class Everywhere(StampingVisitor):
+    """Notes when it is called, and stamps with the names of all that it has been told of."""
+
+    def __init__(self):
+        self.seen = []
+
+    def note(self, where, sig, given):
+        self.seen.append((where, given.get("label")))
+        return {"label": where, "stamped_headers": ["label"]}
+
+    def on_signature(self, sig, **headers):
+        self.seen.append((f"task {sig.task}", headers.get("label")))
+        return {}
+
+    def on_group_start(self, group, **headers):
+        return self.note("group", group, headers)
+
+    def on_group_end(self, group, **headers):
+        self.seen.append(("end of group", headers.get("label")))
+
+    def on_chain_start(self, chain, **headers):
+        return self.note("chain", chain, headers)
+
+    def on_chain_end(self, chain, **headers):
+        self.seen.append(("end of chain", headers.get("label")))
+
+    def on_chord_header_start(self, sig, **header):
+        return self.note("header", sig, header)
+
+    def on_chord_header_end(self, sig, **header):
+        self.seen.append(("end of header", header.get("label")))
+
+    def on_chord_body(self, sig, **header):
+        return self.note("body", sig, header)
+
+    def on_callback(self, callback, **header):
+        return self.note("callback", callback, header)
+
+    def on_errback(self, errback, **header):
+        return self.note("errback", errback, header)
+
+
+@pytest.mark.covers("canvas.StampingVisitor.on_group_end", "canvas.StampingVisitor.on_chain_end")
+@pytest.mark.covers("canvas.StampingVisitor.on_chord_header_start", "canvas.StampingVisitor.on_chord_header_end")
+def test_a_visitor_goes_through_nested_canvases_in_order_and_stamps_go_inwards(tasks):
+    t, visitor = tasks, Everywhere()
+    inner = chord([t.add.s(1), chain(t.mul.s(2), t.mul.s(3))], t.sum_up.s())
+    canvas = chain(t.identity.s(1), inner, group(t.add.s(4), t.add.s(5)))
+    canvas.stamp(visitor)
+    assert visitor.seen == [
+        ("chain", None),
+        ("task identity", "chain"),
+        ("header", "chain"),
+        ("task add", "header"),
+        ("chain", "header"),
+        ("task mul", "chain"),
+        ("task mul", "chain"),
+        ("end of chain", "header"),
+        ("end of header", "chain"),
+        ("body", "chain"),
+        ("task sum_up", "body"),
+        ("group", "chain"),
+        ("task add", "group"),
+        ("task add", "group"),
+        ("end of group", "chain"),
+        ("end of chain", None),
+    ]
+    assert [member.options["label"] for member in canvas.tasks[2].tasks] == ["group", "group"]
+    assert canvas.tasks[1].body.options["label"] == "body"
+
+
+def test_every_callback_and_errback_is_stamped_however_deep_it_hangs(tasks):
+    t, visitor = tasks, Everywhere()
+    innermost = t.callback.s("innermost")
+    callback = chain(t.callback.s("a"), t.callback.s("b").on_error(t.errback.s("deep")))
+    callback.tasks[0].link(innermost)
+    canvas = chord([t.add.s(1, 1).on_error(t.errback.s("header"))], t.sum_up.s().on_error(t.errback.s("body")))
+    canvas.link(callback)
+    canvas.stamp(visitor)
+    linked = canvas.options["link"][0]
+    assert [each.options["label"] for each in linked.tasks] == ["chain", "chain"]
+    assert linked.tasks[0].options["link"][0].options["label"] == "callback"
+    assert linked.tasks[1].options["link_error"][0].options["label"] == "errback"
+    assert canvas.tasks[0].options["link_error"][0].options["label"] == "errback"
+    assert canvas.body.options["link_error"][0].options["label"] == "errback"

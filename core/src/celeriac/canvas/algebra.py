@@ -56,7 +56,7 @@ def flattened(steps: Iterable[Any]) -> list[Signature]:
 def join(left: Signature, right: Signature) -> Signature:
     """``left | right``."""
     if _is_empty(left, "chain") and right.get("subtask_type") == "group":
-        return right if len(right.tasks) != 1 else Signature.TYPES["chain"](*right.tasks, app=left._app)
+        return right if len(right.tasks) != 1 else _chain_of(right.tasks, left._app)
     if left.get("subtask_type") in {"chain", "group"} and _is_empty(right, "group"):
         return left  # there was nothing to add, as where a generator gave nothing
     if left.get("subtask_type") == "chord":
@@ -66,7 +66,12 @@ def join(left: Signature, right: Signature) -> Signature:
     steps = flattened((left, right))
     if len(steps) == 1 and steps[0].get("subtask_type") == "chord":
         return steps[0]
-    made = Signature.TYPES["chain"](app=left._app)
+    return _chain_of(steps, left._app)
+
+
+def _chain_of(steps: list[Signature], app: Any) -> Signature:
+    """A chain of steps that are in the form that can be sent."""
+    made = Signature.TYPES["chain"](app=app)
     made["kwargs"] = {"tasks": steps}
     return made
 

@@ -4,20 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from celeriac.app.current import get_current_app
 from celeriac.canvas.options import listed, merged
 from celeriac.protocol.reprs import safe_repr
 
-#: The keys of the wire, which are attributes too.
-KEYS: Final = frozenset({"task", "args", "kwargs", "options", "subtask_type", "immutable"})
+
+class Key:
+    """A key of the wire as an attribute, on the class too, where editors and programs look for it."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, call: Any, owner: type | None = None) -> Any:
+        return self if call is None else call.get(self._name)
+
+    def __set__(self, call: Any, value: Any) -> None:
+        call[self._name] = value
 
 
 class Call(dict[str, Any]):
     """What all signatures are; nothing here sends or runs anything."""
 
     _app: Any = None
+
+    #: The task's name.
+    task = Key()
+    args = Key()
+    kwargs = Key()
+    #: What `apply_async` is called with, beside the arguments.
+    options = Key()
+    #: Which composite it is; None for one task.
+    subtask_type = Key()
+    #: Whether it takes no more arguments.
+    immutable = Key()
+
+    if TYPE_CHECKING:
+        # What a composite has beside this is told by its subtask_type, not by its class.
+        def __getattr__(self, name: str) -> Any: ...
 
     def __init__(
         self,
@@ -54,17 +79,6 @@ class Call(dict[str, Any]):
         )
 
     # -- as a map and as an object ------------------------------------------------------------------------------------
-
-    def __getattr__(self, name: str) -> Any:
-        if name in KEYS:
-            return self.get(name)
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in KEYS:
-            self[name] = value
-        else:
-            object.__setattr__(self, name, value)
 
     @property
     def app(self) -> Any:
@@ -124,7 +138,7 @@ class Call(dict[str, Any]):
 
     # -- copies -------------------------------------------------------------------------------------------------------
 
-    def clone(self, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None, **opts: Any) -> Self:
+    def clone(self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **opts: Any) -> Self:
         """A copy, with arguments before its own, and more keywords and options."""
         all_args, all_kwargs, options = self._merge(args or (), kwargs or {}, opts)
         immutable = options.pop("immutable", self["immutable"])
@@ -132,7 +146,7 @@ class Call(dict[str, Any]):
             args=tuple(all_args), kwargs=deepcopy(dict(all_kwargs)), options=deepcopy(options), immutable=immutable
         )
 
-    def partial(self, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None, **opts: Any) -> Self:
+    def partial(self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **opts: Any) -> Self:
         """The same as `clone`."""
         return self.clone(args, kwargs, **opts)
 

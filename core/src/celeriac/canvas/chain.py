@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from celeriac import states
 from celeriac.canvas.algebra import flattened
@@ -16,9 +16,6 @@ from celeriac.canvas.unstarted import failed_result
 
 if TYPE_CHECKING:
     from celeriac.canvas.launch import Launch
-
-#: What `chain.prepare_steps` takes of the options of a call.
-_PLACES: Final = frozenset({"root_id", "parent_id", "link_error", "group_id", "group_index"})
 
 
 @Signature.register_type()
@@ -159,23 +156,69 @@ class chain(Composite):  # noqa: N801  # the name that Celery gave it
         return super().apply_async(args, kwargs, route_name, **options) if self.tasks else None
 
     def prepare_steps(
-        self, args: Sequence[Any], kwargs: Mapping[str, Any], tasks: Sequence[Any], **options: Any
+        self,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        tasks: Sequence[Any],
+        root_id: str | None = None,
+        parent_id: str | None = None,
+        link_error: Any = None,
+        app: Any = None,
+        last_task_id: str | None = None,
+        group_id: str | None = None,
+        chord_body: Any = None,
+        clone: bool = True,
+        from_dict: Any = Signature.from_dict,
+        group_index: int | None = None,
     ) -> tuple[list[Signature], list[Any]]:
-        """The steps as they would be sent, and their results, both in reverse."""
-        wanted = {key: value for key, value in options.items() if key in _PLACES and value is not None}
-        if options.get("last_task_id"):
-            wanted["task_id"] = options["last_task_id"]
-        if options.get("chord_body"):
-            wanted["chord"] = options["chord_body"]
-        settled = chain(*tasks, app=options.get("app") or self._app).clone(args, kwargs).settle(wanted)
+        """The steps as they would be sent, and their results, both in reverse.
+
+        `clone` and `from_dict` change nothing: what is given is never changed.
+        """
+        wanted = _stated(
+            root_id=root_id,
+            parent_id=parent_id,
+            link_error=link_error,
+            task_id=last_task_id,
+            group_id=group_id,
+            chord=chord_body,
+            group_index=group_index,
+        )
+        settled = chain(*tasks, app=app or self._app).clone(args, kwargs).settle(wanted)
         results = [settled.result()]
         while results[-1] is not None and results[-1].parent is not None:
             results.append(results[-1].parent)
         return list(reversed(settled["kwargs"]["tasks"])), results
 
-    def run(self, args: Any = None, kwargs: Any = None, app: Any = None, **options: Any) -> Any:
+    def run(
+        self,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        group_id: str | None = None,
+        chord: Any = None,
+        task_id: str | None = None,
+        link: Any = None,
+        link_error: Any = None,
+        publisher: Any = None,
+        producer: Any = None,
+        root_id: str | None = None,
+        parent_id: str | None = None,
+        app: Any = None,
+        group_index: int | None = None,
+        **options: Any,
+    ) -> Any:
         """`apply_async`, whatever ``task_always_eager`` says."""
-        options = {key: value for key, value in options.items() if value is not None}
+        options |= _stated(
+            group_id=group_id,
+            chord=chord,
+            task_id=task_id,
+            link=link,
+            link_error=link_error,
+            producer=producer or publisher,
+            root_id=root_id,
+            parent_id=parent_id,
+            group_index=group_index,
+        )
         return launched(app or self.app, self.settle(options), args or (), kwargs or {}, options)
 
     def apply(self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any) -> Any:
@@ -196,6 +239,11 @@ class chain(Composite):  # noqa: N801  # the name that Celery gave it
             if failure is None:
                 all_args, all_kwargs = (result.get(),), {}
         return found
+
+
+def _stated(**options: Any) -> dict[str, Any]:
+    """The options that say something."""
+    return {key: value for key, value in options.items() if value is not None}
 
 
 def with_options(step: Signature, options: Mapping[str, Any]) -> Signature:

@@ -187,14 +187,26 @@ class chord(Composite):  # noqa: N801  # the name that Celery gave it
         """Send it, with this body where it has none."""
         return self.apply_async((), {"body": body} if body is not None else {}, **options)
 
-    def apply_async(
+    def apply_async(  # type: ignore[override]  # the arguments that Celery's chord has
         self,
         args: Sequence[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
-        route_name: Any = None,
+        task_id: str | None = None,
+        producer: Any = None,
+        publisher: Any = None,
+        connection: Any = None,
+        router: Any = None,
+        result_cls: Any = None,
         **options: Any,
     ) -> Any:
-        """Send the header; gives the result of the body."""
+        """Send the header; gives the result of the body, whose id `task_id` is.
+
+        `connection`, `router` and `result_cls` change nothing, as in Celery.
+        """
+        if task_id is not None:
+            options["task_id"] = task_id
+        if producer is not None or publisher is not None:
+            options["producer"] = producer if producer is not None else publisher
         return self._with_body(kwargs)._sent(args, _without_body(kwargs), options)
 
     def _sent(self, args: Any, kwargs: Any, options: dict[str, Any]) -> Any:

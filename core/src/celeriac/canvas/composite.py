@@ -17,7 +17,7 @@ class Composite(Signature):
     Its kwargs hold the parts, and under the name ``kwargs`` those that are meant for the first task.
     """
 
-    def clone(self, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None, **opts: Any) -> Self:
+    def clone(self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **opts: Any) -> Self:
         """A copy, with arguments before its own, and more keywords and options."""
         all_args, all_kwargs, options = self._merge(args or (), kwargs or {}, opts)
         parts = deepcopy(self["kwargs"])

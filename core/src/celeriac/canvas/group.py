@@ -70,16 +70,16 @@ class group(Composite):  # noqa: N801  # the name that Celery gave it
 
     # -- options ------------------------------------------------------------------------------------------------------
 
-    def link(self, callback: Any) -> Any:
-        """Call `callback`, with no argument, when the first member succeeds; a chord waits for all of them."""
+    def link(self, sig: Any) -> Any:
+        """Call `sig`, with no argument, when the first member succeeds; a chord waits for all of them."""
         if not self.tasks:
             raise ValueError("cannot link to an empty group: no member of it would ever call the callback")
         first: Signature = self.tasks[0]
-        return first.link(maybe_signature(callback, self._app, clone=True).set(immutable=True))
+        return first.link(maybe_signature(sig, self._app, clone=True).set(immutable=True))
 
-    def link_error(self, errback: Any) -> Any:
-        """Call `errback` for each member that fails."""
-        return tuple(task.link_error(maybe_signature(errback, self._app, clone=True)) for task in self.tasks)
+    def link_error(self, sig: Any) -> Any:
+        """Call `sig` for each member that fails."""
+        return tuple(task.link_error(maybe_signature(sig, self._app, clone=True)) for task in self.tasks)
 
     def set_immutable(self, immutable: bool) -> None:
         """Have all members take no more arguments, or take them again."""
@@ -207,7 +207,7 @@ def app_of(signatures: Iterable[Any]) -> Any:
             known = signature.__dict__.get("_app") or getattr(signature.__dict__.get("_type"), "app", None)
             if known is not None:
                 return known
-            if isinstance(signature, Composite):
+            if type(signature) is not Signature:  # it may be known by what it is made of
                 return signature.app
     return get_current_app()
 

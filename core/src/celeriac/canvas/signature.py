@@ -180,11 +180,13 @@ class Signature(Call):
         return self.apply_async().get()
 
     def election(self) -> Any:
-        """Have the workers of the cluster elect one among them that runs it; gives the result."""
-        raise NotImplementedError(
-            "the election of a worker needs gossip between workers, which Celeriac does not have: a queue that all "
-            "workers listen to gives each message to one of them"
-        )
+        """Have the workers elect one among them, which runs it; gives the result.
+
+        The workers must know of each other by gossip; each of them hears of it, whatever queues it listens to.
+        """
+        task_id = self.id or uuid()
+        self.app.control.election(task_id, "task", self.clone().set(task_id=task_id))
+        return self.AsyncResult(task_id)
 
     def _known_task(self) -> Any:
         known = self.__dict__.get("_type")

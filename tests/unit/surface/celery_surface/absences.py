@@ -48,6 +48,8 @@ ABSENT: Final[dict[str, str]] = {
 
 #: Here, and takes something else than Celery's.
 DIFFERENT: Final[dict[str, str]] = {
+    "canvas.chain.clone": "names what it takes; Celery's hands on whatever it is given to that of all signatures",
+    "canvas._chord.clone": "the same",
     "settings.beat_scheduler": "a driver's name in place of a class",
     "settings.worker_pool": "the kernel itself has no other; `celeriac-suite` brings prefork",
 }
@@ -61,7 +63,6 @@ UNSHOWN: Final[dict[str, str]] = {
 ARRIVING: Final[dict[str, str]] = {
     "app.base.Celery*": "arrives with the whole of the application",
     "app.task.Task*": "arrives with the whole of tasks",
-    "canvas.*": "arrives with the whole of the canvas",
     "app.control.*": "arrives with remote control",
     "control.*": "arrives with remote control",
     "schedules.*": "arrives with beat",
