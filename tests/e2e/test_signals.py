@@ -154,6 +154,7 @@ LIFE = (
 )
 
 
+@pytest.mark.covers("pools.prefork", "cli.worker")
 @pytest.mark.covers(
     "signals.celeryd_init",
     "signals.celeryd_after_setup",

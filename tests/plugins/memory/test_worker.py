@@ -130,6 +130,7 @@ def test_a_worker_that_stops_leaves_the_rest_to_the_next(app, start_worker):
     assert sorted(ran) == list(range(5))
 
 
+@pytest.mark.covers("transports.memory")
 def test_two_thousand_tasks_pass_without_loss_or_double(app, start_worker):
     ran = []
 

@@ -7,6 +7,7 @@ import pytest
 from celeriac import Celery
 
 
+@pytest.mark.covers("settings.worker_pool")
 def test_an_installed_prefork_is_the_default_pool():
     app = Celery("proj", broker="memory://", set_as_current=False)
 

@@ -233,6 +233,7 @@ def certificate(tmp_path):
     return tmp_path / "cert.pem", tmp_path / "key.pem"
 
 
+@pytest.mark.covers("transports.rediss")
 def test_tls_checks_the_certificate_unless_told_not_to(own_server, message, loop, certificate, bodies):
     cert, key = map(str, certificate)
     server = own_server("--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "no", tls=True)

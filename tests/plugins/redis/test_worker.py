@@ -77,6 +77,7 @@ def client(app):
     return lambda name, *args, **options: app.send_task(f"tasks.{name}", args, **options)
 
 
+@pytest.mark.covers("backends.redis", "transports.redis")
 @pytest.mark.parametrize("pool", ["prefork", "solo"])
 def test_tasks_run_and_their_results_come_back(start, client, pool, server, prefix):
     worker = start("-P", pool)

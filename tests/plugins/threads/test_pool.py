@@ -6,9 +6,12 @@ import os
 import threading
 import time
 
+import pytest
+
 from celeriac.contracts.outcome import OutcomeKind
 
 
+@pytest.mark.covers("pools.threads")
 def test_every_job_is_run_in_a_thread_and_reported_once(driver):
     pool = driver.start(lambda job: (threading.current_thread().name, job.body), concurrency=3)
     numbers = driver.submit(*(driver.job(body=b"%d" % n) for n in range(100)))

@@ -17,6 +17,7 @@ from celeriac.exceptions import ImproperlyConfigured, PluginNotFound
 # -- current and default -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("app.base.Celery.set_current", "app.base.Celery.set_default")
 def test_the_app_made_last_is_current_and_the_first_one_is_that_of_other_threads(make_app):
     first = make_app("first", set_as_current=True)
     second = make_app("second", set_as_current=True)
@@ -31,6 +32,7 @@ def test_the_app_made_last_is_current_and_the_first_one_is_that_of_other_threads
     assert app_or_default(first) is first
 
 
+@pytest.mark.covers("app.base.Celery.set_current", "app.base.Celery.set_default")
 def test_an_app_may_stay_aside_and_become_current_or_default_later(make_app):
     first = make_app("first", set_as_current=True)
     aside = make_app("aside")
@@ -81,6 +83,7 @@ def test_a_subclass_is_told_at_the_end_of_its_construction(memory_url):
     app.close()
 
 
+@pytest.mark.covers("app.base.Celery.steps", "app.base.Celery.user_options")
 def test_steps_and_options_of_users_may_be_added(app):
     app.steps["worker"].add(int)
     app.steps["consumer"].add(str)
@@ -92,6 +95,7 @@ def test_steps_and_options_of_users_may_be_added(app):
 # -- finalization ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("app.base.Celery.tasks", "app.base.Celery.finalize")
 def test_an_app_is_finalized_when_its_tasks_are_asked_for(app):
     order = []
     app.on_after_finalize.connect(lambda sender, **_: order.append((sender, sender.finalized)), weak=False)
@@ -161,6 +165,7 @@ def packages(tmp_path, monkeypatch):
     sharing._definitions[:] = [entry for entry in sharing._definitions if entry[0] is not None]
 
 
+@pytest.mark.covers("app.base.Celery.autodiscover_tasks")
 @pytest.mark.parametrize("how", [list, lambda names: lambda: names])
 def test_tasks_of_packages_are_found_when_they_are_needed(app, packages, how):
     app.autodiscover_tasks(how(packages))
@@ -175,6 +180,7 @@ def test_the_module_may_have_another_name_or_be_the_package_itself(app, packages
     assert {"foo.jobs.job", "bar.job"} <= set(app.tasks)
 
 
+@pytest.mark.covers("app.base.Celery.autodiscover_tasks")
 def test_discovery_may_be_forced_and_comes_at_once_after_finalization(app, packages):
     app.autodiscover_tasks(packages[:1], force=True)
     assert "foo_of_test.tasks" in sys.modules
@@ -219,6 +225,7 @@ def test_an_unknown_scheme_is_answered_with_what_is_near(make_app):
         make_app(broker="zookeeper://").send_task("t")
 
 
+@pytest.mark.covers("app.base.Celery.connection_for_read", "app.base.Celery.connection_for_write")
 @pytest.mark.covers("settings.broker_url", "settings.broker_read_url", "settings.broker_write_url")
 def test_reading_and_writing_may_go_to_different_places(make_app):
     app = make_app(broker="memory://both", broker_read_url="memory://r", broker_write_url="memory://w")
@@ -248,6 +255,7 @@ def test_settings_of_the_connection_reach_it(make_app):
     assert (connection.transport_options["polling"], connection.heartbeat) == (1, 5)
 
 
+@pytest.mark.covers("app.base.Celery.oid", "app.base.Celery.thread_oid")
 def test_ids_of_app_and_thread_are_stable_and_differ(make_app):
     one, two = make_app(), make_app()
     assert one.oid == one.oid
@@ -258,6 +266,7 @@ def test_ids_of_app_and_thread_are_stable_and_differ(make_app):
 # -- time --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("app.base.Celery.timezone", "app.base.Celery.now")
 @pytest.mark.covers("settings.timezone")
 @pytest.mark.parametrize(
     ("name", "zone"), [(None, UTC), ("UTC", UTC), ("utc", UTC), ("Europe/Paris", zoneinfo.ZoneInfo("Europe/Paris"))]
@@ -277,6 +286,7 @@ def test_a_time_zone_that_nobody_knows_is_an_error_that_names_the_setting(make_a
 # -- the command line --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("app.base.Celery.worker_main")
 def test_worker_main_wants_the_word_worker(app):
     with pytest.raises(ValueError, match="needs the word 'worker'"):
         app.worker_main(["-l", "INFO"])

@@ -105,6 +105,7 @@ def test_a_task_that_retries_by_itself_is_checked_by_its_own_parameters(app, sen
         task.delay(1, 2, 3)
 
 
+@pytest.mark.covers("app.task.Task.typing")
 @pytest.mark.parametrize("how", ["task", "app"])
 def test_checking_can_be_switched_off(make_app, record, how):
     app = make_app(strict_typing=how != "app")

@@ -15,6 +15,7 @@ def seen():
     return []
 
 
+@pytest.mark.covers("app.task.Task.apply")
 def test_apply_runs_the_task_with_a_request(app):
     @app.task(name="t", bind=True)
     def job(self, x, y=0):
@@ -43,6 +44,7 @@ def test_the_state_is_that_which_a_worker_would_have_stored(app, error, state):
     assert (result.failed(), result.successful()) == (state == "FAILURE", False)
 
 
+@pytest.mark.covers("app.task.Task.apply")
 @pytest.mark.covers("settings.task_eager_propagates")
 def test_an_error_is_raised_by_get_or_at_once_if_asked(make_app):
     app = make_app()

@@ -58,6 +58,7 @@ def body_of(message):
 # -- to the letter -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("app.task.Task.delay", "app.task.Task.apply_async")
 def test_a_plain_call_is_this_message(app, add, claim):
     result = add.delay(2, 3)
     [message] = claim(app)
@@ -90,6 +91,7 @@ def test_a_plain_call_is_this_message(app, add, claim):
     assert str(UUID(result.id, version=4)) == result.id
 
 
+@pytest.mark.covers("app.base.Celery.send_task")
 def test_a_call_by_name_leaves_the_result_to_the_worker_and_has_priority_0(app, sent):
     result = app.send_task("elsewhere.add", (2,), {"y": 3})
     [message] = sent
@@ -232,6 +234,7 @@ def test_the_serializer_may_be_chosen_and_must_be_there(app, add, sent):
     assert len(sent) == 1
 
 
+@pytest.mark.covers("app.task.Task.serializer")
 def test_what_the_task_says_holds_for_each_message_unless_the_call_says_otherwise(app, sent, claim):
     @app.task(queue="slow", priority=3, time_limit=9, soft_time_limit=8, expires=100, ignore_result=True, name="t")
     def job():
@@ -249,6 +252,7 @@ def test_what_the_task_says_holds_for_each_message_unless_the_call_says_otherwis
     assert [len(claim(app, queue)) for queue in ("slow", "fast", "celery")] == [1, 1, 0]
 
 
+@pytest.mark.covers("app.task.Task.shadow_name")
 def test_a_task_may_make_up_a_name_for_logs(app, sent):
     class Named(app.Task):
         def shadow_name(self, args, kwargs, options):
@@ -272,6 +276,7 @@ def test_a_call_by_name_is_sent_also_where_tasks_run_eagerly_and_says_so(make_ap
     assert len(sent) == 1
 
 
+@pytest.mark.covers("app.base.Celery.send_task")
 def test_a_class_for_the_result_may_be_given(app):
     class Mine:
         def __init__(self, id, **_):
@@ -367,6 +372,7 @@ def test_what_is_no_moment_is_refused_in_words_that_name_the_option(add, sent, o
 # -- priority ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("app.task.Task.priority")
 @pytest.mark.covers("settings.task_default_priority")
 def test_the_priority_is_that_of_the_call_else_the_tasks_else_the_settings_else_none(make_app, record):
     app = make_app(task_default_priority=2)

@@ -128,6 +128,7 @@ def test_the_current_task_is_the_one_that_runs(app):
     assert job.apply(task_id="i").get() == ("t", "i", True)
 
 
+@pytest.mark.covers("app.task.Task.update_state")
 def test_a_state_of_the_users_own_is_stored_with_what_is_known(app, start_worker):
     @app.task(bind=True, name="t")
     def job(self):

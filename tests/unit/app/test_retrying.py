@@ -42,6 +42,7 @@ def job(app):
 # -- the message of a retry --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("app.task.Task.retry", "app.task.Task.signature_from_request", "exceptions.Retry")
 def test_a_retry_sends_the_same_task_once_more_and_ends_this_run(app, job, running, record):
     sent = record(app)
     running(
@@ -113,6 +114,7 @@ def test_a_retry_of_what_came_by_an_exchange_goes_there_again(app, job, running,
     assert signature.options.items() >= {"exchange": "x", "routing_key": "k", "priority": 3}.items()
 
 
+@pytest.mark.covers("app.task.Task.retry")
 def test_arguments_moment_and_options_may_be_others(app, job, running, record):
     sent = record(app)
     running(job)
@@ -141,6 +143,7 @@ def while_handling(error, function, **kwargs):
 # -- the end of it -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("app.task.Task.retry", "app.task.Task.max_retries")
 def test_after_the_last_retry_comes_max_retries_exceeded_also_while_an_error_is_handled(app, job, running, record):
     sent = record(app)
     running(job, retries=2)
@@ -161,6 +164,7 @@ def test_after_the_last_retry_comes_the_error_that_was_given(job, running):
         job.retry(exc=given)
 
 
+@pytest.mark.covers("app.task.Task.max_retries")
 def test_the_limit_may_be_set_for_one_call_and_none_is_no_limit(app, job, running, record):
     sent = record(app)
     running(job, retries=2)

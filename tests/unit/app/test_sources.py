@@ -36,6 +36,7 @@ class Config:
     _private = "not looked at"
 
 
+@pytest.mark.covers("app.base.Celery.config_from_object", "app.base.Celery.conf")
 @pytest.mark.parametrize(
     ("source", "queue"),
     [
@@ -78,6 +79,7 @@ def test_it_is_read_when_the_first_setting_is_and_not_again(app, module):
         del sys.counted
 
 
+@pytest.mark.covers("app.base.Celery.config_from_object")
 def test_force_reads_it_now(app, module):
     module("forced", "task_default_queue = 'q'")
     app.config_from_object("forced", force=True)
@@ -125,6 +127,7 @@ DJANGO = SimpleNamespace(
 )
 
 
+@pytest.mark.covers("app.base.Celery.config_from_object")
 @pytest.mark.parametrize("namespace", ["CELERY", "celery", "CELERY_"])
 def test_with_a_namespace_only_prefixed_names_count_in_any_case(app, namespace):
     app.config_from_object(DJANGO, namespace=namespace)
@@ -150,6 +153,7 @@ def test_a_property_that_has_nothing_to_do_with_us_is_not_touched(app):
     assert app.conf.timezone == "UTC"
 
 
+@pytest.mark.covers("app.base.Celery.config_from_envvar")
 def test_an_environment_variable_may_name_the_module(app, module, monkeypatch):
     module("named_by_env", "task_default_queue = 'env'")
     monkeypatch.setenv("SHOP_CONFIG", "named_by_env")
@@ -178,6 +182,7 @@ def test_the_default_loader_reads_the_module_that_the_environment_names(make_app
     assert make_app(loader="app").conf.task_default_queue == "celery"
 
 
+@pytest.mark.covers("app.base.Celery.add_defaults")
 def test_defaults_may_be_given_as_a_decorated_function(app):
     @app.add_defaults
     def defaults():

@@ -22,6 +22,7 @@ HERE = __name__
 # -- names -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("app.task.Task.name", "app.base.Celery.gen_task_name")
 def test_a_task_is_named_by_its_module_and_function(app):
     @app.task
     def add(x, y):
@@ -44,6 +45,7 @@ def test_a_task_may_be_given_a_name(app):
     assert "shop.sum" in app.tasks
 
 
+@pytest.mark.covers("app.base.Celery.main")
 def test_a_task_of_the_main_module_is_named_by_the_app(make_app):
     assert make_app("proj").gen_task_name("add", "__main__") == "proj.add"
 
@@ -122,6 +124,7 @@ def test_the_same_function_defined_again_is_the_task_that_is_there(app):
 # -- options -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("app.task.Task.run")
 def test_bind_gives_the_task_itself(app):
     @app.task(bind=True)
     def whoami(self, x):
@@ -130,6 +133,15 @@ def test_bind_gives_the_task_itself(app):
     assert whoami(1) == (whoami, 1)
 
 
+@pytest.mark.covers(
+    "app.task.Task.max_retries",
+    "app.task.Task.acks_late",
+    "app.task.Task.time_limit",
+    "app.task.Task.ignore_result",
+    "app.task.Task.serializer",
+    "app.task.Task.default_retry_delay",
+    "app.task.Task.rate_limit",
+)
 @pytest.mark.covers("settings.task_default_rate_limit")
 def test_options_become_attributes_and_the_rest_comes_from_the_configuration(make_app):
     app = make_app(task_serializer="json", task_acks_late=True, task_ignore_result=True, task_default_rate_limit="9/s")
@@ -229,6 +241,7 @@ def test_a_base_class_brings_attributes_of_its_own_which_options_may_set(app):
             pass
 
 
+@pytest.mark.covers("app.task.Task.abstract")
 def test_a_base_may_be_named_and_an_app_may_have_one_for_all(make_app):
     app = make_app(task_cls=f"{HERE}:Database")
     sys.modules.setdefault(HERE, sys.modules[Database.__module__])
@@ -246,6 +259,7 @@ def test_a_base_may_be_named_and_an_app_may_have_one_for_all(make_app):
     assert app.Task.app is app
 
 
+@pytest.mark.covers("app.base.Celery.register_task", "app.task.Task.run", "app.task.Task")
 def test_a_class_with_run_is_registered_as_an_instance_or_as_itself(app):
     class Greet(Task):
         def run(self, name):
@@ -330,6 +344,7 @@ def test_a_task_defined_after_finalization_is_bound_at_once(make_app):
 # -- finding -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("app.base.Celery.tasks")
 def test_a_task_that_is_not_there_is_answered_with_the_nearest_and_what_to_do(app):
     @app.task(name="shop.pay")
     def pay():

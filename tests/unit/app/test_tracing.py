@@ -121,6 +121,7 @@ def test_an_error_of_a_handler_is_logged_and_changes_nothing(app, caplog):
     assert caplog.text.count("OSError: handler") == 2
 
 
+@pytest.mark.covers("app.task.Task.before_start")
 def test_an_error_before_the_start_is_the_tasks(app):
     def refuse(self, *args):
         raise PermissionError("not today")
@@ -135,6 +136,7 @@ def test_an_error_before_the_start_is_the_tasks(app):
 # -- signals -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("signals.task_prerun", "signals.task_postrun", "signals.task_success")
 def test_signals_of_a_run_come_in_order_with_the_task_as_their_sender(app, told, listen):
     @app.task
     def add(x, y):

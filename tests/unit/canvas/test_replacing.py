@@ -36,6 +36,7 @@ CANVASES = {
 }
 
 
+@pytest.mark.covers("app.task.Task.replace")
 @pytest.mark.usefixtures("worker")
 @pytest.mark.parametrize("name", CANVASES)
 def test_what_follows_the_task_follows_what_replaces_it(tasks, replacing, outcome, name):
@@ -69,6 +70,7 @@ def test_the_replacement_has_the_id_and_counts_its_nesting(app, tasks, worker):
     assert seen == [(result.id, result.id, 0), (result.id, result.id, 1)]
 
 
+@pytest.mark.covers("app.task.Task.add_to_chord")
 def test_a_task_may_add_to_its_chord(app, tasks, worker):
     @app.task(bind=True, name="adding")
     def adding(self, x):

@@ -111,6 +111,7 @@ def test_python_m_celeriac_is_the_same_command(project):
 # -- global options ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("cli", "cli.--app")
 @pytest.mark.parametrize("place", ["before", "after", "between"])
 def test_global_options_are_taken_before_the_command_and_after_it(celeriac, seen, project, place):
     given = ["-A", "tasks", "-b", "memory://one", "--result-backend=memory://two", "-q", "-C"]
@@ -168,6 +169,7 @@ def test_commands_below_commands_take_them_too(celeriac, project):
     assert "cannot find the app 'nowhere'" in errors
 
 
+@pytest.mark.covers("cli.--workdir")
 @pytest.mark.parametrize("place", ["before", "after"])
 def test_workdir_is_where_the_app_is_looked_for(celeriac, seen, project, monkeypatch, place):
     (project / "below").mkdir()
@@ -191,6 +193,7 @@ def test_the_app_may_be_named_by_the_environment(celeriac, seen, project, monkey
     assert seen["app"] == "proj"
 
 
+@pytest.mark.covers("cli.--broker", "cli.--app")
 def test_the_broker_of_the_command_line_beats_all_that_the_app_says(celeriac, project):
     app = Celery("proj", broker_read_url="memory://read", broker_write_url="memory://write", set_as_current=False)
     state = State(app)
@@ -199,6 +202,7 @@ def test_the_broker_of_the_command_line_beats_all_that_the_app_says(celeriac, pr
     app.close()
 
 
+@pytest.mark.covers("app.base.Celery.start", "cli")
 def test_an_app_runs_its_own_command_line(celeriac, seen, project):
     app = Celery("own", broker="memory://own", set_as_current=False)
     with pytest.raises(SystemExit) as ended:
@@ -210,6 +214,7 @@ def test_an_app_runs_its_own_command_line(celeriac, seen, project):
     app.close()
 
 
+@pytest.mark.covers("app.base.Celery.user_options", "app.base.Celery.steps", "cli.worker")
 def test_options_of_users_reach_the_steps_of_the_worker_and_no_other_app(celeriac, project):
     from celeriac.bootsteps import Step
 
@@ -346,6 +351,7 @@ def in_memory(project):
     app.close()
 
 
+@pytest.mark.covers("cli.call", "cli.result")
 def test_call_sends_a_task_and_result_prints_what_became_of_it(celeriac, in_memory):
     code, output, _ = celeriac("call", "tasks.add", "-a", "[2]", "-k", '{"y": 3}', app=in_memory)
     assert code == 0
@@ -364,6 +370,7 @@ def test_a_result_that_does_not_come_is_an_error_in_a_line(celeriac, in_memory):
     assert "is a worker running" in errors
 
 
+@pytest.mark.covers("cli.call")
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -379,6 +386,7 @@ def test_call_says_which_argument_is_wrong(celeriac, in_memory, arguments, told)
     assert told in errors
 
 
+@pytest.mark.covers("cli.call")
 @pytest.mark.parametrize("expires", ["60", "1.5", "2999-01-01T00:00:00+00:00"])
 def test_call_passes_on_when_and_where(celeriac, in_memory, expires):
     code, output, _ = celeriac("call", "tasks.add", "--expires", expires, "--queue", "special", app=in_memory)
@@ -390,6 +398,7 @@ def test_call_passes_on_when_and_where(celeriac, in_memory, expires):
         message.ack()
 
 
+@pytest.mark.covers("cli.purge")
 def test_purge_asks_first_and_counts(celeriac, in_memory, monkeypatch):
     for _ in range(3):
         in_memory.send_task("tasks.add", (1, 2))
@@ -402,6 +411,7 @@ def test_purge_asks_first_and_counts(celeriac, in_memory, monkeypatch):
     assert "no queue is left" in errors
 
 
+@pytest.mark.covers("cli.report", "app.base.Celery.bugreport")
 def test_report_masks_passwords(celeriac, project):
     app = Celery("proj", broker="amqp://me:secret@host//", result_backend="redis://:secret@host/", set_as_current=False)
     code, output, errors = celeriac("report", app=app)

@@ -52,6 +52,7 @@ def jobs(*numbers):
     ]
 
 
+@pytest.mark.covers("pools.solo")
 def test_it_runs_one_at_a_time_whatever_it_is_told(solo):
     assert solo.context.concurrency == 1
     assert solo.blocking
