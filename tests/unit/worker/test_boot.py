@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import os
 import signal
@@ -23,7 +22,6 @@ from celeriac.exceptions import ImproperlyConfigured, PluginNotFound, WorkerShut
 from celeriac.plugin import hookimpl
 from celeriac.worker.banner import banner
 from celeriac.worker.boot import concurrency_of
-from celeriac.worker.logs import level_of, set_up_logging
 
 
 @pytest.fixture
@@ -518,58 +516,3 @@ def test_the_banner_names_the_embedded_file(celeriac_home):
 def test_the_banner_tells_of_a_setting_that_keeps_tasks_away(app):
     app.conf.task_always_eager = True
     assert "task_always_eager is on" in banner(app.Worker(pool="solo"))
-
-
-@pytest.mark.parametrize(("given", "level"), [(None, 30), (10, 10), ("15", 15), ("info", 20), ("ERROR", 40)])
-def test_a_level_is_a_name_or_a_number(given, level):
-    assert level_of(given) == level
-
-
-def test_a_level_that_is_none_is_an_error():
-    with pytest.raises(ImproperlyConfigured, match="there are DEBUG"):
-        level_of("loud")
-
-
-@pytest.fixture
-def loggers():
-    """Leaves the loggers as they were."""
-    named = [logging.getLogger(), logging.getLogger("celeriac"), logging.getLogger("celeriac.task")]
-    before = [(logger, list(logger.handlers), logger.level, logger.propagate) for logger in named]
-    yield
-    for logger, handlers, level, propagate in before:
-        for handler in set(logger.handlers) - set(handlers):
-            handler.close()
-        logger.handlers[:] = handlers
-        logger.setLevel(level)
-        logger.propagate = propagate
-
-
-def test_setting_up_the_log_twice_writes_each_line_once(app, loggers, tmp_path):
-    for _ in range(2):
-        set_up_logging(app, logging.INFO, str(tmp_path / "log"))
-    logging.getLogger("celeriac.task").info("of a task")
-    logging.getLogger("somebody").info("of somebody")
-    text = (tmp_path / "log").read_text()
-    assert text.count("of a task") == 1
-    assert "???[???]: of a task" in text
-    assert text.count("of somebody") == 1
-
-
-@pytest.mark.covers("settings.worker_hijack_root_logger")
-def test_a_root_logger_that_is_not_to_be_hijacked_keeps_its_handlers(app, loggers):
-    app.conf.worker_hijack_root_logger = False
-    root = logging.getLogger()
-    before = list(root.handlers)
-    set_up_logging(app, logging.INFO)
-    assert root.handlers == before
-
-
-def test_whoever_receives_setup_logging_sets_up_the_log(app, loggers):
-    def mine(**_):
-        return "mine"
-
-    signals.setup_logging.connect(mine)
-    before = list(logging.getLogger().handlers)
-    set_up_logging(app, logging.INFO)
-    assert logging.getLogger().handlers == before
-    signals.setup_logging.disconnect(mine)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
+
+from celeriac.protocol.origin import node_named
 
 if TYPE_CHECKING:
     from celeriac.cli.state import State
@@ -18,7 +23,8 @@ if TYPE_CHECKING:
 @click.option("-X", "--exclude-queues", help="Listen to all but these.")
 @click.option("-I", "--include", help="More modules to import, separated by commas.")
 @click.option("-l", "--loglevel", default="WARNING", show_default=True, help="DEBUG, INFO, WARNING, ERROR, CRITICAL.")
-@click.option("-f", "--logfile", help="Log to this file.")
+@click.option("-f", "--logfile", help="Log to this file; %n is the name of the node, %h its host.")
+@click.option("--logformat", type=click.Choice(["text", "json"]), help="Lines for people, or a JSON object per line.")
 @click.option("--prefetch-multiplier", type=int, help="Messages claimed ahead per process.")
 @click.option("--max-tasks-per-child", type=int, help="Replace a child that has run this many tasks.")
 @click.option("--max-memory-per-child", type=int, help="Replace a child that has used this many KiB.")
@@ -37,19 +43,37 @@ def worker(context: click.Context, /, **options: Any) -> None:
     state: State = context.obj
     from celeriac.worker.banner import banner
     from celeriac.worker.boot import WorkController
-    from celeriac.worker.logs import level_of, set_up_logging
 
     options.pop("optimization")
     app = state.app
     state.configure(context.command, options)
-    level = level_of(options["loglevel"])
-    set_up_logging(app, level, options.pop("logfile"))
-    options["include"] = [name.strip() for name in (options["include"] or "").split(",") if name.strip()]
-    options["loglevel"] = level
-    controller = WorkController(app, **options)
-    if not state.quiet:
-        click.echo(banner(controller))
-    context.exit(controller.start())
+    if options.pop("logformat") == "json":
+        app.conf.worker_log_format = "json"
+    node = options["hostname"] = node_named(options["hostname"])
+    with as_they_were() as printed:
+        app.log.setup(
+            options["loglevel"],
+            options.pop("logfile"),
+            redirect_stdouts=app.conf.worker_redirect_stdouts,
+            redirect_level=app.conf.worker_redirect_stdouts_level,
+            hostname=node,
+        )
+        options["include"] = [name.strip() for name in (options["include"] or "").split(",") if name.strip()]
+        controller = WorkController(app, **options)
+        if not state.quiet:
+            click.echo(banner(controller), file=printed)
+        code = controller.start()
+    context.exit(code)
+
+
+@contextmanager
+def as_they_were() -> Iterator[TextIO]:
+    """Put stdout and stderr back at the end, for the error that may have to be told; gives the stdout there was."""
+    stdout, stderr = sys.stdout, sys.stderr
+    try:
+        yield stdout
+    finally:
+        sys.stdout, sys.stderr = stdout, stderr
 
 
 worker.takes_plugin_options = True  # type: ignore[attr-defined]  # read by LazyCommands

@@ -7,7 +7,7 @@ from functools import cache
 from threading import get_ident
 from uuid import NAMESPACE_OID, uuid3, uuid4, uuid5
 
-__all__ = ["hostname", "nodename", "oid_from", "origin"]
+__all__ = ["expanded", "hostname", "node_named", "nodename", "oid_from", "origin"]
 
 
 @cache
@@ -35,6 +35,29 @@ def nodename(name: str | None = None, host: str | None = None) -> str:
     if name and "@" in name:
         return name
     return f"{name or 'celery'}@{host or hostname()}"
+
+
+def expanded(text: str, node: str) -> str:
+    """`text` with %p replaced by a node's name, and its parts: %n before the ``@``, %h the host, %d its domain.
+
+    %i and %I stand for the number of a pool's child, and are nothing in its parent.
+    """
+    name, _, host = node.partition("@")
+    domain = host.partition(".")[2]
+    for sign, value in (("%p", node), ("%n", name), ("%h", host), ("%d", domain), ("%i", ""), ("%I", "")):
+        text = text.replace(sign, value)
+    return text
+
+
+def node_named(given: str | None = None) -> str:
+    """The name of a worker's node, in which %h stands for this host, %n and %d for its first part and its domain."""
+    if not given:
+        return nodename()
+    host = hostname()
+    name, _, domain = host.partition(".")
+    for sign, value in (("%h", host), ("%n", name), ("%d", domain), ("%i", ""), ("%I", "")):
+        given = given.replace(sign, value)
+    return nodename(given, host)
 
 
 @cache

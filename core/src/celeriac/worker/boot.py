@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from celeriac import signals
 from celeriac.bootsteps import RUN, Blueprint, in_order
 from celeriac.exceptions import ImproperlyConfigured, WorkerShutdown, WorkerTerminate
-from celeriac.protocol.origin import nodename
+from celeriac.protocol.origin import node_named
 from celeriac.worker.components import Consumer as ConsumerPart
 from celeriac.worker.components import Hub, Timer
 from celeriac.worker.components import Pool as PoolPart
@@ -70,7 +70,7 @@ class WorkController:
     ) -> None:
         app = self.app = self.app if app is None else app
         conf = app.conf
-        self.hostname = _hostname(hostname)
+        self.hostname = node_named(hostname)
         self.options = options
         self.loglevel = loglevel
         #: Whether events of tasks are sent from the start.
@@ -254,19 +254,6 @@ def concurrency_of(value: int | str | None) -> int:
     if number < 1:
         raise ImproperlyConfigured(f"worker_concurrency must be a number from 1, or 'auto', not {value!r}")
     return number
-
-
-def _hostname(given: str | None) -> str:
-    """The node name, with %h, %n and %d replaced."""
-    if not given:
-        return nodename("celery")
-    import socket
-
-    host = socket.gethostname()
-    name, _, domain = host.partition(".")
-    for sign, value in (("%h", host), ("%n", name), ("%d", domain), ("%i", ""), ("%I", "")):
-        given = given.replace(sign, value)
-    return given if "@" in given else f"{given}@{host}"
 
 
 def _either(given: Any, configured: Any) -> Any:

@@ -33,7 +33,10 @@ SETTINGS: Final = (
     Setting("worker_log_color", bool, None, "Colour in logs; None: where a terminal reads them."),
     Setting("worker_log_datefmt", str, None, "The format of dates in logs."),
     Setting(
-        "worker_log_format", str, "[%(asctime)s: %(levelname)s/%(processName)s] %(message)s", "The format of logs."
+        "worker_log_format",
+        str,
+        "[%(asctime)s: %(levelname)s/%(processName)s] %(message)s",
+        'The format of logs; "json": an object per line.',
     ),
     Setting("worker_lost_wait", "seconds", 10.0, "Seconds until a process that vanished counts as lost."),
     Setting("worker_max_memory_per_child", int, None, "Replace a child that has used more than this many KiB."),
