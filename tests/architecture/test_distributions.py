@@ -72,9 +72,17 @@ def test_the_suite_names_every_plugin(house, pytestconfig):
     assert plugins_in(extras["all"]) == optional
 
 
+#: Doors only: what they offer has its home under a name of its own.
+WHERE_USERS_OF_CELERY_LOOK = {"celeriac.utils", "celeriac.utils.log"}
+
+
 def test_a_module_has_one_noun(house):
     long = {name: lines for name, module in house.modules.items() if (lines := module.text.count("\n")) > MOST_LINES}
-    nameless = [name for name in house.modules if NAMES_OF_NOTHING & set(name.split("."))]
+    nameless = [
+        name
+        for name in house.modules
+        if NAMES_OF_NOTHING & set(name.split(".")) and name not in WHERE_USERS_OF_CELERY_LOOK
+    ]
     assert not long
     assert not nameless
 

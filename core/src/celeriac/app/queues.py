@@ -23,6 +23,7 @@ class Queues(dict[str, Any]):
         self._consume: dict[str, Any] | None = None
         conf = app.conf
         self.create_missing: bool = conf.task_create_missing_queues
+        self.default_routing_key: str = conf.task_default_routing_key or conf.task_default_queue
         self.max_priority: int | None = conf.task_queue_max_priority
         for queue in self._configured(conf.task_queues if queues is None else queues):
             self.add(queue)
@@ -60,8 +61,10 @@ class Queues(dict[str, Any]):
         """Add a queue by name or as it is, and return it."""
         if isinstance(queue, str):
             queue = _from_options(queue, options) if options else self.new_missing(queue)
-        if queue.exchange is None or (queue.exchange.name == "" and not queue.routing_key):
-            queue.routing_key = queue.routing_key or queue.name
+        if not queue.routing_key:
+            # The key by which senders reach a named exchange must be the one by which the queue is bound to it.
+            named = queue.exchange is not None and queue.exchange.name
+            queue.routing_key = self.default_routing_key if named else queue.name
         arguments = dict(queue.queue_arguments or {})
         if self.max_priority is not None:
             arguments.setdefault("x-max-priority", self.max_priority)
