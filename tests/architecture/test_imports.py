@@ -14,7 +14,7 @@ import pytest
 KERNEL_DEPENDENCIES = {"click", "importlib_metadata", "kombu", "pluggy", "stevedore", "vine"}
 
 #: The part of core that plugins are written against.
-PUBLIC_TO_PLUGINS = {"plugin", "contracts", "exceptions", "protocol", "bootsteps", "signals"}
+PUBLIC_TO_PLUGINS = {"plugin", "contracts", "exceptions", "pools", "protocol", "bootsteps", "signals"}
 
 
 def top(name: str) -> str:

@@ -14,7 +14,7 @@ import time
 import pytest
 
 from celeriac.contracts.outcome import OutcomeKind
-from celeriac_prefork.restarts import LONGEST_DELAY, RestartDelay
+from celeriac.pools.restarts import LONGEST_DELAY, RestartDelay
 
 
 def test_children_have_random_numbers_of_their_own(driver):
@@ -180,7 +180,7 @@ def test_an_executor_that_raises_what_it_should_not_leaves_no_job_unreported(dri
 def test_a_child_without_the_help_of_the_kernel_dies_with_its_parent_too(spawn, wait_until):
     code = """
 import os, threading, time
-from celeriac_prefork.lifeline import arm_by_thread
+from celeriac.pools.lifeline import arm_by_thread
 read, write = os.pipe()
 if os.fork() == 0:
     os.close(write)

@@ -9,9 +9,9 @@ import pytest
 
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.exceptions import SoftTimeLimitExceeded
+from celeriac.pools.parcel import pack
 from celeriac_prefork.child import Child
 from celeriac_prefork.ending import reports_of_lost
-from celeriac_prefork.parcel import pack
 from celeriac_prefork.runner import Allowance, Runner
 
 

@@ -10,10 +10,10 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
-from celeriac_prefork import lifeline, process
+from celeriac.pools import lifeline, process
+from celeriac.pools.frames import Frame, FrameReader, Row
+from celeriac.pools.parcel import INLINE_LIMIT, Parcel, in_file, number_in
 from celeriac_prefork.board import Board
-from celeriac_prefork.frames import Frame, FrameReader, Row
-from celeriac_prefork.parcel import INLINE_LIMIT, Parcel, in_file, number_in
 from celeriac_prefork.runner import Allowance, descriptors_in, run_child
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Report
-from celeriac_prefork import process
+from celeriac.pools import process
 from celeriac_prefork.board import NOTHING
 
 if TYPE_CHECKING:

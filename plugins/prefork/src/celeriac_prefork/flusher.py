@@ -15,7 +15,7 @@ from celeriac.contracts.outcome import OutcomeKind
 
 if TYPE_CHECKING:
     from celeriac.contracts.pool import Report
-    from celeriac_prefork.frames import Begun
+    from celeriac.pools.frames import Begun
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from celeriac_prefork import process
+from celeriac.pools import process
 
 if TYPE_CHECKING:
     from celeriac.contracts.loop import EventLoop

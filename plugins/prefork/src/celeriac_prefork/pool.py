@@ -13,14 +13,14 @@ from celeriac.contracts.limits import NO_LIMITS, Limits, seconds
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import TERMINATED, Job, Pool, PoolContext, Report, Run, at_least_one
 from celeriac.exceptions import TimeLimitExceeded
-from celeriac_prefork import process
+from celeriac.pools import process
+from celeriac.pools.frames import LEAVING, READY, Begun, Frame, report_of
+from celeriac.pools.parcel import Parcel, pack
+from celeriac.pools.restarts import FIRST_DELAY, RestartDelay
 from celeriac_prefork.board import NOTHING
 from celeriac_prefork.child import Child
 from celeriac_prefork.ending import end_at_once, reports_of_lost, see_out
-from celeriac_prefork.frames import LEAVING, READY, Begun, Frame, report_of
 from celeriac_prefork.kill import Kill, Killer
-from celeriac_prefork.parcel import Parcel, pack
-from celeriac_prefork.restarts import FIRST_DELAY, RestartDelay
 from celeriac_prefork.runner import Allowance, peak_memory
 from celeriac_prefork.spread import HAND_AHEAD, most_laden, spread
 from celeriac_prefork.timekeeper import Timekeeper
@@ -258,11 +258,19 @@ class PreforkPool(Pool):
         was_expected = child.is_leaving
         self._forget(child)
         if not was_expected:
-            self._replace_after(self._restarts.after_death(child, code, begun))
+            self._replace_after(self._delay_after(child, code, begun))
         if reports or lost:
             self._on_reports(reports + lost)
         if not self._is_stopped:
             self._spread()
+
+    def _delay_after(self, child: Child, code: int, begun: list[int]) -> float:
+        if child.is_killed:
+            assert child.kill is not None
+            begun = [number for number in begun if number != child.kill.number]
+            if not begun:
+                return 0.0  # as intended, and told of already
+        return self._restarts.after_death(child.pid, code, begun, child.has_reported)
 
     def _forget(self, child: Child) -> None:
         self._unwatch(child)

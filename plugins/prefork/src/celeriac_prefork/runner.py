@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Executor, Job, Report
 from celeriac.exceptions import SoftTimeLimitExceeded
+from celeriac.pools.frames import LEAVING, READY, Begun, frame_of_notice, frame_of_reports, frame_of_starts
+from celeriac.pools.parcel import INLINE_LIMIT, number_in, unpack
 from celeriac_prefork.flusher import ReportFlusher
-from celeriac_prefork.frames import LEAVING, READY, Begun, frame_of_notice, frame_of_reports, frame_of_starts
-from celeriac_prefork.parcel import INLINE_LIMIT, number_in, unpack
 
 if TYPE_CHECKING:
     from celeriac_prefork.board import Board

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from celeriac.pools.parcel import Parcel
 from celeriac_prefork.child import Child
-from celeriac_prefork.parcel import Parcel
 
 #: Jobs that one child is given at most, the running one included.
 HAND_AHEAD: Final = 64

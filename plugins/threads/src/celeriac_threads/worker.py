@@ -14,7 +14,7 @@ from celeriac.contracts.limits import NO_LIMITS, Limits, limits_of
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import TERMINATED, Executor, Job, Report
 from celeriac.exceptions import SoftTimeLimitExceeded
-from celeriac_threads.interruption import interrupt
+from celeriac.pools.interruption import interrupt
 
 if TYPE_CHECKING:
     from celeriac_threads.outbox import Outbox

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from celeriac_prefork.plain import MAX_DEPTH, plain
+from celeriac.pools.plain import MAX_DEPTH, plain
 
 
 class Color(StrEnum):

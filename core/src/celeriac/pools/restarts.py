@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from celeriac_prefork.process import describe_exit
-
-if TYPE_CHECKING:
-    from celeriac_prefork.child import Child
+from celeriac.pools.process import describe_exit
 
 logger = logging.getLogger(__name__)
 
@@ -25,22 +22,20 @@ class RestartDelay:
     def __init__(self) -> None:
         self.failures = 0
 
-    def after_death(self, child: Child, code: int, lost: Sequence[int]) -> float:
-        """Seconds to wait after a child has died unasked, with these jobs; says so in the log."""
-        if child.is_killed:
-            assert child.kill is not None
-            lost = [number for number in lost if number != child.kill.number]
-            if not lost:
-                return 0.0  # as intended, and told of already
+    def after_death(self, pid: int, code: int, lost: Sequence[int], was_useful: bool) -> float:
+        """Seconds to wait after a child has died unasked, with these jobs; says so in the log.
+
+        `was_useful`: it had reported a job before.
+        """
         manner = describe_exit(code)
-        if child.has_reported or lost:
+        if was_useful or lost:
             jobs = ", ".join(map(str, lost)) or "none"
-            logger.error("Child process %d ended with %s; jobs lost: %s.", child.pid, manner, jobs)
+            logger.error("Child process %d ended with %s; jobs lost: %s.", pid, manner, jobs)
             return 0.0
         delay = self.after_failure()
         logger.error(
             "Child process %d ended with %s before it ran anything, %d in a row; the next one starts in %g s.",
-            child.pid,
+            pid,
             manner,
             self.failures,
             delay,

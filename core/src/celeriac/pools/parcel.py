@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from celeriac.contracts.pool import Job
-from celeriac_prefork.plain import plain
+from celeriac.pools.plain import plain
 
 #: Jobs up to so many bytes travel inside their datagram; it must be well below any socket's buffer.
 INLINE_LIMIT: Final = 64 * 1024

@@ -9,7 +9,7 @@ from celeriac.contracts.backend import StoredResult
 from celeriac.contracts.chords import Deposit
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Report
-from celeriac_prefork.frames import LEAVING, READY, FrameReader, frame_of_notice, frame_of_reports, report_of
+from celeriac.pools.frames import LEAVING, READY, FrameReader, frame_of_notice, frame_of_reports, report_of
 
 REPORTS = st.builds(
     Report,
