@@ -84,7 +84,7 @@ def test_stopping_twice_or_before_the_start_is_harmless(driver):
 
 
 def test_stopping_kills_what_does_not_end(driver, monkeypatch):
-    monkeypatch.setattr("celeriac_prefork.pool.STOP_TIMEOUT", 0.1)
+    monkeypatch.setattr("celeriac.pools.process_pool.STOP_TIMEOUT", 0.1)
     pool = driver.start(lambda job: time.sleep(60))
     (number,) = driver.submit(driver.job())
     driver.until(lambda: any(child.board.read()[0] == number for child in pool._children))

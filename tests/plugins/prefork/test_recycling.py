@@ -8,7 +8,7 @@ import time
 from collections import Counter
 
 from celeriac.contracts.outcome import OutcomeKind
-from celeriac_prefork.runner import peak_memory
+from celeriac.pools.allowance import peak_memory
 
 
 def memory_of_a_new_child():
@@ -51,7 +51,7 @@ def test_a_child_that_has_grown_too_big_is_replaced_after_its_task(driver):
 
 def test_a_replacement_starts_before_the_old_child_has_closed(driver, tmp_path):
     class SlowToClose(driver.executor_class):
-        def close(self):
+        def close(self, exitcode=0):
             time.sleep(30)
 
     pool = driver.start(

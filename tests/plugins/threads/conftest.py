@@ -35,7 +35,7 @@ class FunctionExecutor:
     def flush(self, reports: list[Report]) -> list[Report]:
         return reports
 
-    def close(self) -> None:
+    def close(self, exitcode: int = 0) -> None:
         pass
 
 

@@ -80,17 +80,11 @@ class Trace:
 
     def __call__(self, request: Context, args: list[Any], kwargs: dict[str, Any]) -> Ended:
         """Run.  Raises nothing that the task raises, but `SystemExit` and `KeyboardInterrupt`."""
-        task, task_id = self.task, request.id or ""
-        token = push_running(task, request)
+        token = push_running(self.task, request)
         begun = time.perf_counter()
         try:
             try:
-                for fixup in self._fixups:
-                    fixup.on_task_start(task_id, task)
-                if signals.task_prerun:
-                    signals.task_prerun.send(sender=task, task_id=task_id, task=task, args=args, kwargs=kwargs)
-                if self._before_start:
-                    task.before_start(task_id, args, kwargs)
+                self._started(request, args, kwargs)
                 value = self._run(*args, **kwargs) if self._wrapped is None else self._wrapped(request)
                 runtime = time.perf_counter() - begun
                 self._follow(request, value)
@@ -106,6 +100,16 @@ class Trace:
             return ended
         finally:
             pop_running(token)
+
+    def _started(self, request: Context, args: Any, kwargs: Any) -> None:
+        """Tell of the start."""
+        task, task_id = self.task, request.id or ""
+        for fixup in self._fixups:
+            fixup.on_task_start(task_id, task)
+        if signals.task_prerun:
+            signals.task_prerun.send(sender=task, task_id=task_id, task=task, args=args, kwargs=kwargs)
+        if self._before_start:
+            task.before_start(task_id, args, kwargs)
 
     # -- the ways to end ----------------------------------------------------------------------------------------------
 

@@ -18,12 +18,13 @@ from celeriac.contracts.loader import Loader
 from celeriac.contracts.loop import EventLoop
 from celeriac.contracts.middleware import Middleware
 from celeriac.contracts.outcome import Outcome, OutcomeKind
-from celeriac.contracts.pool import Executor, Job, Pool, PoolContext, Report, Run
+from celeriac.contracts.pool import AsyncExecutor, Executor, Job, Pool, PoolContext, Report, Run
 from celeriac.contracts.serializer import Serializer
 
 __all__ = [
     "BROKER_API",
     "CLAIM_SECONDS",
+    "AsyncExecutor",
     "Backend",
     "ChordPart",
     "ChordStore",

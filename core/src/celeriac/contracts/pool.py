@@ -80,8 +80,24 @@ class Executor(Protocol):
         called before the pool reports a job.
         """
 
-    def close(self) -> None:
-        """The child ends; release what was opened."""
+    def close(self, exitcode: int = 0) -> None:
+        """The child ends, with this exit code; release what was opened."""
+
+
+class AsyncExecutor(Executor, Protocol):
+    """An executor that can also run jobs in an event loop, as the worker's own can.
+
+    One of these serves a whole child: `run_async` in the loop, and `run` in other threads at the same time.
+    """
+
+    def enter_thread(self) -> None:
+        """Called once in each thread that will call `run`, but the one in which the executor was made."""
+
+    def awaits(self, job: Job) -> bool:
+        """Whether `run_async` can run the job; the others are for `run`, in a thread."""
+
+    async def run_async(self, job: Job) -> Report:
+        """As `run`; `asyncio.CancelledError` is raised where the caller cancels, and then nothing is reported."""
 
 
 def _load_nothing(modules: Sequence[str] | None, reload: bool) -> None:  # where there is no worker

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import array
 import errno
 import marshal
 import os
+import socket
 import tempfile
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
@@ -14,6 +16,11 @@ from celeriac.pools.plain import plain
 
 #: Jobs up to so many bytes travel inside their datagram; it must be well below any socket's buffer.
 INLINE_LIMIT: Final = 64 * 1024
+
+_DESCRIPTOR_SIZE: Final = array.array("i").itemsize
+#: How much to receive at once: a datagram, and the descriptor that may come with it.
+DATAGRAM_SIZE: Final = INLINE_LIMIT + 1
+ANCILLARY_SIZE: Final = socket.CMSG_SPACE(_DESCRIPTOR_SIZE)
 
 
 class Parcel(NamedTuple):
@@ -97,3 +104,12 @@ def _content_of(file: int) -> bytes:
         return b"".join(chunks)
     finally:
         os.close(file)
+
+
+def descriptors_in(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
+    """The descriptors that came along with a datagram."""
+    found: array.array[int] = array.array("i")
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            found.frombytes(data[: len(data) - len(data) % _DESCRIPTOR_SIZE])
+    return list(found)

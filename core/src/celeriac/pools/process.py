@@ -11,7 +11,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterable
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 SIGKILL: Final = signal.SIGKILL
 
@@ -118,3 +118,11 @@ def describe_exit(code: int) -> str:
     except ValueError:
         return f"signal {-code}"
     return f"signal {-code} ({name})"
+
+
+def exit_code_of(request: SystemExit) -> int:
+    """The exit code that the interpreter would make of it."""
+    code: Any = request.code
+    if code is None:
+        return 0
+    return code & 0xFF if isinstance(code, int) else 1

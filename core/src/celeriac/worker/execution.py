@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from traceback import format_exception
 from typing import TYPE_CHECKING, Any
 
 from celeriac import signals, states
+from celeriac.app.async_tracing import AsyncTrace, async_trace
 from celeriac.app.context import Context
 from celeriac.app.coroutines import close_loop
 from celeriac.app.tracing import Ended, ErrorInfo, Trace
@@ -45,7 +47,7 @@ def executor_factory(app: Celery, hostname: str) -> Callable[[], TaskExecutor]:
             for fixup in app.fixups:
                 fixup.on_process_init()
             signals.worker_process_init.send(sender=None)
-        return TaskExecutor(app, hostname)
+        return TaskExecutor(app, hostname, os.getpid() != parent)
 
     return make
 
@@ -53,12 +55,15 @@ def executor_factory(app: Celery, hostname: str) -> Callable[[], TaskExecutor]:
 class TaskExecutor:
     """Runs jobs for a pool; see `celeriac.contracts.pool.Executor`."""
 
-    def __init__(self, app: Celery, hostname: str) -> None:
+    def __init__(self, app: Celery, hostname: str, is_in_child: bool = False) -> None:
         self.app = app
+        self._is_in_child = is_in_child
         self.hostname = hostname
         self._decode = app.serializers.decode
         self._tasks = app.tasks
         self._traces: dict[str, Trace] = {}
+        #: Of coroutine functions; None for tasks that are none.
+        self._async_traces: dict[str, AsyncTrace | None] = {}
         self._entry = app.results.entry
         self._stores = not app.results.backend.disabled
         #: What storing raises when the store, or the broker that a chord's body goes to, stays away.
@@ -78,24 +83,67 @@ class TaskExecutor:
             return self._without_task(job, OutcomeKind.FAILURE, error)
 
     def _run(self, job: Job) -> Report:
-        headers = job.headers
+        name = job.headers["task"]
         try:
             body = self._body(job)
         except (ProtocolError, SecurityError) as error:
-            told = type(error)(f"the body of the message cannot be read: {error}")
-            return self._without_task(job, OutcomeKind.INVALID, told)
+            return self._unreadable(job, error)
         request = self._request(job, body)
         if request.headers and ADMISSION in request.headers:
             refused = self._refused(job, request.headers[ADMISSION])
             if refused is not None:
                 return refused
-        task = self._tasks[headers["task"]]
-        trace = self._traces.get(headers["task"])
+        task = self._tasks[name]
+        trace = self._traces.get(name)
         if trace is None:
-            trace = self._traces[headers["task"]] = Trace(self.app, task)
+            trace = self._traces[name] = Trace(self.app, task)
         if task.track_started and not request.ignore_result and self._stores:
             self._note_start(request)
-        ended = trace(request, body.args, body.kwargs)
+        return self._report(job, task, request, trace(request, body.args, body.kwargs))
+
+    def awaits(self, job: Job) -> bool:
+        """Whether `run_async` can run the job: where its task is a coroutine function."""
+        name = job.headers["task"]
+        if name not in self._async_traces:
+            self._async_traces[name] = async_trace(self.app, self._tasks[name])
+        return self._async_traces[name] is not None
+
+    async def run_async(self, job: Job) -> Report:
+        """Run a job which `awaits`, in the running event loop, as `run` does in a thread."""
+        try:
+            return await self._run_async(job)
+        except SoftTimeLimitExceeded as error:  # as in `run`
+            return self._without_task(job, OutcomeKind.FAILURE, error)
+        except Exception as error:
+            logger.exception("Task %s[%s] failed outside of its own code", job.headers["task"], job.headers["id"])
+            return self._without_task(job, OutcomeKind.FAILURE, error)
+
+    async def _run_async(self, job: Job) -> Report:
+        name = job.headers["task"]
+        try:
+            body = self._body(job)
+        except (ProtocolError, SecurityError) as error:
+            return self._unreadable(job, error)
+        request = self._request(job, body)
+        if request.headers and ADMISSION in request.headers:
+            refused = await asyncio.to_thread(self._refused, job, request.headers[ADMISSION])
+            if refused is not None:
+                return refused
+        task, trace = self._tasks[name], self._async_traces[name]
+        assert trace is not None
+        if task.track_started and not request.ignore_result and self._stores:
+            await asyncio.to_thread(self._note_start, request)
+        return self._report(job, task, request, await trace.run(request, body.args, body.kwargs))
+
+    def enter_thread(self) -> None:
+        """Make ready a thread, other than that in which the executor was made, to call `run`."""
+        self.app.set_current()
+
+    def _unreadable(self, job: Job, error: Exception) -> Report:
+        told = type(error)(f"the body of the message cannot be read: {error}")
+        return self._without_task(job, OutcomeKind.INVALID, told)
+
+    def _report(self, job: Job, task: Any, request: Context, ended: Ended) -> Report:
         return Report(
             job.number,
             ended.kind,
@@ -251,6 +299,7 @@ class TaskExecutor:
             for report in reports
         ]
 
-    def close(self) -> None:
-        signals.worker_process_shutdown.send(sender=None)
+    def close(self, exitcode: int = 0) -> None:
+        if self._is_in_child:
+            signals.worker_process_shutdown.send(sender=None, pid=os.getpid(), exitcode=exitcode)
         close_loop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from celeriac.contracts import Delivery, OutcomeKind, OutgoingMessage
@@ -76,10 +76,21 @@ def run_in_budget(request: Any, call_next: Callable[[Any], Any]) -> Any:
 
     Raises `DeadlineExceeded` where the deadline passed while the message waited for its turn in the child.
     """
+    with until(_in_time(request)):
+        return call_next(request)
+
+
+async def run_in_budget_async(request: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
+    """The same around a coroutine."""
+    with until(_in_time(request)):
+        return await call_next(request)
+
+
+def _in_time(request: Any) -> float | None:
+    """The deadline of the task that is about to run.  Raises `DeadlineExceeded` where it has passed."""
     deadline = received(request.headers)
     if request.is_eager:  # no message has carried the deadline of the caller here
         deadline = earlier(deadline, current(None))
     if deadline is not None and (late := time.time() - deadline) >= 0:
         raise DeadlineExceeded(f"the deadline passed {late:.3f} s before the task could start")
-    with until(deadline):
-        return call_next(request)
+    return deadline

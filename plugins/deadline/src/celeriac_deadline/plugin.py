@@ -47,6 +47,6 @@ def celeriac_consume_middleware() -> Iterable[Middleware]:
 @hookimpl
 def celeriac_execute_middleware() -> Iterable[Middleware]:
     """Far out, so that the budget covers what other plugins do around the task."""
-    from celeriac_deadline.layers import run_in_budget
+    from celeriac_deadline.layers import run_in_budget, run_in_budget_async
 
-    yield Middleware(10, run_in_budget, "deadline")
+    yield Middleware(10, run_in_budget, "deadline", run_in_budget_async)

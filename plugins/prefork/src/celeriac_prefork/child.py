@@ -1,171 +1,37 @@
-"""One child as its parent sees it: the sockets, the board, and what it was given."""
+"""One child as its parent sees it, with the board on which it says what it runs."""
 
 from __future__ import annotations
 
-import errno
-import os
 import signal
-import socket
-import sys
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from celeriac.pools import lifeline, process
-from celeriac.pools.frames import Frame, FrameReader, Row
-from celeriac.pools.parcel import INLINE_LIMIT, Parcel, in_file, number_in
+from celeriac.pools import process
+from celeriac.pools.child import ChildProcess
 from celeriac_prefork.board import Board
-from celeriac_prefork.runner import Allowance, descriptors_in, run_child
+from celeriac_prefork.runner import run_child
 
 if TYPE_CHECKING:
     from celeriac.contracts.pool import Executor
-    from celeriac_prefork.kill import Kill
-
-#: One datagram, one job.  SEQPACKET also tells the reader that the writer is gone; macOS has it in name only.
-_DATAGRAMS: Final = socket.SOCK_DGRAM if sys.platform == "darwin" else socket.SOCK_SEQPACKET
-#: What the kernel may hold for one child; it counts about 2.3 KiB for a small job.
-_BUFFER_SIZE: Final = 1024 * 1024
-_READ_SIZE: Final = 256 * 1024
-_ANCILLARY_SIZE: Final = socket.CMSG_SPACE(16)
-#: What sending says when the socket holds as much as it may.
-_FULL: Final = {errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM, errno.ETOOMANYREFS}
-
-#: All children of which this process holds the parent's ends.
-_held: set[Child] = set()
+    from celeriac.pools.allowance import Allowance
+    from celeriac.pools.parcel import Parcel
 
 
-def _let_go_of_all() -> None:
-    # In any process forked from here, another child of the pool or not: a child whose ends are still held somewhere
-    # would not see its parent die, and its parent not its death.
-    for child in list(_held):
-        child.close()
-
-
-os.register_at_fork(after_in_child=_let_go_of_all)
-
-
-class Child:
-    """A process of the pool.
-
-    The parent keeps the end from which the child receives, so it can receive from there itself: the kernel gives each
-    datagram to one of the two, so what the parent gets back was never begun.
-    """
+class Child(ChildProcess):
+    """A process of the pool, which runs one job at a time, in the order in which it receives them."""
 
     def __init__(self) -> None:
-        self.pid = 0
-        #: Readable when the process has ended; None where the system has no such thing.
-        self.watch: int | None = None
-        #: Jobs that it was given and that have no report yet, in the order in which it receives them.
-        self.assigned: dict[int, Parcel] = {}
-        #: Its executor is made.
-        self.is_ready = False
-        #: At least one of its jobs has been reported.
-        self.has_reported = False
-        #: It has said that it receives no more and ends.
-        self.is_leaving = False
-        #: It has closed its end of the reports.
-        self.is_silent = False
-        #: Its socket was full when last tried.
-        self.is_full = False
-        #: For which job it is to be ended, and whether the signal has been sent.
-        self.kill: Kill | None = None
-        self.is_killed = False
+        super().__init__()
         self.board = Board()
-        self._frames = FrameReader()
-        self._open: list[socket.socket] = []
-        try:
-            self._jobs_in, self._jobs_out = self._pair(_DATAGRAMS)
-            self._reports_in, self._reports_out = self._pair(socket.SOCK_STREAM)
-            # Pipes, not one more socket: what is sent to or drained from a socket would raise the signal too.
-            self._lifeline_out, self._lifeline_in = os.pipe()
-        except OSError:
-            self._close_sockets()
-            raise
-        self._jobs_in.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_SIZE)
 
-    def start(self, make_executor: Callable[[], Executor], allowance: Allowance, tells_starts: bool = False) -> None:
-        """Fork.  Raises `OSError`."""
-
-        def main() -> int:
-            self._jobs_in.close()
-            self._reports_out.close()
-            os.close(self._lifeline_in)
-            lifeline.arm(self._lifeline_out)
-            return run_child(make_executor, self._jobs_out, self._reports_in, self.board, allowance, tells_starts)
-
-        self.pid = process.start(main)
-        _held.add(self)
-        self._reports_in.close()
-        os.close(self._lifeline_out)
-        self._lifeline_out = -1
-        self.watch = process.exit_watch(self.pid)
-
-    def fileno(self) -> int:
-        """The descriptor on which its reports arrive."""
-        return self._reports_out.fileno()
-
-    @property
-    def takes_jobs(self) -> bool:
-        """What it is given now, it will run."""
-        return not self.is_leaving and not self.is_silent and self.kill is None
+    def launch(self, make_executor: Callable[[], Executor], allowance: Allowance, tells_starts: bool = False) -> None:
+        """Start the process.  Raises `OSError`."""
+        self.start(lambda jobs, reports: run_child(make_executor, jobs, reports, self.board, allowance, tells_starts))
 
     @property
     def not_begun(self) -> int:
         """How many of its jobs it cannot have begun, give or take what it has not reported yet."""
         return len(self.assigned) - self.is_ready
-
-    def send(self, parcel: Parcel) -> bool:
-        """Hand a job over; False where the socket has no room for it now."""
-        try:
-            if parcel.file is None:
-                self._jobs_in.send(parcel.data, socket.MSG_DONTWAIT)
-            else:
-                socket.send_fds(self._jobs_in, [parcel.data], [parcel.file], socket.MSG_DONTWAIT)
-        except OSError as error:
-            if error.errno == errno.EMSGSIZE and parcel.file is None:
-                return self._send_in_file(parcel)
-            if error.errno not in _FULL:
-                raise
-            self.is_full = True
-            return False
-        self.assigned[parcel.number] = parcel
-        return True
-
-    def _send_in_file(self, parcel: Parcel) -> bool:
-        """Send what is too long for a datagram here, because the system allows only small buffers."""
-        try:
-            parcel = in_file(parcel)
-        except OSError:  # no file now; later perhaps
-            self.is_full = True
-            return False
-        if self.send(parcel):
-            return True
-        parcel.close()
-        return False
-
-    def settle(self, rows: Iterable[Row]) -> None:
-        """These jobs have been reported."""
-        assigned = self.assigned
-        for row in rows:
-            parcel = assigned.pop(row[0])
-            if parcel.file is not None:
-                parcel.close()
-
-    def take_back(self, limit: int) -> list[Parcel]:
-        """Up to `limit` jobs that it has not received, oldest first; they are not its own any more."""
-        taken: list[Parcel] = []
-        while len(taken) < limit:
-            try:
-                data, ancillary, _, _ = self._jobs_out.recvmsg(INLINE_LIMIT + 1, _ANCILLARY_SIZE, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                break
-            if not data:
-                break
-            for duplicate in descriptors_in(ancillary):
-                os.close(duplicate)
-            taken.append(self.assigned.pop(number_in(data)))
-        if taken:
-            self.is_full = False
-        return taken
 
     def take_remains(self) -> tuple[list[Parcel], list[int]]:
         """Of a dead child: the jobs that it never began, and the numbers of those that it began and did not report.
@@ -179,72 +45,12 @@ class Child:
         never_begun = [self.assigned.pop(number) for number in received[begun:]]
         return never_begun + never_received, received[:begun]
 
-    def read(self) -> tuple[list[Frame], bool]:
-        """The frames that have arrived, and whether more can come (False once the child has closed its end)."""
-        try:
-            data = self._reports_out.recv(_READ_SIZE, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return [], True
-        except ConnectionResetError:
-            return [], False
-        return self._frames.feed(data), bool(data)
-
-    def read_all(self) -> list[Frame]:
-        """All frames that have arrived."""
-        frames: list[Frame] = []
-        while True:
-            try:
-                data = self._reports_out.recv(_READ_SIZE, socket.MSG_DONTWAIT)
-            except (BlockingIOError, ConnectionResetError):
-                return frames
-            if not data:
-                return frames
-            frames += self._frames.feed(data)
-
     def interrupt(self, number: int) -> None:
         """Raise SoftTimeLimitExceeded in this job, if it still runs when the child gets to hear of it."""
         self.board.interrupt(number)
         process.kill(self.pid, signal.SIGUSR1)
 
-    def retire(self) -> None:
-        """Have it end once it has done what it has received; the caller has taken back the rest."""
-        self.is_leaving = True
-        self._say_that_no_more_come()
-
-    def dismiss(self) -> None:
-        """Tell it that no more jobs come, after those that it has."""
-        self._say_that_no_more_come()
-        self._jobs_in.close()
-        self._jobs_out.close()
-
     def close(self) -> None:
         """Close all that this process holds of it; tolerates twice."""
-        _held.discard(self)
-        self._close_sockets()
-        for name in ("_lifeline_in", "_lifeline_out", "watch"):
-            descriptor = getattr(self, name, -1)
-            if descriptor is not None and descriptor >= 0:
-                os.close(descriptor)
-                setattr(self, name, -1 if name != "watch" else None)
-        for parcel in self.assigned.values():
-            parcel.close()
-        self.assigned.clear()
+        super().close()
         self.board.close()
-
-    def _say_that_no_more_come(self) -> None:
-        try:
-            # An empty datagram reads like the end, also where none is told.
-            self._jobs_in.send(b"", socket.MSG_DONTWAIT)
-        except OSError:  # full: it will see the end when both our sockets are closed
-            self.is_full = True
-
-    def _pair(self, kind: int) -> tuple[socket.socket, socket.socket]:
-        pair = socket.socketpair(socket.AF_UNIX, kind)
-        self._open += pair
-        for each in pair:
-            each.setblocking(True)  # whatever socket.setdefaulttimeout says
-        return pair
-
-    def _close_sockets(self) -> None:
-        for each in self._open:
-            each.close()

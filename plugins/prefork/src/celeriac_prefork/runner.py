@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import array
 import logging
 import os
-import resource
 import signal
 import socket
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Executor, Job, Report
 from celeriac.exceptions import SoftTimeLimitExceeded
+from celeriac.pools.allowance import Allowance
 from celeriac.pools.frames import LEAVING, READY, Begun, frame_of_notice, frame_of_reports, frame_of_starts
-from celeriac.pools.parcel import INLINE_LIMIT, number_in, unpack
+from celeriac.pools.parcel import ANCILLARY_SIZE, DATAGRAM_SIZE, descriptors_in, number_in, unpack
+from celeriac.pools.process import exit_code_of
 from celeriac_prefork.flusher import ReportFlusher
 
 if TYPE_CHECKING:
@@ -28,31 +26,6 @@ logger = logging.getLogger(__name__)
 
 #: The exit code of a child whose executor could not be made (EX_UNAVAILABLE of sysexits.h).
 CANNOT_START: Final = 69
-
-_DESCRIPTOR_SIZE: Final = array.array("i").itemsize
-_DATAGRAM_SIZE: Final = INLINE_LIMIT + 1
-_ANCILLARY_SIZE: Final = socket.CMSG_SPACE(_DESCRIPTOR_SIZE)
-
-
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """How much a child may do before it is replaced; None is without end."""
-
-    tasks: int | None = None
-    #: Resident memory at its highest, in KiB.
-    memory: int | None = None
-
-    def is_used_up(self, tasks: int) -> bool:
-        """True where a child that has run `tasks` jobs is to be replaced."""
-        if self.tasks is not None and tasks >= self.tasks:
-            return True
-        return self.memory is not None and peak_memory() > self.memory
-
-
-def peak_memory() -> int:
-    """The most resident memory that this process ever had, in KiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak // 1024 if sys.platform == "darwin" else peak
 
 
 class Runner:
@@ -100,10 +73,10 @@ class Runner:
         count = 0
         while True:
             try:
-                data, ancillary, _, _ = receive(_DATAGRAM_SIZE, _ANCILLARY_SIZE, socket.MSG_DONTWAIT)
+                data, ancillary, _, _ = receive(DATAGRAM_SIZE, ANCILLARY_SIZE, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 flusher.flush_now()
-                data, ancillary, _, _ = receive(_DATAGRAM_SIZE, _ANCILLARY_SIZE)
+                data, ancillary, _, _ = receive(DATAGRAM_SIZE, ANCILLARY_SIZE)
             else:
                 hurry()
             if not data:
@@ -162,15 +135,6 @@ def _report_of_unreadable(data: bytes, error: OSError) -> Report:
     return Report(number, OutcomeKind.REJECTED, None, repr(error), requeue=True)
 
 
-def descriptors_in(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
-    """The descriptors that came along with a datagram."""
-    found: array.array[int] = array.array("i")
-    for level, kind, data in ancillary:
-        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-            found.frombytes(data[: len(data) - len(data) % _DESCRIPTOR_SIZE])
-    return list(found)
-
-
 def run_child(
     make_executor: Callable[[], Executor],
     jobs: socket.socket,
@@ -185,20 +149,14 @@ def run_child(
     except Exception:
         logger.critical("A child of the pool could not be set up.", exc_info=True)
         return CANNOT_START
+    code = 1
     try:
         Runner(executor, jobs, reports, board, allowance, tells_starts).run()
+        code = 0
     except SystemExit as request:
-        return exit_code_of(request)
+        code = exit_code_of(request)
     except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+        code = 128 + signal.SIGINT
     finally:
-        executor.close()
-    return 0
-
-
-def exit_code_of(request: SystemExit) -> int:
-    """The exit code that the interpreter would make of it."""
-    code: Any = request.code
-    if code is None:
-        return 0
-    return code & 0xFF if isinstance(code, int) else 1
+        executor.close(code)
+    return code

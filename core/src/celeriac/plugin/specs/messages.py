@@ -99,7 +99,8 @@ def celeriac_execute_middleware(app: Any) -> Iterable[Middleware]:
     - For: plugins that set something up around a task's code, or keep it from running.
     - Parameters: `app` is the app.
     - Returns: layers. Each is called as `call(request, call_next)` with the task's request, in the process and
-      thread that runs the task; `call_next` returns what the task returned and raises what it raised.
+      thread that runs the task; `call_next` returns what the task returned and raises what it raised. A layer with a
+      `call_async` lets coroutine tasks run in the event loop of the pool `asyncio`; without, they run in threads there.
     - Default: no layers.
     - Results: all are sorted by priority.
     - Since: 0.1.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from celeriac import states
@@ -49,19 +51,37 @@ class PlayedExecutor:
         """Take the results away, as storing them would."""
         return [report._replace(stored=None) for report in reports]
 
-    def close(self) -> None:
+    def close(self, exitcode: int = 0) -> None:
         """Nothing to release."""
 
 
-def make_executor() -> Executor:
-    """What a pool calls in each child."""
-    return PlayedExecutor()
+class PlayedAsyncExecutor(PlayedExecutor):
+    """Runs the same jobs in an event loop."""
+
+    def enter_thread(self) -> None:
+        """Nothing to prepare."""
+
+    def awaits(self, job: Job) -> bool:  # all of them
+        """Yes."""
+        return True
+
+    async def run_async(self, job: Job) -> Report:
+        """Do what the body says, and let others run meanwhile."""
+        if job.body in {NAP, HANG}:
+            await asyncio.sleep(_NAP if job.body == NAP else _NAP * _NAPS)
+            job = job._replace(body=ECHO)
+        return self.run(job)
 
 
 class PoolHarness:
-    """Gives the suite a started pool: `driver` is its class, or a name that an installed plugin answers to."""
+    """Gives the suite a started pool: `driver` is its class, or a name that an installed plugin answers to.
 
-    def __init__(self, driver: Any, concurrency: int = 2, app: Any = None) -> None:
+    `executor` plays the tasks: `PlayedExecutor`, or `PlayedAsyncExecutor` for a pool with event loops.
+    """
+
+    def __init__(
+        self, driver: Any, concurrency: int = 2, app: Any = None, executor: Callable[[], Executor] = PlayedExecutor
+    ) -> None:
         if app is None:
             from celeriac.app.base import Celery  # only where nobody gives one
 
@@ -69,7 +89,7 @@ class PoolHarness:
         made: type[Pool] = app.plugins.driver("pool", driver)
         self.loop = TurningLoop()
         self.reports: list[Report] = []
-        self.pool: Pool = made(PoolContext(app, concurrency, make_executor, hostname="celery@conformance"))
+        self.pool: Pool = made(PoolContext(app, concurrency, executor, hostname="celery@conformance"))
         #: What is told of starts, where `watch_starts` was called, among the reports in the order of their arrival.
         self.told: list[Run | Report] = []
         self._numbers = 0

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from celeriac.pools import process
 
 if TYPE_CHECKING:
     from celeriac.contracts.loop import EventLoop
-    from celeriac.contracts.outcome import OutcomeKind
+    from celeriac.pools.kill import Kill
     from celeriac_prefork.child import Child
 
 logger = logging.getLogger(__name__)
@@ -20,15 +20,6 @@ logger = logging.getLogger(__name__)
 _PAUSE: Final = 0.01
 #: Seconds for which the results of those may take to be stored.
 _PATIENCE: Final = 10.0
-
-
-class Kill(NamedTuple):
-    """Which job its child is to be ended for, by which signal, and how the job is to be reported then."""
-
-    number: int
-    signum: int
-    kind: OutcomeKind
-    detail: str
 
 
 class Killer:
