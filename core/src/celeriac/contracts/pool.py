@@ -134,6 +134,11 @@ class Pool(ABC):
     def __init__(self, context: PoolContext) -> None:
         self.context = context
 
+    @classmethod
+    def auto_concurrency(cls, available: int) -> int:
+        """How many jobs run at once where nobody says, with so many processors available."""
+        return available
+
     def watch_starts(self, on_started: Callable[[list[Run]], None]) -> None:
         """Have `on_started` told, from the loop and in batches, of each job that begins to run.
 

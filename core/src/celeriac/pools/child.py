@@ -180,6 +180,13 @@ class ChildProcess:
                 return frames
             frames += self._frames.feed(data)
 
+    def tell(self, data: bytes) -> bool:
+        """Say something to a child that listens where it reports; False where it cannot be told now."""
+        try:
+            return self._reports_out.send(data, socket.MSG_DONTWAIT) == len(data)
+        except OSError:
+            return False
+
     def retire(self) -> None:
         """Have it end once it has done what it has received; the caller has taken back the rest."""
         self.is_leaving = True

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 
+class JobTerminated(SystemExit):
+    """Raised in a thread whose job is to end; no ``except Exception`` of the task stands in its way."""
+
+
 def interrupt(thread: int, error: type[BaseException] | None) -> None:
     """Have `error` raised in the thread with this identifier, as soon as it runs Python code.
 

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, NoReturn
 
 SIGKILL: Final = signal.SIGKILL
+#: The exit code of a child whose executor could not be made (EX_UNAVAILABLE of sysexits.h).
+CANNOT_START: Final = 69
 
 #: Signals that a terminal sends to the whole group, and that are the parent's to act upon.
 _IGNORED = {signal.SIGINT}

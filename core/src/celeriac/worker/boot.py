@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from celeriac import signals
 from celeriac.bootsteps import RUN, Blueprint, in_order
 from celeriac.exceptions import ImproperlyConfigured, WorkerShutdown, WorkerTerminate
+from celeriac.pools.processors import processors
 from celeriac.protocol.origin import node_named
 from celeriac.worker.components import Consumer as ConsumerPart
 from celeriac.worker.components import Hub, Timer
@@ -98,7 +99,9 @@ class WorkController:
             logger.warning("Configuration: %s", complaint)
         self.pool_name = pool_cls or pool or conf.worker_pool
         self.pool_class: type[Pool] = app.plugins.driver("pool", self.pool_name)
-        self.concurrency = concurrency_of(conf.worker_concurrency if concurrency is None else concurrency)
+        self.concurrency = concurrency_of(
+            conf.worker_concurrency if concurrency is None else concurrency, self.pool_class.auto_concurrency
+        )
         self.pool_options = {
             "max_tasks_per_child": _either(max_tasks_per_child, conf.worker_max_tasks_per_child),
             "max_memory_per_child": _either(max_memory_per_child, conf.worker_max_memory_per_child),
@@ -237,16 +240,13 @@ class WorkController:
         return {"pid": os.getpid(), "hostname": self.hostname, **self.blueprint.info(self)}
 
 
-def concurrency_of(value: int | str | None) -> int:
-    """How many tasks run at once: a number, or the processors that this process may use.
+def concurrency_of(value: int | str | None, auto: Callable[[int], int] = int) -> int:
+    """How many tasks run at once: a number, or what `auto` makes of the processors that this process may use.
 
     Raises `ImproperlyConfigured` for anything else.
     """
     if value in {None, "", "auto", 0, "0"}:
-        try:
-            return len(os.sched_getaffinity(0))
-        except AttributeError:  # not on this platform
-            return os.cpu_count() or 2
+        return auto(processors())
     try:
         number = int(value)
     except ValueError:

@@ -8,7 +8,7 @@ import signal
 import socket
 from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Executor, Job, Report
@@ -16,16 +16,13 @@ from celeriac.exceptions import SoftTimeLimitExceeded
 from celeriac.pools.allowance import Allowance
 from celeriac.pools.frames import LEAVING, READY, Begun, frame_of_notice, frame_of_reports, frame_of_starts
 from celeriac.pools.parcel import ANCILLARY_SIZE, DATAGRAM_SIZE, descriptors_in, number_in, unpack
-from celeriac.pools.process import exit_code_of
+from celeriac.pools.process import CANNOT_START, exit_code_of
 from celeriac_prefork.flusher import ReportFlusher
 
 if TYPE_CHECKING:
     from celeriac_prefork.board import Board
 
 logger = logging.getLogger(__name__)
-
-#: The exit code of a child whose executor could not be made (EX_UNAVAILABLE of sysexits.h).
-CANNOT_START: Final = 69
 
 
 class Runner:

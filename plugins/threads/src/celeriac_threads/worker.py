@@ -14,16 +14,12 @@ from celeriac.contracts.limits import NO_LIMITS, Limits, limits_of
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import TERMINATED, Executor, Job, Report
 from celeriac.exceptions import SoftTimeLimitExceeded
-from celeriac.pools.interruption import interrupt
+from celeriac.pools.interruption import JobTerminated, interrupt
 
 if TYPE_CHECKING:
     from celeriac_threads.outbox import Outbox
 
 logger = logging.getLogger(__name__)
-
-
-class JobTerminated(SystemExit):
-    """Raised in a thread whose job is to end; no ``except Exception`` of the task stands in its way."""
 
 
 @dataclass(frozen=True, slots=True)
