@@ -77,10 +77,7 @@ class TaskExecutor:
         except SoftTimeLimitExceeded as error:  # in a line of ours, just before the task or just after it
             return self._without_task(job, OutcomeKind.FAILURE, error)
         except Exception as error:  # of a fixup, a serializer or a backend: the process goes on, and the caller learns
-            logger.exception("Task %s[%s] failed outside of its own code", job.headers["task"], job.headers["id"])
-            if signals.task_internal_error:
-                self._tell_of_internal_error(job, error)
-            return self._without_task(job, OutcomeKind.FAILURE, error)
+            return self._failed_outside(job, error)
 
     def _run(self, job: Job) -> Report:
         name = job.headers["task"]
@@ -115,8 +112,7 @@ class TaskExecutor:
         except SoftTimeLimitExceeded as error:  # as in `run`
             return self._without_task(job, OutcomeKind.FAILURE, error)
         except Exception as error:
-            logger.exception("Task %s[%s] failed outside of its own code", job.headers["task"], job.headers["id"])
-            return self._without_task(job, OutcomeKind.FAILURE, error)
+            return self._failed_outside(job, error)
 
     async def _run_async(self, job: Job) -> Report:
         name = job.headers["task"]
@@ -153,6 +149,14 @@ class TaskExecutor:
             self._stored(task, request, ended),
             traceback=ended.traceback,
         )
+
+    def _failed_outside(self, job: Job, error: Exception) -> Report:
+        logger.error(
+            "Task %s[%s] failed outside of its own code", job.headers["task"], job.headers["id"], exc_info=error
+        )
+        if signals.task_internal_error:
+            self._tell_of_internal_error(job, error)
+        return self._without_task(job, OutcomeKind.FAILURE, error)
 
     def _tell_of_internal_error(self, job: Job, error: Exception) -> None:
         try:
