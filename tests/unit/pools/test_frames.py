@@ -18,6 +18,7 @@ REPORTS = st.builds(
     runtime=st.none() | st.floats(0, 1e6),
     detail=st.none() | st.text(),
     requeue=st.booleans(),
+    traceback=st.none() | st.text(),
 )
 
 

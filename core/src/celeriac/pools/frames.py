@@ -17,7 +17,7 @@ LEAVING: Final = "leaving"
 
 Notice = Literal["ready", "leaving"]
 #: A report in plain types: all but what `flush` has stored.
-Row = tuple[int, str, float | None, str | None, bool]
+Row = tuple[int, str, float | None, str | None, bool, str | None]
 #: A job that has begun, and since when (`time.monotonic`).
 Begun = tuple[int, float]
 #: Reports, jobs that have begun, or a word about the child itself.
@@ -30,7 +30,10 @@ _KINDS: Final = {kind.value: kind for kind in OutcomeKind}
 def frame_of_reports(reports: Iterable[Report]) -> bytes:
     """The frame that says how these jobs ended."""
     # marshal takes no subclass of str, so not the kind itself; `_value_` is its plain text without a descriptor call.
-    rows = [(number, kind._value_, runtime, detail, requeue) for number, kind, runtime, detail, requeue, *_ in reports]
+    rows = [
+        (number, kind._value_, runtime, detail, requeue, traceback)
+        for number, kind, runtime, detail, requeue, _, _, traceback in reports
+    ]
     return _framed(rows)
 
 
@@ -46,8 +49,8 @@ def frame_of_starts(begun: Iterable[Begun]) -> bytes:
 
 def report_of(row: Row) -> Report:
     """The report in one row of a frame."""
-    number, kind, runtime, detail, requeue = row
-    return Report(number, _KINDS[kind], runtime, detail, requeue)
+    number, kind, runtime, detail, requeue, traceback = row
+    return Report(number, _KINDS[kind], runtime, detail, requeue, traceback=traceback)
 
 
 def _framed(content: Any) -> bytes:

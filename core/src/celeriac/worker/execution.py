@@ -76,7 +76,7 @@ class TaskExecutor:
             return self._run(job)
         except SoftTimeLimitExceeded as error:  # in a line of ours, just before the task or just after it
             return self._without_task(job, OutcomeKind.FAILURE, error)
-        except Exception as error:  # of a fixup, a serializer or a backend: the process goes on, and the caller learns
+        except Exception as error:  # noqa: BLE001  # of a fixup, a serializer, a backend: the caller learns of it
             return self._failed_outside(job, error)
 
     def _run(self, job: Job) -> Report:
@@ -111,7 +111,7 @@ class TaskExecutor:
             return await self._run_async(job)
         except SoftTimeLimitExceeded as error:  # as in `run`
             return self._without_task(job, OutcomeKind.FAILURE, error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # likewise
             return self._failed_outside(job, error)
 
     async def _run_async(self, job: Job) -> Report:
