@@ -40,12 +40,12 @@ class Events:
     def default_dispatcher(
         self, hostname: str | None = None, enabled: bool = True, buffer_while_offline: bool = False
     ) -> Iterator[Any]:
-        """A dispatcher for a few events, on a connection of its own.
+        """A dispatcher for a few events, on a connection that the app keeps.
 
         Its `send` raises what the transport raises when the broker is out of reach.
         """
         with (
-            self.app.connection_for_write() as connection,
-            self.Dispatcher(connection, hostname, enabled, None, buffer_while_offline) as dispatcher,
+            self.app.producer_or_acquire() as producer,
+            self.Dispatcher(None, hostname, enabled, producer.channel, buffer_while_offline) as dispatcher,
         ):
             yield dispatcher

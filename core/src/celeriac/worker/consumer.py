@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from celeriac.contracts.pool import Job, Run
     from celeriac.events.dispatcher import EventDispatcher
     from celeriac.worker.boot import WorkController
+    from celeriac.worker.gossip import Gossip
     from celeriac.worker.heartbeat import Heart
     from celeriac.worker.hub import WorkerHub
     from celeriac.worker.task_events import TaskEvents
@@ -60,6 +61,7 @@ class Consumer:
     #: How it tells of itself, where it does: set by the steps of these names.
     event_dispatcher: EventDispatcher | None = None
     heart: Heart | None = None
+    gossip: Gossip | None = None
 
     def __init__(
         self,

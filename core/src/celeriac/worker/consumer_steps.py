@@ -6,6 +6,7 @@ from typing import Any
 
 from celeriac.bootsteps import Blueprint, StartStopStep
 from celeriac.worker.events import Events
+from celeriac.worker.gossip import Gossip
 from celeriac.worker.heart import Heart
 from celeriac.worker.lease_keeper import LeaseKeeper
 
@@ -52,4 +53,4 @@ class ConsumerBlueprint(Blueprint):
     """Steps that live as long as the consumer."""
 
     name = "Consumer"
-    default_steps = (Connection, Events, Heart, Tasks)
+    default_steps = (Connection, Events, Gossip, Heart, Tasks)
