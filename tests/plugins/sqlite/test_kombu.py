@@ -67,6 +67,25 @@ def test_an_exclusive_queue_goes_with_its_process(connect, party, consume, query
     assert query("SELECT * FROM binding") == []
 
 
+def test_an_exclusive_queue_is_there_again_when_a_process_that_was_taken_for_dead_goes_on(connect, query):
+    # Given a process that listens, and has been still for so long that others have taken it for dead
+    connection, received = connect(), []
+    queue = Queue("mine", Exchange("news", "topic"), routing_key="good.#", exclusive=True, auto_delete=True)
+    with Consumer(connection, [queue], callbacks=[lambda body, _: received.append(body)], no_ack=True):
+        query("UPDATE owner SET lease_until = -1")
+        other = connect()
+        other.connect()
+        assert query("SELECT name FROM queue") == []
+        # When it goes on
+        connection.transport._monotonic_upkeep = 0.0
+        with pytest.raises(TimeoutError):
+            connection.drain_events(timeout=0.01)
+        # Then it hears what comes, as before
+        Producer(other, Exchange("news", "topic")).publish("heard", routing_key="good.day")
+        connection.drain_events(timeout=5)
+    assert received == ["heard"]
+
+
 def test_lanes_and_channels_share_queues(connect, producer, consume, message, bodies):
     connection = connect()
     lane = consume()

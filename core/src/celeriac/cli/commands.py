@@ -15,6 +15,7 @@ _SUMMARIES = {
     "worker": "Run a worker.",
     "call": "Send a task by name.",
     "result": "Show the result of a task.",
+    "events": "Watch the workers and their tasks.",
     "purge": "Remove all messages from queues.",
     "dlq": "Look at dead letters, run them again, remove them.",
     "graph": "Draw bootsteps, for Graphviz.",

@@ -30,7 +30,7 @@ class Dumper:
 
     def say(self, message: str) -> None:
         """Write a line, at once."""
-        print(message, file=self.out, flush=True)
+        print(printable(message), file=self.out, flush=True)
 
     def on_event(self, event: dict[str, Any]) -> None:
         """Write one event."""
@@ -54,6 +54,13 @@ class Dumper:
 
 def _listed(fields: dict[str, Any], **more: Any) -> str:
     return ", ".join(f"{name}={value}" for name, value in sorted({**fields, **more}.items()))
+
+
+def printable(text: str) -> str:
+    """With what a terminal would obey written out: events come from whoever may write to the broker."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def evdump(app: Celery | None = None, out: TextIO | None = None) -> None:

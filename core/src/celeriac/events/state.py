@@ -269,13 +269,13 @@ class State:
     def freeze_while(self, fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """What ``fun(*args, **kwargs)`` gives, called while no event is taken in.
 
-        With ``clear_after=True`` the tasks are forgotten when it has ended well.
+        With ``clear_after=True`` the tasks that have ended are forgotten when it has returned.
         """
         clear_after = kwargs.pop("clear_after", False)
         with self._mutex:
             result = fun(*args, **kwargs)
             if clear_after:
-                self._clear(ready=True)
+                self._clear_tasks(ready=True)
             return result
 
     def alive_workers(self) -> Iterator[AnyWorker]:

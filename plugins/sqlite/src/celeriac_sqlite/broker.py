@@ -155,13 +155,12 @@ class SqliteTransport(virtual.Transport):
             return
         self._monotonic_upkeep = monotonic_now + _UPKEEP_INTERVAL
         database = self.database
-        claims = [channel.claims for channel in self.channels if channel.claims.known_owner is not None]
-        for one in claims:
-            with one:
-                one.renew()
+        owning = [channel for channel in self.channels if channel.claims.known_owner is not None]
+        for channel in owning:
+            channel.renew()
         touch_queues(database, [queue for channel in self.channels for queue in channel.active_queues()])
         delete_idle_queues(database)
-        if owners.reap(database, {one.known_owner for one in claims}):
+        if owners.reap(database, {channel.claims.known_owner for channel in owning}):
             self.bell.ring()
 
     # -- the event loop ---------------------------------------------------------------------------

@@ -83,6 +83,9 @@ class SqliteChannel(virtual.Channel):
         self._topology = connection.topology
         self._without_ack: set[str] = set()
         self._auto_delete: set[str] = set()
+        #: Queues that go when this process is taken for dead, as they were declared, with their bindings.
+        self._exclusive: dict[str, tuple[dict[str, Any], list[tuple[str, str]]]] = {}
+        self._exclusive_owner: int | None = None
 
     # -- exchanges --------------------------------------------------------------------------------
 
@@ -136,9 +139,13 @@ class SqliteChannel(virtual.Channel):
         return DeclaredQueue(name, self._size(name))
 
     def _new_queue(self, queue: str, **kwargs: Any) -> None:
+        arguments = kwargs.get("arguments") or {}
         with self.claims:
             owner = self.claims.owner() if kwargs.get("exclusive") else None
-            self._topology.declare_queue(queue, kwargs.get("arguments") or {}, owner)
+            self._topology.declare_queue(queue, arguments, owner)
+        if owner is not None:
+            self._exclusive.setdefault(queue, (arguments, []))
+            self._exclusive_owner = owner
         if kwargs.get("auto_delete"):
             self._auto_delete.add(queue)
 
@@ -154,6 +161,7 @@ class SqliteChannel(virtual.Channel):
         """Delete a queue; how many messages were ready, or None if it was to be empty and is not."""
         if if_empty and self._size(queue):
             return None
+        self._exclusive.pop(queue, None)
         with self._database:
             return delete_queue(self._database, queue)
 
@@ -171,6 +179,8 @@ class SqliteChannel(virtual.Channel):
                     raise ChannelError(f"no exchange {name!r}", (50, 20), "404", "Channel.queue_bind")
                 self._topology.declare_exchange(name, name.removeprefix("amq."))
             self._topology.bind(queue, name, routing_key or "")
+        if queue in self._exclusive:
+            self._exclusive[queue][1].append((name, routing_key or ""))
 
     def queue_unbind(
         self, queue: str, exchange: str | None = None, routing_key: str = "", arguments: Any = None, **kwargs: Any
@@ -271,6 +281,18 @@ class SqliteChannel(virtual.Channel):
             self.claims.settle(batch)
         if batch.redeliver:
             self.connection.bell.ring()
+
+    def renew(self) -> None:
+        """Extend the lease; where it has run out, have again the exclusive queues that went with it."""
+        with self.claims:
+            self.claims.renew()
+            owner = self.claims.known_owner
+            if self._exclusive and owner != self._exclusive_owner:
+                self._exclusive_owner = owner
+                for queue, (arguments, bindings) in self._exclusive.items():
+                    self._topology.declare_queue(queue, arguments, owner)
+                    for exchange, routing_key in bindings:
+                        self._topology.bind(queue, exchange, routing_key)
 
     # -- the end ----------------------------------------------------------------------------------
 

@@ -136,6 +136,8 @@ class Claims:
             [(self._owner, *run) for run in runs],
         )
         self._open = {id_ for (id_,) in execute("SELECT id FROM claim WHERE owner = ?", (self._owner,))}
+        if not before:
+            return
         logger.warning(
             "the lease on %d messages was not renewed in time (was the process stopped, or is the machine overloaded?);"
             " %d of them have been taken by others and may run twice",
