@@ -80,6 +80,7 @@ def test_a_task_is_told_of_from_its_arrival_to_its_end(make_app, listen, start_w
     assert received["clock"] < started["clock"] < succeeded["clock"]
 
 
+@pytest.mark.covers("app.task.Task.send_events")
 @pytest.mark.parametrize(
     ("name", "options", "types", "fields"),
     [

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from celeriac.app.base import Celery
 
 #: Options that are not attributes of `Task`.
-_EXTRA: Final = frozenset(
+EXTRA_OPTIONS: Final = frozenset(
     [
         "bind",
         "base",
@@ -112,7 +112,7 @@ def _attributes(app: Celery, base: type[Any], options: Mapping[str, Any], name: 
     for key, value in options.items():
         if key in {"bind", "base", "name"}:
             continue
-        if key in _EXTRA or hasattr(base, key):
+        if key in EXTRA_OPTIONS or hasattr(base, key):
             found[key] = value
             continue
         if plugin_options is None:  # asked only for a name that the kernel does not know: this scans the plugins
@@ -126,7 +126,7 @@ def _attributes(app: Celery, base: type[Any], options: Mapping[str, Any], name: 
 
 def _unknown(name: str, key: str, base: type[Any], plugin_options: Mapping[str, Any]) -> str:
     known = [option for option in dir(base) if not option.startswith("_") and not callable(getattr(base, option, None))]
-    near = difflib.get_close_matches(key, [*known, *_EXTRA, *plugin_options], n=1)
+    near = difflib.get_close_matches(key, [*known, *EXTRA_OPTIONS, *plugin_options], n=1)
     hint = f"did you mean '{near[0]}'?" if near else "options of a plugin need the plugin to be installed"
     return f"task '{name}' has no option '{key}'; {hint} (an attribute of your own goes on a base class: base=MyTask)"
 

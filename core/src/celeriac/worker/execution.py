@@ -144,7 +144,7 @@ class TaskExecutor:
             job.number,
             ended.kind,
             ended.runtime,
-            safe_repr(ended.value),
+            safe_repr(ended.value, task.resultrepr_maxsize),
             ended.requeue,
             self._stored(task, request, ended),
             traceback=ended.traceback,

@@ -62,7 +62,6 @@ UNSHOWN: Final[dict[str, str]] = {
 #: Parts that are being completed: excuses every gap, until there is none.
 ARRIVING: Final[dict[str, str]] = {
     "app.base.Celery*": "arrives with the whole of the application",
-    "app.task.Task*": "arrives with the whole of tasks",
     "app.control.*": "arrives with remote control",
     "control.*": "arrives with remote control",
     "schedules.*": "arrives with beat",
