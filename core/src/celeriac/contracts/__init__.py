@@ -19,6 +19,7 @@ from celeriac.contracts.loop import EventLoop
 from celeriac.contracts.middleware import Middleware
 from celeriac.contracts.outcome import Outcome, OutcomeKind
 from celeriac.contracts.pool import AsyncExecutor, Executor, Job, Pool, PoolContext, Report, Run
+from celeriac.contracts.primitives import Notices, StorePrimitives
 from celeriac.contracts.serializer import Serializer
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "Loader",
     "Middleware",
     "NewChord",
+    "Notices",
     "Outcome",
     "OutcomeKind",
     "OutgoingMessage",
@@ -50,6 +52,7 @@ __all__ = [
     "Run",
     "Serializer",
     "Settlements",
+    "StorePrimitives",
     "StoredResult",
     "Turn",
 ]

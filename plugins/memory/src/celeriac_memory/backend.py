@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 from celeriac.contracts import Backend, ChordPart, ChordStore, NewChord, ResultWatcher, StoredResult, Turn
 from celeriac_memory.chords import Member
 from celeriac_memory.ownership import address_of_url
+from celeriac_memory.primitives import MemoryPrimitives, shelf_at
 from celeriac_memory.results import Record, ResultStore, results_at
 
 
-class MemoryBackend(Backend, ChordStore):
+class MemoryBackend(Backend, ChordStore, MemoryPrimitives):
     """Results for as long as the process lives; kept encoded, so that what works here works on any other store."""
 
     persistent: ClassVar[bool] = False
@@ -21,6 +22,7 @@ class MemoryBackend(Backend, ChordStore):
     def __init__(self, app: Any, url: str) -> None:
         super().__init__(app, url)
         self._results = results_at(address_of_url(url))
+        self._shelf = shelf_at(address_of_url(url))
 
     def store(self, results: Sequence[StoredResult]) -> None:
         self._results.put([self._encode(result) for result in results])

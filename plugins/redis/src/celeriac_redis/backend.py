@@ -14,6 +14,7 @@ from celeriac_redis.link import Link
 from celeriac_redis.links import Links
 from celeriac_redis.options import LinkOptions, link_options
 from celeriac_redis.payload import Codec
+from celeriac_redis.primitives import RedisPrimitives
 from celeriac_redis.scripts import Command, Script
 from celeriac_redis.watcher import RedisResultWatcher
 
@@ -25,7 +26,7 @@ _AT_ONCE: Final = 500
 _TRIES: Final = 10
 
 
-class RedisBackend(Backend, ChordStore):
+class RedisBackend(RedisPrimitives, Backend, ChordStore):
     """Results under the keys of Celery, told on channels of the same names."""
 
     def __init__(self, app: Any, url: str) -> None:

@@ -14,11 +14,12 @@ from kombu.exceptions import OperationalError
 from celeriac.contracts import Backend, ChordPart, ChordStore, NewChord, ResultWatcher, StoredResult, Turn
 from celeriac.exceptions import StoreUnavailable
 from celeriac.protocol.json import dumps, loads
-from celeriac_sqlite import chords, groups, results
+from celeriac_sqlite import chords, groups, primitives, results
 from celeriac_sqlite.connections import Connections
 from celeriac_sqlite.options import options_of
 from celeriac_sqlite.payload import decoded, encoded
 from celeriac_sqlite.place import path_of
+from celeriac_sqlite.primitives import SqlitePrimitives
 from celeriac_sqlite.wake import Bell
 from celeriac_sqlite.watcher import SqliteResultWatcher
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class SqliteBackend(Backend, ChordStore):
+class SqliteBackend(SqlitePrimitives, Backend, ChordStore):
     """Results in one SQLite file, which may be the broker's.
 
     Threads share one connection and take turns; each watcher has its own.
@@ -132,6 +133,7 @@ class SqliteBackend(Backend, ChordStore):
     def clean_some(self) -> bool:
         """Remove a few hundred expired results; whether there may be more.  Raises StoreUnavailable."""
         removed = self._use(results.delete_expired) + self._use(groups.delete_expired)
+        removed += self._use(primitives.delete_expired)
         return removed + self._use(chords.delete_expired) > 0
 
     def after_fork(self) -> None:

@@ -15,7 +15,7 @@ from celeriac_sqlite.errors import StorageError
 #: "Celr": how `file` and SQLite know whose file it is.
 APPLICATION_ID: Final = 0x43656C72
 #: The version of the tables below, kept in the file as user_version.
-VERSION: Final = 4
+VERSION: Final = 5
 
 #: Names of the counters in `sequence`.
 MESSAGES: Final = "message"
@@ -145,8 +145,23 @@ _ADMISSIONS: Final = (
     "CREATE INDEX chord_admission_expires ON chord_admission (expires) WHERE expires IS NOT NULL",
 )
 
+_PRIMITIVES: Final = (
+    # What processes agree on: values, sorted sets, locks. `until` is on the monotonic clock of the machine.
+    "CREATE TABLE entry (key TEXT PRIMARY KEY, value BLOB NOT NULL, expires REAL)",
+    "CREATE INDEX entry_expires ON entry (expires) WHERE expires IS NOT NULL",
+    "CREATE TABLE member (name TEXT NOT NULL, member TEXT NOT NULL, score REAL NOT NULL, PRIMARY KEY (name, member))",
+    "CREATE INDEX member_score ON member (name, score, member)",
+    """CREATE TABLE lock (
+        name TEXT PRIMARY KEY,
+        owner TEXT NOT NULL,
+        token INTEGER NOT NULL,
+        until REAL NOT NULL,
+        seconds REAL NOT NULL
+    )""",
+)
+
 #: The statements that lead from one version to the next, beginning with those for an empty file.
-_STEPS: Final = (_TABLES, _GROUPS, _CHORDS, _ADMISSIONS)
+_STEPS: Final = (_TABLES, _GROUPS, _CHORDS, _ADMISSIONS, _PRIMITIVES)
 
 
 def check(connection: sqlite3.Connection, path: Path) -> bool:

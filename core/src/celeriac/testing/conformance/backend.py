@@ -16,6 +16,7 @@ from celeriac.contracts.urls import scheme_of
 from celeriac.exceptions import ImproperlyConfigured
 from celeriac.protocol.results import build_meta
 from celeriac.testing.conformance.chords import ChordChecks
+from celeriac.testing.conformance.primitives import PrimitiveChecks
 from celeriac.testing.conformance.suite import NotClaimed, demand, fail
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _started(task_id: str) -> StoredResult:
 _DONE = "2025-01-01T00:00:00+00:00"
 
 
-class BackendSuite(ChordChecks, ABC):
+class BackendSuite(ChordChecks, PrimitiveChecks, ABC):
     """Subclass it and give `make_harness`."""
 
     @abstractmethod

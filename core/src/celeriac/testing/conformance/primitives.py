@@ -1,0 +1,139 @@
+"""What a store that has the primitives must do with them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import closing
+from typing import Any
+
+from celeriac.contracts.primitives import StorePrimitives
+from celeriac.testing.conformance.suite import NotClaimed, Suite, demand
+
+_PATIENCE = 10.0
+
+
+class PrimitiveChecks(Suite):
+    """The part of `BackendSuite` that is about `StorePrimitives`; a store without them does not claim it."""
+
+    def _primitives(self) -> Any:
+        store = self.harness.store()
+        if not isinstance(store, StorePrimitives):
+            raise NotClaimed("it does not have the store primitives")
+        return store
+
+    def test_values_are_kept_and_forgotten(self) -> None:
+        store = self._primitives()
+        first, second = self.harness.new_id(), self.harness.new_id()
+        store.set_values({first: b"1", second: b"\x00\xff"})
+        found = self._primitives().get_values([first, second, self.harness.new_id()])
+        demand(found == {first: b"1", second: b"\x00\xff"}, f"another connection finds {found!r}")
+        store.delete_values([first, second])
+        demand(store.get_values([first, second]) == {}, "deleted values are there")
+
+    def test_a_value_expires(self) -> None:
+        store, key = self._primitives(), self.harness.new_id()
+        store.set_values({key: b"1"}, 0.05)
+        monotonic_deadline = time.monotonic() + _PATIENCE
+        while store.get_values([key]) and time.monotonic() < monotonic_deadline:
+            time.sleep(0.02)
+        demand(store.get_values([key]) == {}, f"a value was to be kept for 0.05 s and is there after {_PATIENCE:g}")
+        demand(store.compare_and_set(key, None, b"2"), "an expired value stood in the way of a new one")
+        store.delete_values([key])
+
+    def test_a_value_is_set_only_over_the_expected_one(self) -> None:
+        store, key = self._primitives(), self.harness.new_id()
+        demand(not store.compare_and_set(key, b"1", b"2"), "a value that is not there was as expected")
+        demand(store.compare_and_set(key, None, b"1"), "a key without a value has one")
+        demand(not store.compare_and_set(key, None, b"2"), "a key with a value has none")
+        demand(store.compare_and_set(key, b"1", b"2"), "the value is not what was set")
+        demand(store.compare_and_set(key, b"2", None), "the value is not what was set")
+        demand(store.get_values([key]) == {}, "a value that was set to None is there")
+
+    def test_one_of_many_threads_sets_the_value(self) -> None:
+        stores, key = [self._primitives() for _ in range(4)], self.harness.new_id()
+        won = _together(stores, lambda store: store.compare_and_set(key, None, b"1"))
+        stores[0].delete_values([key])
+        demand(won.count(True) == 1, f"{won.count(True)} of four threads have set a value that was to be set once")
+
+    def test_a_counter_loses_nothing(self) -> None:
+        stores, name = [self._primitives() for _ in range(4)], self.harness.new_id()
+        counts = _together(stores, lambda store: [store.increment(name) for _ in range(10)])
+        found = sorted(count for own in counts for count in own)
+        demand(found == list(range(1, 41)), f"forty increments counted {found!r}")
+        demand(stores[0].increment(name, -40) == 0, "a counter cannot be taken back")
+
+    def test_a_sorted_set_is_read_by_score(self) -> None:
+        store, name = self._primitives(), self.harness.new_id()
+        store.add_members(name, {"b": 2, "a": 2, "c": 3.5, "d": 1_900_000_000.25})
+        store.add_members(name, {"c": 1})
+        found = store.members_between(name, float("-inf"), float("inf"))
+        expected = [("c", 1.0), ("a", 2.0), ("b", 2.0), ("d", 1_900_000_000.25)]
+        demand(found == expected, f"the members by score are {found!r}")
+        demand(store.members_between(name, 2, 2, limit=1) == [("a", 2.0)], "the limit or the bounds were not kept")
+        store.remove_members(name, ["a", "b", "c", "d"])
+        demand(store.members_between(name, float("-inf"), float("inf")) == [], "removed members are there")
+
+    def test_a_lock_has_one_owner(self) -> None:
+        store, name = self._primitives(), self.harness.new_id()
+        token = store.acquire_lock(name, "one", 30)
+        demand(token is not None, "a free lock was refused")
+        demand(self._primitives().acquire_lock(name, "two", 30) is None, "a lock was given to two")
+        demand(store.acquire_lock(name, "one", 30) == token, "renewing a lock changed its token")
+        demand(not store.release_lock(name, "two"), "a lock was released by who did not have it")
+        demand(store.release_lock(name, "one"), "the owner could not release the lock")
+        following = store.acquire_lock(name, "two", 30)
+        store.release_lock(name, "two")
+        demand(following is not None and following > token, f"token {token} was followed by {following}")
+
+    def test_a_lock_runs_out(self) -> None:
+        store, name = self._primitives(), self.harness.new_id()
+        first = store.acquire_lock(name, "one", 0.05)
+        monotonic_deadline = time.monotonic() + _PATIENCE
+        while (second := store.acquire_lock(name, "two", 30)) is None and time.monotonic() < monotonic_deadline:
+            time.sleep(0.02)
+        store.release_lock(name, "two")
+        demand(second is not None and second > first, f"token {first} ran out, and was followed by {second}")
+
+    def test_who_has_lost_the_lock_cannot_write(self) -> None:
+        store, name, key = self._primitives(), self.harness.new_id(), self.harness.new_id()
+        first = store.acquire_lock(name, "one", 30)
+        demand(store.set_fenced(name, first, {key: b"one"}), "the holder of the lock could not write")
+        store.release_lock(name, "one")
+        second = store.acquire_lock(name, "two", 30)
+        demand(store.set_fenced(name, second, {key: b"two"}), "the holder of the lock could not write")
+        demand(not store.set_fenced(name, first, {key: b"late"}), "a lost token was accepted")
+        found = store.get_values([key])
+        demand(found == {key: b"two"}, f"the value is {found!r}")
+        demand(store.set_fenced(name, second, {key: None}), "the holder of the lock could not delete")
+        store.release_lock(name, "two")
+        demand(store.get_values([key]) == {}, "a value that was set to None is there")
+
+    def test_a_notice_wakes_those_who_listen(self) -> None:
+        store, channel = self._primitives(), self.harness.new_id()
+        with closing(self._primitives().listen(channel)) as notices:
+            demand(not notices.wait(0.0), "a notice came that nobody has sent")
+            store.notify(channel)
+            demand(notices.wait(_PATIENCE), f"a notice did not come within {_PATIENCE:g} s")
+            demand(not notices.wait(0.0), "one notice came twice")
+            timer = threading.Timer(0.1, store.notify, [channel])
+            timer.start()
+            woken = notices.wait(_PATIENCE)
+            timer.join()
+            demand(woken, f"a notice did not come within {_PATIENCE:g} s")
+
+
+def _together(stores: list[Any], operation: Any) -> list[Any]:
+    """What the operation gives in a thread for each store, all beginning at once."""
+    start, found = threading.Barrier(len(stores)), []
+
+    def run(store: Any) -> None:
+        start.wait()
+        found.append(operation(store))
+
+    threads = [threading.Thread(target=run, args=(store,)) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found
