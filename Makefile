@@ -7,6 +7,8 @@ VENV ?= .venv
 TEST_WORKERS ?= auto
 # Passed to pytest as typed: `make test ARGS="-k lease -x"`.
 ARGS ?=
+# How many canvases `make laws` tries.
+CANVASES ?= 500
 
 DISTRIBUTIONS := core $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 BIN := $(VENV)/bin
@@ -20,7 +22,7 @@ TOO_OLD := Celeriac needs Python 3.11 or newer and '$(PYTHON)' is not; install o
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test test-fast coverage lint format types architecture docs-check interop surface demo demo-crash bench dist clean clean-all
+.PHONY: help setup test test-fast laws coverage lint format types architecture docs-check interop surface demo demo-crash bench dist clean clean-all
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -51,6 +53,9 @@ test: $(STAMP)  ## Run the whole test suite, faults included
 
 test-fast: $(STAMP)  ## Run the tests that answer at once: no faults, no end-to-end, nothing marked slow
 	$(PYTEST) -n $(TEST_WORKERS) --dist worksteal -m "not slow" --ignore tests/faults --ignore tests/e2e --ignore tests/interop $(ARGS)
+
+laws: $(STAMP)  ## Try the laws of canvases with other canvases than the suite, and 500 of them: make laws CANVASES=5000
+	CANVAS_LAWS=$(CANVASES) $(PYTEST) -n $(TEST_WORKERS) tests/unit/canvas/test_laws.py tests/e2e/test_canvas.py $(ARGS)
 
 # A report and no gate: tracing makes everything slower, so that a test may miss its time. Left out: under a tracer
 # CPython 3.11 spins for ever while an exception set on another thread waits for that thread to leave a C call, which

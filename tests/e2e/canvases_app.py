@@ -30,6 +30,10 @@ class FileDiary:
 
 
 app = Celery("canvases", task_protocol_compat=os.environ.get("CANVAS_FORM") != "short")
+if "CANVAS_REDIS" in os.environ:
+    options = {"global_keyprefix": os.environ["CANVAS_PREFIX"]}
+    app.conf.update(broker_url=os.environ["CANVAS_REDIS"], result_backend=os.environ["CANVAS_REDIS"])
+    app.conf.update(broker_transport_options=options, result_backend_transport_options=options)
 tasks = shared.define_tasks(app, FileDiary())
 
 

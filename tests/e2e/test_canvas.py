@@ -1,4 +1,4 @@
-"""Canvases through a worker of its own, with processes for its tasks, on the embedded queue."""
+"""Canvases through a worker of its own, with processes for its tasks, on the embedded queue and on Redis."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import importlib.util
 import sys
 from collections import Counter
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
+from redis import Redis
 
 from celeriac import chain, chord, group
 
@@ -34,8 +36,24 @@ class Diary:
         return Counter(found)
 
 
+@pytest.fixture(params=["sqlite", "redis"])
+def store(request, monkeypatch):
+    """Have broker and results in the embedded file, or in Redis under a prefix of this test's own."""
+    if request.param == "sqlite":
+        yield
+        return
+    url = f"{request.getfixturevalue('redis_url').rsplit('/', 1)[0]}/15"
+    prefix = f"canvases-{uuid4().hex}:"
+    monkeypatch.setenv("CANVAS_REDIS", url)
+    monkeypatch.setenv("CANVAS_PREFIX", prefix)
+    yield
+    with Redis.from_url(url) as server:
+        for key in server.scan_iter(f"{prefix}*", count=1000):
+            server.delete(key)
+
+
 @pytest.fixture(params=["Celery's form", "short form"])
-def laws(request, monkeypatch, tmp_path, spawn):
+def laws(request, store, monkeypatch, tmp_path, spawn):
     """Return the module of the app, its diary, and have a worker run."""
     path = tmp_path / "diary"
     path.touch()
@@ -46,10 +64,12 @@ def laws(request, monkeypatch, tmp_path, spawn):
     monkeypatch.setitem(sys.modules, "canvases_app", module)
     spec.loader.exec_module(module)
     command = [sys.executable, "-m", "celeriac", "-A", "canvases_app", "worker", "-P", "prefork", "-c", "2"]
-    spawn(*command, "-l", "INFO", cwd=HERE).wait_for_output("ready.")
+    worker = spawn(*command, "-l", "INFO", cwd=HERE)
+    worker.wait_for_output("ready.")
     with module.app:
         module.diary = Diary(path)
         yield module
+    worker.kill()  # before what it writes to is deleted
 
 
 def outcome(laws, result):
@@ -63,8 +83,8 @@ def outcome(laws, result):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@pytest.mark.timeout(60 + canvases.MORE)
+@canvases.law(40)
 @given(spec=canvases.CANVASES)
 def test_processes_give_what_eager_evaluation_gives_and_call_the_same_tasks(spec, laws, wait_until):
     # Given a canvas, evaluated here and now

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 from typing import Any
 
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from celeriac import chain, chord, group
+
+#: So many canvases per law, others in each run; 0 for the few, always the same, that the test suite has time for.
+MORE = int(os.environ.get("CANVAS_LAWS") or 0)
+
+
+def law(examples: int) -> settings:
+    """The settings of a law that is tried with so many canvases, or with `MORE`.
+
+    A failing canvas is made smaller only by `make laws`: each try of one that never ends takes seconds.
+    """
+    return settings(
+        max_examples=MORE or examples,
+        derandomize=not MORE,
+        phases=[Phase.explicit, Phase.reuse, Phase.generate, *([Phase.shrink] if MORE else [])],
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+
 
 LEAVES = st.one_of(
     st.tuples(st.just("add"), st.integers(-3, 3)),

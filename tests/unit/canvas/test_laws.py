@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 
 # Test modules have no package to import each other from.
 _spec = importlib.util.spec_from_file_location("celeriac_canvases", Path(__file__).with_name("canvases.py"))
@@ -16,19 +16,15 @@ canvases = importlib.util.module_from_spec(_spec)
 sys.modules["celeriac_canvases"] = canvases
 _spec.loader.exec_module(canvases)
 
-FIXTURES_LIVE_LONG = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
-
 
 @pytest.fixture(params=[True, False], ids=["Celery's form", "short form"])
 def form(request, app):
     app.conf.task_protocol_compat = request.param
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(60 + canvases.MORE)
 @pytest.mark.usefixtures("form")
-@settings(
-    max_examples=120, suppress_health_check=FIXTURES_LIVE_LONG, phases=[Phase.explicit, Phase.reuse, Phase.generate]
-)
+@canvases.law(150)
 @given(spec=canvases.CANVASES)
 def test_a_worker_gives_what_eager_evaluation_gives_and_calls_the_same_tasks(
     spec, worker, tasks, diary, outcome, wait_until
@@ -55,7 +51,7 @@ def test_a_worker_gives_what_eager_evaluation_gives_and_calls_the_same_tasks(
     assert +calls == expected_calls
 
 
-@settings(max_examples=60, suppress_health_check=FIXTURES_LIVE_LONG)
+@canvases.law(60)
 @given(spec=canvases.CANVASES)
 def test_a_canvas_that_crosses_the_wire_stays_what_it_is(spec, app, tasks, diary, outcome):
     canvas = canvases.build(tasks, spec)
