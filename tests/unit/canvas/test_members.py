@@ -345,7 +345,7 @@ def test_composites_give_their_parts(tasks):
 def test_members_are_skewed_one_after_the_other(tasks):
     found = group(tasks.add.s(n, n) for n in range(4))
     assert [each.options["countdown"] for each in found.skew().tasks] == [1.0, 2.0, 3.0, 4.0]
-    assert [each.options["countdown"] for each in found.skew(start=2, stop=5, step=2).tasks] == [2, 4, 5, 5]
+    assert [each.options["countdown"] for each in found.skew(start=2, stop=5, step=2).tasks] == [2.0, 4.0, 4.0, 4.0]
 
 
 @pytest.mark.covers("canvas.group.freeze", "canvas.chain.freeze", "canvas._chord.freeze")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from celeriac.app.current import get_current_app
@@ -87,10 +86,16 @@ class group(Composite):  # noqa: N801  # the name that Celery gave it
             task.set_immutable(immutable)
 
     def skew(self, start: float = 1.0, stop: float | None = None, step: float = 1.0) -> group:
-        """Let the members start one after the other, `start`, `start + step`, ... seconds from now, at most `stop`."""
-        for index, task in zip(count(), self.tasks, strict=False):
-            countdown = start + index * step
-            task.set(countdown=countdown if stop is None else min(countdown, stop))
+        """Let the members start one after the other, `start`, `start + step`, ... seconds from now.
+
+        Those after the last step up to `stop` start with it.
+        """
+        countdown = float(start)
+        for index, task in enumerate(self.tasks):
+            latest = start + index * step
+            if stop is None or latest <= stop:
+                countdown = float(latest)
+            task.set(countdown=countdown)
         return self
 
     # -- settling -----------------------------------------------------------------------------------------------------
