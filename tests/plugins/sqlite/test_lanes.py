@@ -439,6 +439,13 @@ def test_what_no_queue_is_bound_for_is_dropped_and_said_once(producer, message, 
     assert tables().message == 0
 
 
+def test_events_that_nobody_listens_to_are_no_news(producer, message, caplog):
+    event = message("1", "worker.heartbeat", exchange="events", properties={"delivery_mode": 1})
+    with caplog.at_level(logging.WARNING, "celeriac.sqlite"):
+        producer.publish([event])
+    assert caplog.records == []
+
+
 def test_a_declaration_that_was_rolled_back_is_made_again(producer, consume, message, bodies, query):
     queue = Queue("tasks", Exchange("work", "direct"), routing_key="key")
     query("CREATE TRIGGER full BEFORE INSERT ON message BEGIN SELECT RAISE(ABORT, 'no'); END")

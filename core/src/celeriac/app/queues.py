@@ -126,6 +126,16 @@ def _from_options(name: str, options: Mapping[str, Any]) -> Any:
     return Queue.from_dict(name, **given)
 
 
+def worker_direct(hostname: str) -> Any:
+    """The queue that the worker of this node name listens to alone, where the setting `worker_direct` is on.
+
+    >>> add.apply_async((2, 2), queue=worker_direct("celery@host"))  # doctest: +SKIP
+    """
+    from kombu import Exchange, Queue  # as above
+
+    return Queue(f"{hostname}.dq2", exchange=Exchange("C.dq2", type="direct"), routing_key=hostname)
+
+
 def is_missing_queue(error: BaseException) -> bool:
     """Whether a broker's error says that there is no such queue."""
     # AMQP's number for it; Kombu's own transports give it as text.

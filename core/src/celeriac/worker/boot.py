@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from celeriac import signals
+from celeriac.app.queues import worker_direct
 from celeriac.bootsteps import RUN, Blueprint, in_order
 from celeriac.exceptions import ImproperlyConfigured, WorkerShutdown, WorkerTerminate
 from celeriac.pools.processors import processors
@@ -129,6 +130,8 @@ class WorkController:
             known.select(queues)
         if excluded:
             known.deselect(excluded)
+        if self.app.conf.worker_direct:
+            known.select_add(known.add(worker_direct(self.hostname)).name)
         # The moment for receivers to select more.
         signals.celeryd_after_setup.send(sender=self.hostname, instance=self, conf=self.app.conf)
         chosen = list(known.consume_from.values())

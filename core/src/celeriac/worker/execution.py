@@ -14,7 +14,6 @@ from celeriac.app.async_tracing import AsyncTrace, async_trace
 from celeriac.app.context import Context
 from celeriac.app.coroutines import close_loop
 from celeriac.app.tracing import Ended, ErrorInfo, Trace
-from celeriac.canvas.admission import ADMISSION, is_admitted
 from celeriac.canvas.aftermath import deposit
 from celeriac.canvas.completion import store
 from celeriac.contracts.chords import Deposit
@@ -26,6 +25,7 @@ from celeriac.protocol.compression import expand
 from celeriac.protocol.headers import HEADER_KEYS
 from celeriac.protocol.reprs import safe_repr
 from celeriac.protocol.results import encode_exception
+from celeriac.worker.doubles import Doubles
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
@@ -66,6 +66,7 @@ class TaskExecutor:
         self._async_traces: dict[str, AsyncTrace | None] = {}
         self._entry = app.results.entry
         self._stores = not app.results.backend.disabled
+        self._doubles = Doubles(app)
         #: What storing raises when the store, or the broker that a chord's body goes to, stays away.
         self._out_of_reach: tuple[type[BaseException], ...] = (BackendError, *app.connection_errors)
 
@@ -86,11 +87,9 @@ class TaskExecutor:
         except (ProtocolError, SecurityError) as error:
             return self._unreadable(job, error)
         request = self._request(job, body)
-        if request.headers and ADMISSION in request.headers:
-            refused = self._refused(job, request.headers[ADMISSION])
-            if refused is not None:
-                return refused
         task = self._tasks[name]
+        if self._doubles.may_be(job, task, request) and (refused := self._doubles.refusal(job, request)) is not None:
+            return refused
         trace = self._traces.get(name)
         if trace is None:
             trace = self._traces[name] = Trace(self.app, task)
@@ -121,11 +120,11 @@ class TaskExecutor:
         except (ProtocolError, SecurityError) as error:
             return self._unreadable(job, error)
         request = self._request(job, body)
-        if request.headers and ADMISSION in request.headers:
-            refused = await asyncio.to_thread(self._refused, job, request.headers[ADMISSION])
+        task, trace = self._tasks[name], self._async_traces[name]
+        if self._doubles.may_be(job, task, request):
+            refused = await asyncio.to_thread(self._doubles.refusal, job, request)
             if refused is not None:
                 return refused
-        task, trace = self._tasks[name], self._async_traces[name]
         assert trace is not None
         if task.track_started and not request.ignore_result and self._stores:
             await asyncio.to_thread(self._note_start, request)
@@ -174,16 +173,6 @@ class TaskExecutor:
             traceback=error.__traceback__,
             einfo=ErrorInfo(error, "".join(format_exception(error)), type(error), error.__traceback__),
         )
-
-    def _refused(self, job: Job, token: str) -> Report | None:
-        """The end of a message that calls the body of a chord, and that another one has come before."""
-        task_id = job.headers["id"]
-        try:
-            if is_admitted(self.app, task_id, token):
-                return None
-        except BackendError as error:  # what the store cannot be asked cannot be stored either
-            return Report(job.number, OutcomeKind.STORE_FAILED, None, repr(error), False, None)
-        return Report(job.number, OutcomeKind.IGNORED, None, "the body of this chord was sent before", False, None)
 
     def _note_start(self, request: Context) -> None:
         here = {"pid": os.getpid(), "hostname": self.hostname}

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from celeriac.protocol.properties import TRANSIENT
 from celeriac_sqlite.envelope import Envelope, seal
 from celeriac_sqlite.schema import MESSAGES, TOPOLOGY
 from celeriac_sqlite.wake import Bell
@@ -76,7 +77,9 @@ class Publisher:
         found = self._topology.route(message.exchange, message.routing_key)
         if not found and (message.exchange, message.routing_key) not in self._unroutable:
             self._unroutable.add((message.exchange, message.routing_key))
-            logger.warning(
+            # Messages that may be lost, as events may, are sent whether anybody listens or not.
+            logger.log(
+                logging.DEBUG if message.properties.get("delivery_mode") == TRANSIENT else logging.WARNING,
                 "messages to exchange %r with routing key %r are dropped, because no queue is bound for them",
                 message.exchange,
                 message.routing_key,

@@ -1,0 +1,64 @@
+"""Messages that may be doubles of one that has been run before: they are asked about before their task runs."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from celeriac import states
+from celeriac.canvas.admission import ADMISSION, is_admitted
+from celeriac.contracts.outcome import OutcomeKind
+from celeriac.contracts.pool import Job, Report
+from celeriac.exceptions import BackendError
+
+if TYPE_CHECKING:
+    from celeriac.app.base import Celery
+    from celeriac.app.context import Context
+
+logger = logging.getLogger("celeriac.worker.execution")
+
+
+class Doubles:
+    """One per executor."""
+
+    def __init__(self, app: Celery) -> None:
+        self.app = app
+        self._looks_for_success = not app.results.backend.disabled and app.conf.worker_deduplicate_successful_tasks
+
+    def may_be(self, job: Job, task: Any, request: Context) -> bool:
+        """Whether `refusal` has to be asked; costs nothing."""
+        if request.headers and ADMISSION in request.headers:
+            return True
+        return bool(self._looks_for_success and task.acks_late and job.delivery_info["redelivered"])
+
+    def refusal(self, job: Job, request: Context) -> Report | None:
+        """How a message ends that is a double; None for one that is to be run.  Asks the store, and so may block."""
+        token = request.headers.get(ADMISSION) if request.headers else None
+        if token is not None:
+            refused = self._of_chord(job, token)
+            if refused is not None:
+                return refused
+        if self._looks_for_success and job.delivery_info["redelivered"] and self._has_succeeded(request):
+            return Report(job.number, OutcomeKind.IGNORED, None, "it has succeeded before, when its message came first")
+        return None
+
+    def _of_chord(self, job: Job, token: str) -> Report | None:
+        """The end of a message that calls the body of a chord, and that another one has come before."""
+        try:
+            if is_admitted(self.app, job.headers["id"], token):
+                return None
+        except BackendError as error:  # what the store cannot be asked cannot be stored either
+            return Report(job.number, OutcomeKind.STORE_FAILED, None, repr(error), False, None)
+        return Report(job.number, OutcomeKind.IGNORED, None, "the body of this chord was sent before", False, None)
+
+    def _has_succeeded(self, request: Context) -> bool:
+        """Whether the store says so; where it does not answer, the task runs again."""
+        task_id = request.id or ""
+        try:
+            meta = self.app.results.backend.fetch([task_id]).get(task_id)
+        except BackendError as error:
+            logger.warning(
+                "Task %s[%s] is redelivered, and may have succeeded before: %s", request.task, task_id, error
+            )
+            return False
+        return meta is not None and meta.get("status") == states.SUCCESS
