@@ -295,7 +295,7 @@ def test_messages_that_wait_for_their_eta_go_back_at_once_when_the_worker_stops(
     consumer.stop_claiming()
     assert lane.told["requeue"] == [f"tag-{number}" for number in range(1, 6)]
     assert consumer.held == 0
-    assert len(consumer._stock.later) == 0
+    assert len(consumer.stock.later) == 0
 
 
 # -- stopping ----------------------------------------------------------------------------------------------------------
@@ -634,7 +634,7 @@ def test_void_claims_that_wait_are_dropped_and_those_that_run_are_kept(
     kept = consumer._void(tags)
     assert set(kept) == {"tag-1", "tag-2"}
     assert consumer.held == 2
-    assert len(consumer._stock.later) == 0
+    assert len(consumer.stock.later) == 0
     for tag in set(tags) - set(kept):
         del lane.claimed[tag]
     pool.end()

@@ -13,6 +13,7 @@ from celeriac.contracts.broker import (
     Settlements,
 )
 from celeriac.contracts.chords import CLAIM_SECONDS, ChordPart, ChordStore, Deposit, NewChord, Turn
+from celeriac.contracts.control import ControlCommand
 from celeriac.contracts.fixup import Fixup
 from celeriac.contracts.loader import Loader
 from celeriac.contracts.loop import EventLoop
@@ -30,6 +31,7 @@ __all__ = [
     "ChordPart",
     "ChordStore",
     "ConsumerLane",
+    "ControlCommand",
     "Delivery",
     "Deposit",
     "EventLoop",

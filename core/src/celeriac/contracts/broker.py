@@ -43,6 +43,8 @@ class LaneCapabilities(Flag):
     QUEUE_DEPTH = auto()
     #: Priorities are kept.
     PRIORITY = auto()
+    #: ``add_queue`` and ``remove_queue`` change the queues while the lane is open.
+    CHANGE_QUEUES = auto()
 
 
 @dataclass(slots=True)
@@ -168,6 +170,23 @@ class ConsumerLane(ABC):
 
         Open claims stay as they are, and are settled as before.  Raises nothing.
         """
+
+    def add_queue(self, queue: Any) -> None:
+        """Declare one more Kombu queue and watch it as those that `open` was given.  Only with CHANGE_QUEUES.
+
+        Called between `open` and `close`, also for a queue that was removed before.
+
+        Raises `kombu.exceptions.OperationalError` when the broker cannot be reached.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot change its queues while it is open")
+
+    def remove_queue(self, name: str) -> None:
+        """Claim nothing more from the queue.  Only with CHANGE_QUEUES.
+
+        Open claims stay as they are, and are settled as before; what came unasked goes back to the queue, which is
+        not deleted.  Raises as `add_queue` does.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot change its queues while it is open")
 
     def lost(self) -> list[Delivery]:
         """Begun messages whose worker has died, each handed out once and now claimed by this lane.

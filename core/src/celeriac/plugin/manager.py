@@ -24,7 +24,7 @@ from celeriac.plugin.specs import PHASES
 from celeriac.plugin.spelling import did_you_mean
 
 if TYPE_CHECKING:
-    from celeriac.contracts import Fixup, Middleware, Outcome
+    from celeriac.contracts import ControlCommand, Fixup, Middleware, Outcome
     from celeriac.plugin.state import PluginState
 
 
@@ -222,6 +222,11 @@ class PluginManager:
     def consumer_steps(self) -> list[type[Any]]:
         """Bootsteps for the consumer's blueprint."""
         return self._all("celeriac_consumer_steps", app=self._app)
+
+    def control_commands(self) -> list[tuple[str, ControlCommand]]:
+        """Commands of remote control, each with the plugin that it is from, for messages."""
+        offered = self._collect("celeriac_control_commands", app=self._app)
+        return [(plugin.owner, command) for plugin, commands in offered for command in commands]
 
     def cli_options(self, command: str) -> list[Any]:
         """Click parameters for a command.  Raises `PluginConflict` if two plugins add the same option."""

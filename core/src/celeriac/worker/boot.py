@@ -16,6 +16,7 @@ from celeriac.protocol.origin import node_named
 from celeriac.worker.components import Consumer as ConsumerPart
 from celeriac.worker.components import Hub, Timer
 from celeriac.worker.components import Pool as PoolPart
+from celeriac.worker.figures import figures
 from celeriac.worker.purging import discard_messages
 from celeriac.worker.signalling import Stop, StopSignals
 
@@ -239,8 +240,12 @@ class WorkController:
     # -- facts --------------------------------------------------------------------------------------------------------
 
     def info(self) -> dict[str, Any]:
-        """Facts for ``inspect stats`` and health checks."""
+        """Facts for health checks."""
         return {"pid": os.getpid(), "hostname": self.hostname, **self.blueprint.info(self)}
+
+    def stats(self) -> dict[str, Any]:
+        """Figures for ``inspect stats``."""
+        return figures(self)
 
 
 def concurrency_of(value: int | str | None, auto: Callable[[int], int] = int) -> int:

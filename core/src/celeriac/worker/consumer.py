@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING, Any, Final
 from celeriac.contracts.broker import ConsumerLane, Delivery, LaneCapabilities, OutgoingMessage, Settlements
 from celeriac.contracts.outcome import Outcome, OutcomeKind
 from celeriac.contracts.pool import Pool, Report
-from celeriac.exceptions import TaskRevokedError
+from celeriac.exceptions import ImproperlyConfigured, TaskRevokedError
 from celeriac.worker.broker_access import BrokerAccess, no_stop
 from celeriac.worker.dead_letters import DeadLetters
 from celeriac.worker.endings import Endings
 from celeriac.worker.farewell import take_leave
 from celeriac.worker.ledger import Ledger
+from celeriac.worker.limiter import rate_of
+from celeriac.worker.listening import Listening
 from celeriac.worker.losses import Losses
 from celeriac.worker.open_jobs import OpenJob, announce
+from celeriac.worker.revoking import Revoking
 from celeriac.worker.settlement import Verdict, verdict
+from celeriac.worker.state import WorkerState
 from celeriac.worker.stock import Stock
 from celeriac.worker.strategy import Strategy
 from celeriac.worker.upkeep import Upkeep
@@ -41,7 +45,8 @@ logger = logging.getLogger("celeriac.worker.consumer")
 #: Messages with an ETA that are held in memory, where the configuration sets no limit of its own.
 _ETA_LIMIT: Final = 10_000
 
-_UNSTORED: Final = frozenset({OutcomeKind.WORKER_LOST, OutcomeKind.HARD_TIME_LIMIT})
+#: Ways to end in which no child can have stored the result.
+_UNSTORED: Final = frozenset({OutcomeKind.WORKER_LOST, OutcomeKind.HARD_TIME_LIMIT, OutcomeKind.REVOKED})
 #: Refusals whose messages are dropped, unless they are kept as dead letters.
 _DROPPED: Final = frozenset(
     {OutcomeKind.UNKNOWN_TASK, OutcomeKind.INVALID, OutcomeKind.REJECTED, OutcomeKind.DELIVERY_LIMIT}
@@ -84,12 +89,15 @@ class Consumer:
         multiplier = conf.worker_prefetch_multiplier if prefetch_multiplier is None else prefetch_multiplier
         self.window = PrefetchWindow(multiplier, pool.context.concurrency, conf.worker_disable_prefetch)
         self.broker = BrokerAccess(app, hub, pool.blocking, self._void, is_stopping)
-        self.strategy = Strategy(app)
+        self.state = WorkerState()
+        self.strategy = Strategy(app, self.state.revocations)
         self.endings = Endings(app, hub, listeners)
         self._ledger = Ledger()
         self._losses = Losses(conf.task_max_worker_losses)
         self._dead_letters = DeadLetters(app, hostname, self.queues)
-        self._stock = Stock(pool, hub, self.wake)
+        self.stock = Stock(pool, hub, self.wake)
+        self.revoking = Revoking(self)
+        self.listening = Listening(self)
         self._upkeep = Upkeep(self)
         self._number = 0
         self._ends = 0
@@ -110,10 +118,21 @@ class Consumer:
         self._leaves_traces = LaneCapabilities.BEGIN_TRACE in lane.capabilities
 
     def begin(self) -> None:
-        """Begin to claim."""
+        """Begin to claim.  Raises `ImproperlyConfigured` where the rate limit of a task is none."""
+        self._limit_rates()
         self._claiming = True
         self._upkeep.start(self.lane)
         self.wake()
+
+    def _limit_rates(self) -> None:
+        if self.app.conf.worker_disable_rate_limits:
+            return
+        for name, task in self.app.tasks.items():
+            if task.rate_limit:
+                try:
+                    self.stock.limiter.set(name, rate_of(task.rate_limit))
+                except ValueError as error:
+                    raise ImproperlyConfigured(f"rate_limit of task {name}: {error}") from None
 
     @property
     def connection(self) -> Any:
@@ -125,6 +144,11 @@ class Consumer:
         """The way to the broker, once there is one."""
         return self.broker.lane
 
+    def pool_resized(self) -> None:
+        """The pool runs another number of tasks at once than before."""
+        self.window.resize(self.pool.num_processes)
+        self.wake()
+
     def broker_uri(self) -> str:
         """The broker's URL as it may be shown."""
         return self.broker.uri()
@@ -134,7 +158,7 @@ class Consumer:
         if self._claiming:
             self._claiming = False
             self.lane.stop_receiving()
-        self._give_back(self._stock.take_not_started())
+        self._give_back(self.stock.take_not_started())
         self.settle_now()
 
     def close(self) -> None:
@@ -148,13 +172,13 @@ class Consumer:
 
     def abandon_running(self) -> None:
         """The pool was terminated: what ran comes back if its ack was late, and is told of as lost if it was early."""
-        for number in list(self._stock.jobs):
+        for number in list(self.stock.jobs):
             self._ended(Report(number, OutcomeKind.WORKER_LOST, None, "the worker was stopped"), cold=True)
 
     @property
     def running(self) -> int:
         """Jobs that the pool has."""
-        return len(self._stock.jobs)
+        return len(self.stock.jobs)
 
     @property
     def held(self) -> int:
@@ -177,7 +201,7 @@ class Consumer:
 
     def job(self, number: int) -> OpenJob | None:
         """A job that the pool has."""
-        return self._stock.jobs.get(number)
+        return self.stock.jobs.get(number)
 
     def watch(self, watcher: TaskEvents | None) -> None:
         """Have all that happens to tasks told to this one, from now on."""
@@ -217,12 +241,12 @@ class Consumer:
     def _appetite(self) -> int:
         if not self._claiming:
             return 0
-        # What waits for its time takes no room from what could run, up to a limit.
-        later = len(self._stock.later)
-        spared = min(later, self._eta_limit)
+        # What waits for its time or its turn takes no room from what could run, up to a limit.
+        waiting = self.stock.spared
+        spared = min(waiting, self._eta_limit)
         if not self.window.is_unlimited:
             self.broker.prefetch(self.window.size + spared)
-        elif later > self._eta_limit:
+        elif waiting > self._eta_limit:
             return 0
         return self.window.appetite(self._ledger.held - spared)
 
@@ -241,7 +265,7 @@ class Consumer:
     # -- in -----------------------------------------------------------------------------------------------------------
 
     def _receive(self, deliveries: Sequence[Delivery]) -> None:
-        judge, add = self.strategy.judge, self._stock.add
+        judge, add = self.strategy.judge, self.stock.add
         self._ledger.claimed(len(deliveries))
         monotonic_now, watcher = time.monotonic(), self._watcher
         for delivery in deliveries:
@@ -253,9 +277,13 @@ class Consumer:
                 if watcher is not None:
                     watcher.received(found)
             else:
-                self._refuse(found.message, delivery.queue, delivery.tag, found.kind, found.error)
+                self._refuse_message(found.message, delivery.queue, delivery.tag, found.kind, found.error)
 
-    def _refuse(
+    def refuse(self, job: OpenJob, kind: OutcomeKind, error: Exception) -> None:
+        """A message that has been taken out of the stock will not run."""
+        self._refuse_message(job.job, job.queue, job.tag, kind, error)
+
+    def _refuse_message(
         self,
         message: Job | Delivery,
         queue: str,
@@ -290,13 +318,12 @@ class Consumer:
 
     def _dispatch(self) -> None:
         """Hand over as much as the pool takes; what is acked early is settled first, in one go."""
-        stock = self._stock
+        stock = self.stock
         # Where an early ack leaves no trace, a message is begun only when a child is free to start it at once.
         free = sys.maxsize if self._leaves_traces else self.window.concurrency - len(stock.jobs)
         jobs, expired = stock.next(free)
         for job in expired:
-            error = TaskRevokedError("expired")
-            self._refuse(job.job, job.queue, job.tag, OutcomeKind.EXPIRED, error)
+            self.refuse(job, OutcomeKind.EXPIRED, TaskRevokedError("expired"))
         if not jobs:
             return
         early = [job.tag for job in jobs if job.early]
@@ -319,8 +346,8 @@ class Consumer:
 
     def give_back_excess(self, waited: float) -> None:
         """Give back messages beyond the prefetch window that have waited for so many seconds and are not started."""
-        excess = self.window.excess(len(self._stock.waiting) + len(self._stock.jobs))
-        given_back = self._stock.take_last(excess, time.monotonic() - waited) if excess else []
+        excess = self.window.excess(len(self.stock.waiting) + len(self.stock.jobs))
+        given_back = self.stock.take_last(excess, time.monotonic() - waited) if excess else []
         if given_back:
             self._give_back(given_back)
             self.settle_now()
@@ -328,7 +355,7 @@ class Consumer:
 
     def _void(self, tags: Collection[Any]) -> set[Any]:
         """The broker has taken back these claims, as the connection was lost; gives those that will yet be settled."""
-        dropped = self._stock.drop(set(tags))
+        dropped = self.stock.drop(set(tags))
         self._ledger.void(len(dropped))
         self.wake()
         return set(tags) - dropped
@@ -351,7 +378,7 @@ class Consumer:
         self.wake()
 
     def _ended(self, report: Report, cold: bool = False) -> None:
-        job = self._stock.jobs.pop(report.number, None)
+        job = self.stock.jobs.pop(report.number, None)
         if job is None:
             return
         if cold and not job.early:
@@ -365,15 +392,17 @@ class Consumer:
         letter = None
         if decided is Verdict.REJECT or decided is Verdict.BURY:
             decided, letter = self._kept(decided, job.job, job.queue, report.kind, report.detail)
+        self.state.total[job.name] += 1
+        signum = self.revoking.signals.pop(report.number, None) if self.revoking.signals else None
         if report.kind in _UNSTORED and decided is not Verdict.REDELIVER:
             # Nobody has stored what became of it; the ack follows when that has been done.
             then, instead = self._settling(job.tag, decided), self._settling(job.tag, Verdict.REDELIVER)
-            self.endings.lost(job, report, then, instead, letter)
+            self.endings.lost(job, report, then, instead, letter, signum)
         elif letter is not None:
             self.endings.bury(letter, self._settling(job.tag, decided), self._settling(job.tag, Verdict.REDELIVER))
         else:
             self._ledger.settle(job.tag, decided)
-        self.endings.ended(job, report, requeued=decided is Verdict.REDELIVER)
+        self.endings.ended(job, report, decided is Verdict.REDELIVER, signum)
 
     def tell_of_lost(self, deliveries: Sequence[Delivery]) -> None:
         """Tasks that other workers had begun when they died."""
@@ -382,7 +411,7 @@ class Consumer:
             self._number += 1
             judged = self.strategy.begun(delivery, self._number)
             if isinstance(judged, OpenJob):
-                self._stock.jobs[judged.number] = judged
+                self.stock.jobs[judged.number] = judged
                 self._ended(Report(judged.number, OutcomeKind.WORKER_LOST, None, "its worker died"))
             else:
-                self._refuse(judged.message, delivery.queue, delivery.tag, judged.kind, judged.error, ack=True)
+                self._refuse_message(judged.message, delivery.queue, delivery.tag, judged.kind, judged.error, ack=True)

@@ -9,6 +9,7 @@ from celeriac.worker.events import Events
 from celeriac.worker.gossip import Gossip
 from celeriac.worker.heart import Heart
 from celeriac.worker.lease_keeper import LeaseKeeper
+from celeriac.worker.panel.step import Control
 
 
 class Connection(StartStopStep):
@@ -53,4 +54,4 @@ class ConsumerBlueprint(Blueprint):
     """Steps that live as long as the consumer."""
 
     name = "Consumer"
-    default_steps = (Connection, Events, Gossip, Heart, Tasks)
+    default_steps = (Connection, Events, Gossip, Heart, Tasks, Control)

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from celeriac import signals, states
+from celeriac.app.context import Context
 from celeriac.contracts.outcome import Outcome, OutcomeKind
 from celeriac.exceptions import TaskRevokedError, TimeLimitExceeded, WorkerLostError
+from celeriac.protocol.headers import HEADER_KEYS
 from celeriac.protocol.shapes import MAX_NAME, is_text
 from celeriac.worker.bereaved import Bereaved
 from celeriac.worker.debts import Debt, Debts
@@ -54,8 +56,8 @@ class Endings:
 
     # -- jobs ---------------------------------------------------------------------------------------------------------
 
-    def ended(self, job: OpenJob, report: Report, requeued: bool) -> None:
-        """A job has ended."""
+    def ended(self, job: OpenJob, report: Report, requeued: bool, signum: int | None = None) -> None:
+        """A job has ended; `signum` is the signal by which a revoked one was."""
         kind = report.kind
         level = _LEVELS.get(kind, logging.ERROR)
         if kind is OutcomeKind.FAILURE and report.runtime is not None:
@@ -64,7 +66,7 @@ class Endings:
             _log(level, job, report, requeued)
         self._requests.tell(job, report)
         if self.watcher is not None:
-            self.watcher.ended(job, report, requeued)
+            self.watcher.ended(job, report, requeued, signum)
         if self._listeners:
             headers = job.job.headers
             exception = None if kind is OutcomeKind.SUCCESS else report.detail
@@ -80,26 +82,31 @@ class Endings:
         then: Callable[[], None],
         instead: Callable[[], None],
         letter: OutgoingMessage | None = None,
+        signum: int | None = None,
     ) -> None:
-        """The child that ran the job is gone: store the failure here and send the errbacks, then call `then`.
+        """The child that ran the job is gone: store that here and tell whoever waits for the task, then call `then`.
 
         A task that asks for it is sent once more instead.
 
         If the worker ends before that was possible, `instead` is called where the message may be run again.  A
-        `letter` is published before.
+        `letter` is published before.  `signum` is the signal by which a revoked task was ended.
         """
         error: Exception
-        if report.kind is OutcomeKind.HARD_TIME_LIMIT:
+        state = states.FAILURE
+        if report.kind is OutcomeKind.REVOKED:
+            state, error = states.REVOKED, TaskRevokedError("terminated")
+            tell_revoked(job.name, job.job.headers, terminated=True, signum=signum)
+        elif report.kind is OutcomeKind.HARD_TIME_LIMIT:
             limit = (job.job.headers.get("timelimit") or [None])[0]
             error = TimeLimitExceeded(limit)
         else:
             error = WorkerLostError(report.detail or "the process that ran the task has died")
-        state = states.FAILURE
         bereaved: Bereaved | NextTry
         if report.kind is OutcomeKind.WORKER_LOST and has_another_try(job):
             state, bereaved, letter = states.RETRY, NextTry(job), None
         else:
-            bereaved = Bereaved(job.job, state, error, has_run=True)
+            # The errbacks of a revoked task are not called: nothing has gone wrong.
+            bereaved = Bereaved(job.job, state, error, has_run=state == states.FAILURE)
         result = None
         if self._stores and _wants_error(job.task, job.job.headers):
             result = self.app.results.entry(job.id, state, error, request=unread_request(job.job))
@@ -133,8 +140,7 @@ class Endings:
             expired = kind is OutcomeKind.EXPIRED
             error = error or TaskRevokedError("expired" if expired else "revoked")
             logger.info("Discarding %s task: %s[%s]", kind, name, task_id)
-            if signals.task_revoked:
-                signals.task_revoked.send(sender=name, request=headers, terminated=False, signum=None, expired=expired)
+            tell_revoked(name, headers, expired=expired)
         else:
             logger.error("Message of task %s[%s] refused as %s: %s", name, task_id, kind, error)
         state = states.REVOKED if kind in _REVOKED else states.FAILURE
@@ -184,6 +190,24 @@ def _wants_error(task: Any, headers: Mapping[str, Any]) -> bool:
     if ignored is None:
         ignored = task.ignore_result
     return not ignored or bool(task.store_errors_even_if_ignored)
+
+
+def tell_revoked(
+    name: str,
+    headers: Mapping[str, Any],
+    terminated: bool = False,
+    signum: int | None = None,
+    expired: bool = False,
+) -> None:
+    """Send the signal task_revoked, where somebody listens."""
+    if signals.task_revoked:
+        request = context_of(headers)
+        signals.task_revoked.send(sender=name, request=request, terminated=terminated, signum=signum, expired=expired)
+
+
+def context_of(headers: Mapping[str, Any]) -> Context:
+    """What receivers of signals know of a task whose message says so."""
+    return Context({name: value for name, value in headers.items() if name in HEADER_KEYS}, called_directly=False)
 
 
 def _log(level: int, job: OpenJob, report: Report, requeued: bool) -> None:

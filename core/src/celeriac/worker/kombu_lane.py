@@ -34,7 +34,7 @@ class KombuConsumerLane(ConsumerLane):
     answers with those that will yet be settled, because their tasks run.  They are recognised when they come again.
     """
 
-    capabilities = LaneCapabilities.NONE
+    capabilities = LaneCapabilities.CHANGE_QUEUES
 
     def __init__(
         self,
@@ -53,7 +53,8 @@ class KombuConsumerLane(ConsumerLane):
         self._next = 0
         self._queues: list[Any] = []
         self._channel: Any = None
-        self._consumers: list[Any] = []
+        #: By the name of the queue.
+        self._consumers: dict[str, Any] = {}
         self._limit = 0
         self._takes_more = True
 
@@ -65,31 +66,59 @@ class KombuConsumerLane(ConsumerLane):
         self.pump.open(Listener(self._consume, self._lost))
 
     def _consume(self) -> None:
-        from kombu import Consumer
-
         self._channel = self.connection.default_channel
-        for queue in self._queues:
-            arrived = partial(self._arrived, queue.name)
-            consumer = Consumer(
-                self._channel,
-                queues=[queue],
-                on_message=arrived,
-                accept=None,
-                auto_declare=True,
-                tag_prefix="celeriac-",
-            )
-            # A body that cannot be decompressed: whoever decodes it says so.
-            consumer.on_decode_error = _to_message(arrived)
-            self._consumers.append(consumer)
+        self._consumers = {queue.name: self._consumer_of(queue) for queue in self._queues}
         self._set_qos()
         if self._takes_more:
-            for consumer in self._consumers:
+            for consumer in self._consumers.values():
                 consumer.consume()
         self._on_ready()
 
+    def _consumer_of(self, queue: Any) -> Any:
+        from kombu import Consumer
+
+        arrived = partial(self._arrived, queue.name)
+        consumer = Consumer(
+            self._channel,
+            queues=[queue],
+            on_message=arrived,
+            accept=None,
+            auto_declare=True,
+            tag_prefix="celeriac-",
+        )
+        # A body that cannot be decompressed: whoever decodes it says so.
+        consumer.on_decode_error = _to_message(arrived)
+        return consumer
+
+    def add_queue(self, queue: Any) -> None:
+        self._queues.append(queue)
+        if self._channel is None:
+            return  # consumed as soon as the connection is there again
+        try:
+            consumer = self._consumers[queue.name] = self._consumer_of(queue)
+            if self._takes_more:
+                consumer.consume()
+        except self._errors as error:
+            self._queues.remove(queue)
+            self._say_lost(error)
+            raise
+
+    def remove_queue(self, name: str) -> None:
+        self._queues = [queue for queue in self._queues if queue.name != name]
+        consumer = self._consumers.pop(name, None)
+        try:
+            if consumer is not None:
+                consumer.cancel()
+            for claim in [claim for claim in self._buffer if claim.queue == name]:
+                self._buffer.remove(claim)
+                claim.message.requeue()
+        except self._errors as error:
+            self._say_lost(error)
+            raise
+
     def _lost(self) -> None:
         """Nothing that was not acked is ours any more."""
-        self._consumers, self._channel = [], None
+        self._consumers, self._channel = {}, None
         void = [tag for tag in self._held if tag not in self._begun]
         if self.connection.connected:
             # The broker is there: what is lost is on this side, and a transport without a server would keep them.
@@ -159,7 +188,7 @@ class KombuConsumerLane(ConsumerLane):
     def stop_receiving(self) -> None:
         self._takes_more = False
         try:
-            for consumer in self._consumers:
+            for consumer in self._consumers.values():
                 consumer.cancel()
             while self._buffer:
                 self._buffer[0].message.requeue()
@@ -245,12 +274,12 @@ class KombuConsumerLane(ConsumerLane):
         connected = pump.is_connected
         pump.close()
         if connected:
-            for consumer in self._consumers:
+            for consumer in self._consumers.values():
                 _try(consumer.cancel)
             open_claims = [claim for tag, claim in self._held.items() if tag not in self._begun]
             for claim in (*open_claims, *self._buffer):
                 _try(claim.message.requeue)
-        self._consumers, self._channel = [], None
+        self._consumers, self._channel = {}, None
         self._buffer.clear()
         self._held.clear()
         _try(self.connection.release)

@@ -32,7 +32,15 @@ class Later:
 
     def take(self, tags: Collection[Any] | None = None) -> list[OpenJob]:
         """Take out those with these tags, or all: they will not become due."""
-        taken = [job for job, _ in self._waiting.values() if tags is None or job.tag in tags]
+        return self.take_matching(lambda job: tags is None or job.tag in tags)
+
+    def jobs(self) -> list[OpenJob]:
+        """All that wait."""
+        return [job for job, _ in self._waiting.values()]
+
+    def take_matching(self, matches: Callable[[OpenJob], bool]) -> list[OpenJob]:
+        """Take out those that match."""
+        taken = [job for job, _ in self._waiting.values() if matches(job)]
         for job in taken:
             self._waiting.pop(job.number)[1].cancel()
         return taken

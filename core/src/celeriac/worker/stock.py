@@ -1,4 +1,4 @@
-"""What the worker holds: messages that wait for their time or for the pool, and jobs that the pool has."""
+"""What the worker holds: messages that wait for their time, their turn or the pool, and jobs that the pool has."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from celeriac.worker.later import Later
+from celeriac.worker.limiter import Limiter
 
 if TYPE_CHECKING:
     from celeriac.contracts.loop import EventLoop
@@ -16,13 +17,15 @@ if TYPE_CHECKING:
 
 
 class Stock:
-    """In the order in which the messages came; a message that waits for its time is due before it takes its place."""
+    """In the order in which the messages came; one that waits for its time or turn is due before it takes its place."""
 
     def __init__(self, pool: Pool, loop: EventLoop, on_due: Callable[[], None]) -> None:
         self._pool = pool
         self._on_due = on_due
         #: Those with an ETA that the broker does not hold back.
         self.later = Later(loop, self._due)
+        #: Those of tasks that may not run so often.
+        self.limiter = Limiter(loop, self._ready)
         #: Not handed to the pool yet.
         self.waiting: deque[OpenJob] = deque()
         #: With the pool, by number.
@@ -32,12 +35,21 @@ class Stock:
         """A message was claimed."""
         if job.delay is not None:
             self.later.add(job, job.delay)
-        else:
+        elif not (self.limiter.lines and self.limiter.takes(job)):
             self.waiting.append(job)
 
     def _due(self, job: OpenJob) -> None:
+        if not (self.limiter.lines and self.limiter.takes(job)):
+            self._ready(job)
+
+    def _ready(self, job: OpenJob) -> None:
         self.waiting.append(job)
         self._on_due()
+
+    @property
+    def spared(self) -> int:
+        """How many wait for something else than the pool, and so take no room from what could run."""
+        return len(self.later) + len(self.limiter)
 
     def next(self, free: int) -> tuple[list[OpenJob], list[OpenJob]]:
         """What the pool takes now, and what has expired while it waited; both are taken out.
@@ -72,9 +84,22 @@ class Stock:
     def take_not_started(self) -> list[OpenJob]:
         """Take out everything that no child has started."""
         self.recall()
-        taken = [*self.waiting, *self.later.take()]
+        taken = [*self.waiting, *self.later.take(), *self.limiter.take()]
         self.waiting.clear()
         return taken
+
+    def take_matching(self, matches: Callable[[OpenJob], bool]) -> list[OpenJob]:
+        """Take out those that match and that no child has started."""
+        if any(matches(job) for job in self.jobs.values()):
+            self.recall()
+        taken = [job for job in self.waiting if matches(job)]
+        if taken:
+            self.waiting = deque(job for job in self.waiting if not matches(job))
+        return [*taken, *self.later.take_matching(matches), *self.limiter.take_matching(matches)]
+
+    def due(self) -> list[OpenJob]:
+        """All whose time has come: those that the pool has, running or not, and those that wait for it or a turn."""
+        return [*self.jobs.values(), *self.waiting, *self.limiter.jobs()]
 
     def take_last(self, count: int, monotonic_before: float) -> list[OpenJob]:
         """Take out up to `count` of those that would be started last and were claimed before.
@@ -93,6 +118,8 @@ class Stock:
     def drop(self, tags: Collection[Any]) -> set[Any]:
         """Forget what has these tags and was not started; gives the tags of what that was."""
         self.recall()
-        dropped = {job.tag for job in (*self.waiting, *self.later.take(tags)) if job.tag in tags}
+        dropped = {
+            job.tag for job in (*self.waiting, *self.later.take(tags), *self.limiter.take(tags)) if job.tag in tags
+        }
         self.waiting = deque(job for job in self.waiting if job.tag not in tags)
         return dropped

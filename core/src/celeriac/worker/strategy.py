@@ -24,6 +24,7 @@ from celeriac.protocol.compression import expand
 from celeriac.protocol.headers import TaskHeaders, is_v2, read_headers
 from celeriac.protocol.v1 import decode_v1
 from celeriac.worker.open_jobs import OpenJob
+from celeriac.worker.revocations import Revocations
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
@@ -43,8 +44,9 @@ class Refusal(NamedTuple):
 class Strategy:
     """Made when the worker starts; one call per message."""
 
-    def __init__(self, app: Celery) -> None:
+    def __init__(self, app: Celery, revocations: Revocations | None = None) -> None:
         self.app = app
+        self._revocations = Revocations() if revocations is None else revocations
         self._tasks = app.tasks
         self._accepted = app.serializers.accepted
         layers = app.plugins.middlewares("consume")
@@ -64,6 +66,8 @@ class Strategy:
             if signals.task_unknown:
                 signals.task_unknown.send(sender=self, message=delivery, exc=unknown, name=headers.task, id=headers.id)
             return Refusal(OutcomeKind.UNKNOWN_TASK, unknown, delivery)
+        if self._revocations.is_any and self._revocations.cover(delivery.headers):
+            return Refusal(OutcomeKind.REVOKED, TaskRevokedError("revoked"), delivery)
         if self._layers is not None and (answer := self._ask(delivery)) is not None:
             revoked = TaskRevokedError(str(answer)) if answer is OutcomeKind.REVOKED else None
             return Refusal(answer, revoked, delivery)

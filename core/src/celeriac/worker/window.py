@@ -25,10 +25,19 @@ class PrefetchWindow:
         self.concurrency = concurrency
         self.is_unlimited = multiplier == 0 and not disabled
         self.is_strict = disabled or multiplier == 1
-        self._base = concurrency if disabled else concurrency * multiplier
+        self._per_child = 1 if disabled else multiplier
+        self._base = concurrency * self._per_child
         #: Messages to hold, 0 where there is no limit.
         self.size = self._base
         self._average: float | None = None
+
+    def resize(self, concurrency: int) -> None:
+        """So many tasks run at once from now on."""
+        self.concurrency = concurrency
+        self._base = concurrency * self._per_child
+        self.size = self._base
+        if self._average is not None:
+            self._set(self._average)
 
     def note(self, runtimes: float, count: int) -> None:
         """`count` tasks have run for `runtimes` seconds in all."""

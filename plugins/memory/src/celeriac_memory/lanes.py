@@ -83,6 +83,7 @@ class MemoryConsumerLane(ConsumerLane):
         | LaneCapabilities.GIVE_BACK
         | LaneCapabilities.QUEUE_DEPTH
         | LaneCapabilities.PRIORITY
+        | LaneCapabilities.CHANGE_QUEUES
     )
 
     def __init__(self, connection: Connection) -> None:
@@ -100,10 +101,20 @@ class MemoryConsumerLane(ConsumerLane):
 
     def open(self, queues: Sequence[Any], loop: EventLoop, on_ready: Callable[[], None]) -> None:
         declare(self._channel, queues)
-        self._names = tuple(queue.name for queue in queues)
         self._loop, self._on_ready = loop, on_ready
         self._alarm = Alarm(loop, self._look)
         loop.add_reader(self._bell.fileno(), self._heard)
+        self._listen_to([queue.name for queue in queues])
+
+    def add_queue(self, queue: Any) -> None:
+        declare(self._channel, [queue])
+        self._listen_to([*self._names, queue.name])
+
+    def remove_queue(self, name: str) -> None:
+        self._listen_to([one for one in self._names if one != name])
+
+    def _listen_to(self, names: Iterable[str]) -> None:
+        self._names = tuple(dict.fromkeys(names))
         self._store.listen(self._bell.ring, frozenset(self._names))
         self._bell.ring()
 

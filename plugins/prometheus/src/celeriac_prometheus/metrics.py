@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from celeriac.contracts import Outcome, OutcomeKind
 from celeriac.exceptions import ImproperlyConfigured
@@ -89,6 +89,10 @@ class Metrics:
             return
         with suppress(KeyError):  # raised by older clients for what is not there
             self._depth.remove(queue)
+
+    def exposition(self) -> str:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self.registry).decode()
 
     def count(self, outcome: Outcome) -> None:
         """The outcome listener."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from celeriac.contracts import ControlCommand
 from celeriac.plugin import Outcome, Setting, hookimpl
 
 if TYPE_CHECKING:
@@ -88,6 +89,18 @@ class PrometheusPlugin:
         from celeriac_prometheus.sampling import sampling_step
 
         return [sampling_step(metrics, app.conf.prometheus_depth_interval)]
+
+    @hookimpl
+    def celeriac_control_commands(self, app: Any) -> Iterable[ControlCommand]:
+        """``celeriac inspect metrics``: what a worker serves, for those who cannot reach its address."""
+
+        def metrics(_: Any) -> dict[str, str]:
+            found = self._metrics_of(app)
+            if found is None:
+                return {"error": "nothing is measured: the setting prometheus_address is not set"}
+            return {"ok": found.exposition()}
+
+        return [ControlCommand("metrics", metrics, "inspect", help="What is measured, as Prometheus reads it.")]
 
     def _metrics_of(self, app: Any) -> Metrics | None:
         if self._metrics is None and app.conf.prometheus_address:

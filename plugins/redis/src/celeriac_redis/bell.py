@@ -37,6 +37,16 @@ class Bell:
         if self._patterns:
             self._link.send(("PSUBSCRIBE", *self._patterns))  # the answers come with everything else
 
+    def listen_to(self, pattern: str) -> None:
+        """Subscribe to one more pattern of broadcast messages."""
+        self._patterns.append(pattern)
+        self._link.send(("PSUBSCRIBE", pattern))
+
+    def listen_no_more(self, pattern: str) -> None:
+        """End that."""
+        self._patterns.remove(pattern)
+        self._link.send(("PUNSUBSCRIBE", pattern))
+
     def fileno(self) -> int:
         """The descriptor that is readable when the bell has rung."""
         return self._link.fileno()

@@ -77,6 +77,22 @@ class Claims:
         #: Whether the last claim left nothing that could have been taken.
         self.exhausted = False
 
+    @property
+    def queues(self) -> list[str]:
+        """The queues from which messages are claimed."""
+        return list(self._queues)
+
+    def watch(self, queue: str) -> None:
+        """Claim from this queue too."""
+        self.tails[queue] = tail_of(queue)
+        if queue not in self._queues:
+            self._queues.append(queue)
+
+    def watch_no_more(self, queue: str) -> None:
+        """Claim no more from this queue; what is claimed is known by its tail as before."""
+        if queue in self._queues:
+            self._queues.remove(queue)
+
     # -- the turn ---------------------------------------------------------------------------------
 
     def turn(self, batch: Settlements, limit: int, also: Sequence[Command] = ()) -> tuple[list[Delivery], list[Any]]:

@@ -44,6 +44,7 @@ class RedisConsumerLane(ConsumerLane):
         | LaneCapabilities.GIVE_BACK
         | LaneCapabilities.QUEUE_DEPTH
         | LaneCapabilities.PRIORITY
+        | LaneCapabilities.CHANGE_QUEUES
     )
 
     def __init__(self, addresses: Sequence[Address], link_options: LinkOptions, options: BrokerOptions) -> None:
@@ -62,18 +63,37 @@ class RedisConsumerLane(ConsumerLane):
     # -- life -------------------------------------------------------------------------------------
 
     def open(self, queues: Sequence[Any], loop: EventLoop, on_ready: Callable[[], None]) -> None:
-        topics = Topics(self._options, self._link.address.db)
-        self._fanout = {pattern: queue.name for queue in queues if (pattern := topics.pattern(queue)) is not None}
+        self._topics = Topics(self._options, self._link.address.db)
+        self._fanout = {pattern: queue.name for queue in queues if (pattern := self._topics.pattern(queue)) is not None}
         names = [queue.name for queue in queues if queue.name not in self._fanout.values()]
         self._claims = Claims(self._link, self._keys, self._options, names)
         self._routes = Routes(self._link, self._keys)
         self._abandoned = Abandoned(self._link, self._claims, self._routes, self._options)
         self._queues = list(queues)
-        bell = Bell(self._bell_link, list(self._fanout))
+        self._bell = bell = Bell(self._bell_link, list(self._fanout))
         self._watch = watch = Watch(self._link, bell, self._claims, loop, on_ready, self._broadcast)
         bell.open()
         self._link.ask(*self._routes.declare(queues), self._claims.renew())
         watch.start()
+
+    def add_queue(self, queue: Any) -> None:
+        self._link.ask(*self._routes.declare([queue]))
+        pattern = self._topics.pattern(queue)
+        if pattern is None:
+            self._claims.watch(queue.name)
+        elif pattern not in self._fanout:
+            self._bell.listen_to(pattern)
+            self._fanout[pattern] = queue.name
+        self._queues.append(queue)
+        if self._watch is not None:
+            self._watch.ready_soon()
+
+    def remove_queue(self, name: str) -> None:
+        for pattern in [pattern for pattern, queue in self._fanout.items() if queue == name]:
+            self._bell.listen_no_more(pattern)
+            del self._fanout[pattern]
+        self._claims.watch_no_more(name)
+        self._queues = [queue for queue in self._queues if queue.name != name]
 
     def _connected(self, link: Link) -> None:
         """What is true of each connection: its name, by which it is known to live, and that it is told of changes."""
@@ -120,7 +140,7 @@ class RedisConsumerLane(ConsumerLane):
             delivery = self._broadcasts.popleft()
             self._heard[delivery.tag] = delivery
             found.append(delivery)
-        limit -= len(found)
+        limit = limit - len(found) if self._claims.queues else 0
         also = watch.look() if limit > 0 else ()
         claimed, answers = self._claims.turn(batch, limit, also)
         if limit > 0:

@@ -101,7 +101,7 @@ class Watch:
         return self._looks() if self._claims.exhausted and self._told else ()
 
     def _looks(self) -> list[Command]:
-        names = [name for name, _ in self._claims.keys.by_priority(self._claims.tails)]
+        names = [name for name, _ in self._claims.keys.by_priority(self._claims.queues)]
         looks = watch(("ZRANGE", self._claims.keys.eta, 0, 0, "WITHSCORES"))
         return [*looks, *watch(("EXISTS", *names))] if names else [*looks]
 

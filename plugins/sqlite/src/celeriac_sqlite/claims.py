@@ -71,6 +71,16 @@ class Claims:
             else:
                 self._owner, self._open = self._before
 
+    def watch(self, queue: str) -> None:
+        """Take messages of this queue too."""
+        if queue not in self.queues:
+            self.queues.append(queue)
+
+    def watch_no_more(self, queue: str) -> None:
+        """Take no more messages of this queue; open claims stay."""
+        if queue in self.queues:
+            self.queues.remove(queue)
+
     # -- looking, without a lock ------------------------------------------------------------------
 
     def waiting(self, queues: Sequence[str] | None = None) -> bool:

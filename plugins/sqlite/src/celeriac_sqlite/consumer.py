@@ -41,6 +41,7 @@ class SqliteConsumerLane(ConsumerLane):
         | LaneCapabilities.GIVE_BACK
         | LaneCapabilities.QUEUE_DEPTH
         | LaneCapabilities.PRIORITY
+        | LaneCapabilities.CHANGE_QUEUES
     )
 
     def __init__(self, path: Path, options: FileOptions) -> None:
@@ -54,13 +55,27 @@ class SqliteConsumerLane(ConsumerLane):
         self._database = database = Database(self._path, self._options)
         self._claims = Claims(database, [queue.name for queue in queues])
         self._bell = Bell(self._path, "w")
-        topology = Topology(database)
+        self._topology = Topology(database)
+        self._declare(queues)
+        self._watch = _Watch(database, self._claims, loop, on_ready)
+        self._watch.start()
+
+    def _declare(self, queues: Sequence[Any]) -> None:
         with self._claims:
             owner = self._claims.owner()
             for queue in queues:
-                topology.declare(queue, owner)
-        self._watch = _Watch(database, self._claims, loop, on_ready)
-        self._watch.start()
+                self._topology.declare(queue, owner)
+
+    def add_queue(self, queue: Any) -> None:
+        self._declare([queue])
+        self._claims.watch(queue.name)
+        if self._watch is not None:
+            self._watch.look_anew()
+
+    def remove_queue(self, name: str) -> None:
+        self._claims.watch_no_more(name)
+        if self._watch is not None:
+            self._watch.look_anew()
 
     def claim(self, limit: int) -> list[Delivery]:
         if limit <= 0 or not self._claims.waiting():
@@ -107,11 +122,11 @@ class SqliteConsumerLane(ConsumerLane):
 
     def keeper(self) -> Callable[[], None]:
         def renew() -> None:
-            owner = self._claims.known_owner
-            if owner is not None:
+            if self._claims.known_owner is not None:
                 # A connection of this thread's own, open for a moment: a thread has no end at which to close one.
                 with closing(Database(self._path, self._options)) as database, database:
-                    owners.renew(database, owner)
+                    # Also those of channels that this process has, which stand still with its loop as this lane does.
+                    owners.renew_all(database)
 
         return renew
 
@@ -170,6 +185,12 @@ class _Watch:
         self._more = not everything
         if everything:
             self._arm()
+
+    def look_anew(self) -> None:
+        """The queues are others than before."""
+        self._more = True
+        self._arm()
+        self._loop.call_soon(self._ready)
 
     def stop(self) -> None:
         descriptor = self._listener.fileno()

@@ -99,6 +99,14 @@ def renew(database: Database, owner: int) -> bool:
     return bool(cursor.rowcount)
 
 
+def renew_all(database: Database) -> None:
+    """Extend the leases of all owners that this process is; within a transaction."""
+    database.execute(
+        "UPDATE owner SET lease_until = ? WHERE boot = ? AND pid_namespace = ? AND pid = ? AND started = ?",
+        (time.monotonic() + database.options.lease, *this_process()),
+    )
+
+
 def is_registered(database: Database, owner: int) -> bool:
     """Whether the owner's claims are still its own; within a transaction."""
     return database.execute("SELECT 1 FROM owner WHERE id = ?", (owner,)).fetchone() is not None

@@ -195,8 +195,11 @@ def touch_queues(database: Database, queues: list[str]) -> None:
 
 
 def delete_idle_queues(database: Database) -> None:
-    """Delete the queues that nobody has used for as long as their x-expires says."""
-    condition = "FROM queue WHERE idle_limit IS NOT NULL AND used + idle_limit < ?"
+    """Delete the queues that nobody has used for as long as their x-expires says.
+
+    An exclusive one is in use as long as its owner lives, and goes with it.
+    """
+    condition = "FROM queue WHERE idle_limit IS NOT NULL AND owner IS NULL AND used + idle_limit < ?"
     if not database.rows(f"SELECT 1 {condition} LIMIT 1", (time.time(),)):
         return
     with database:

@@ -10,6 +10,8 @@ from celeriac.plugin.markers import hookspec
 if TYPE_CHECKING:
     import click
 
+    from celeriac.contracts import ControlCommand
+
 
 @hookspec
 def celeriac_worker_steps(app: Any) -> Iterable[type[Any]]:
@@ -48,6 +50,30 @@ def celeriac_consumer_steps(app: Any) -> Iterable[type[Any]]:
     @hookimpl
     def celeriac_consumer_steps(app):
         return [QueueDepth]
+    ```
+    """
+    raise NotImplementedError  # pragma: no cover
+
+
+@hookspec
+def celeriac_control_commands(app: Any) -> Iterable[ControlCommand]:
+    """Adds commands of remote control: what `celeriac control` and `celeriac inspect` can send to a worker.
+
+    - Called: once per worker, in its main process and thread, when it starts; and by the command line, to list and
+      send them. Never per command.
+    - For: plugins with something to ask of a running worker, or to change in it.
+    - Parameters: `app` is the app, finalized in a worker.
+    - Returns: the commands. A handler is called as `handler(state, **arguments)` in the thread of the worker's loop
+      and must not block; what it raises becomes the answer `{"error": ...}`. A name that there is already is an error
+      naming the plugin.
+    - Default: no commands.
+    - Results: all are added.
+    - Since: 0.1.
+
+    ```python
+    @hookimpl
+    def celeriac_control_commands(app):
+        return [ControlCommand("metrics", lambda state: {"ok": exposition()}, "inspect", help="What is measured.")]
     ```
     """
     raise NotImplementedError  # pragma: no cover

@@ -222,6 +222,29 @@ class BrokerSuite(Suite, ABC):
         early = due - time.time()
         demand(number_of(late) == 1 and early < 0.05, f"a message came {early:.2f} s before it was due")
 
+    def test_queues_are_changed_while_the_lane_is_open(self) -> None:
+        lane, queue = self._claiming(LaneCapabilities.CHANGE_QUEUES), self.harness.queue
+        self._publish(self.harness.message(0))
+        (claimed,) = self.harness.claim(lane, 1)
+        lane.remove_queue(queue.name)
+        self._publish(*self._numbered(3)[1:])
+        demand(not self.harness.claim_nothing(lane), "a message came from a queue that was removed")
+        lane.settle(Settlements(ack=[claimed.tag]))
+        before = self.harness.rings
+        lane.add_queue(queue)
+        self.harness.loop.until(lambda: self.harness.rings > before, "on_ready is called for a queue that was added")
+        found = [number_of(delivery) for delivery in self.harness.claim(lane, 2)]
+        demand(found == [1, 2], f"a queue that was added again gave {found}, and has 1 and 2")
+        demand(not self.harness.claim_nothing(lane), "a message that was acked came again")
+
+    def test_what_waits_in_a_removed_queue_is_for_others(self) -> None:
+        lane = self._claiming(LaneCapabilities.CHANGE_QUEUES)
+        self._publish(*self._numbered(3))
+        self.harness.loop.until(lambda: self.harness.rings > 0, "the messages arrive")
+        lane.remove_queue(self.harness.queue.name)
+        found = [number_of(delivery) for delivery in self.harness.claim(self.harness.consumer(), 3)]
+        demand(sorted(found) == [0, 1, 2], f"of the messages 0, 1 and 2 another lane had {found}")
+
     def test_the_depth_of_a_queue_is_known(self) -> None:
         lane = self._claiming(LaneCapabilities.QUEUE_DEPTH)
         self._publish(*self._numbered(4))
