@@ -258,7 +258,9 @@ def test_asking_one_node_by_name_gives_its_answer_alone(app, listen):
     assert app.control.inspect("two@host", timeout=5).stats() == {"ok": {}}
 
 
-@pytest.mark.covers("app.control.Control.inspect", "app.control.Inspect.app")
+@pytest.mark.covers(
+    "app.control.Control", "app.control.Inspect", "app.control.Control.inspect", "app.control.Inspect.app"
+)
 def test_inspect_is_found_with_its_app_and_as_the_class(app):
     assert issubclass(app.control.inspect, Inspect)
     assert app.control.inspect().app is app

@@ -62,8 +62,6 @@ UNSHOWN: Final[dict[str, str]] = {
 #: Parts that are being completed: excuses every gap, until there is none.
 ARRIVING: Final[dict[str, str]] = {
     "app.base.Celery*": "arrives with the whole of the application",
-    "app.control.*": "arrives with remote control",
-    "control.*": "arrives with remote control",
     "schedules.*": "arrives with beat",
     "bootsteps.*": "arrives with the whole of bootsteps",
     "signals.beat_*": "arrives with beat",
