@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import deque
-from importlib import import_module
 from typing import Any, Final
 
+from celeriac.app.names import symbol
 from celeriac.worker.panel.registry import PanelState, inspect_command
 
 #: Samples that are kept: what `memsample` has seen, in bytes, the oldest first.
@@ -37,13 +37,14 @@ def memdump(state: PanelState, samples: int = 10, **_: Any) -> str:
 def objgraph(state: PanelState, num: int = 200, max_depth: int = 10, type: str = "Request", **_: Any) -> dict[str, str]:
     """Draw who holds the objects of a type; needs the package objgraph."""
     try:
-        drawing: Any = import_module("objgraph")
+        # Nothing that the kernel needs: whoever asks for the picture installs what draws it.
+        by_type, show_backrefs = symbol("objgraph:by_type"), symbol("objgraph:show_backrefs")
     except ImportError as error:
         raise ImportError("Requires the objgraph library: pip install objgraph") from error
-    found = drawing.by_type(type)[:num]
+    found = by_type(type)[:num]
     handle, path = tempfile.mkstemp(prefix=f"celeriac-{os.getpid()}-", suffix=".dot")
     os.close(handle)
-    drawing.show_backrefs(found, max_depth=max_depth, filename=path)
+    show_backrefs(found, max_depth=max_depth, filename=path)
     return {"filename": path}
 
 
