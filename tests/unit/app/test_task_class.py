@@ -75,6 +75,12 @@ def test_the_backend_of_a_task_is_that_of_its_app_unless_it_names_one(app):
     assert task.backend is other
 
 
+def test_contexts_are_found_beside_tasks():
+    from celeriac.app.task import Context
+
+    assert Context(id="i").id == "i"
+
+
 @pytest.mark.covers("app.task.Task.OperationalError", "app.task.Task.MaxRetriesExceededError")
 def test_its_errors_can_be_named_by_the_task():
     assert Task.OperationalError is Greet().OperationalError is kombu.exceptions.OperationalError

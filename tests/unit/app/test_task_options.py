@@ -345,6 +345,50 @@ def test_what_becomes_of_a_message_that_is_acked_late(app, options, kind, expect
     assert verdict(kind, task, early=not task.acks_late, requeue=False) is ACK
 
 
+@pytest.mark.covers(
+    "settings.task_acks_late",
+    "settings.task_acks_on_failure",
+    "settings.task_acks_on_timeout",
+    "settings.task_acks_on_failure_or_timeout",
+    "settings.task_reject_on_worker_lost",
+    "settings.task_store_errors_even_if_ignored",
+    "settings.task_track_started",
+)
+@pytest.mark.parametrize(
+    ("setting", "attribute", "value"),
+    [
+        ("task_acks_late", "acks_late", True),
+        ("task_acks_on_failure", "acks_on_failure", False),
+        ("task_acks_on_timeout", "acks_on_timeout", False),
+        ("task_acks_on_failure_or_timeout", "acks_on_failure_or_timeout", False),
+        ("task_reject_on_worker_lost", "reject_on_worker_lost", True),
+        ("task_store_errors_even_if_ignored", "store_errors_even_if_ignored", True),
+        ("task_track_started", "track_started", True),
+        ("task_default_rate_limit", "rate_limit", "9/m"),
+        ("task_retry_on_worker_lost", "retry_on_worker_lost", True),
+    ],
+)
+def test_what_a_task_does_not_say_is_what_its_setting_says(make_app, setting, attribute, value):
+    app = make_app(**{setting: value})
+    opposite = "1/s" if isinstance(value, str) else not value
+    silent = app.task(name="silent")(lambda: None)
+    own = app.task(name="own", **{attribute: opposite})(lambda: None)
+    app.finalize()
+    assert (getattr(silent, attribute), getattr(own, attribute)) == (value, opposite)
+
+
+@pytest.mark.covers("settings.task_compression", "settings.task_serializer")
+def test_messages_are_written_as_the_settings_say_unless_the_task_says_otherwise(make_app, record):
+    app = make_app(task_compression="bzip2", task_serializer="json")
+    sent = record(app)
+    silent = app.task(name="silent")(lambda: None)
+    own = app.task(name="own", compression="zlib")(lambda: None)
+    silent.delay()
+    own.delay()
+    assert [message.headers["compression"] for message in sent] == ["application/x-bz2", "application/x-gzip"]
+    assert {message.content_type for message in sent} == {"application/json"}
+
+
 # -- classes -----------------------------------------------------------------------------------------------------------
 
 

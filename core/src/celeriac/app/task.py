@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
+from celeriac.app.context import Context
 from celeriac.app.current import get_current_app
 from celeriac.app.identifiers import uuid
 from celeriac.app.signatures import ArgumentCheck, check_shape
@@ -252,4 +253,4 @@ def _task_by_name(name: str, module: str) -> Any:
     return tasks[name]
 
 
-__all__ = ["EXEC_OPTIONS", "FROM_CONFIG", "Task"]
+__all__ = ["EXEC_OPTIONS", "FROM_CONFIG", "Context", "Task"]
