@@ -19,6 +19,7 @@ def test_each_child_runs_all_its_coroutines_on_one_loop(everyday, start_worker, 
     assert len(places) == len(children) <= (1 if pool == "solo" else 2)
 
 
+@pytest.mark.covers("app.task.Task.soft_time_limit", "exceptions.SoftTimeLimitExceeded")
 def test_a_soft_time_limit_wakes_a_coroutine_that_waits(everyday, start_worker):
     start_worker("-P", "prefork", "-c", "1")
 

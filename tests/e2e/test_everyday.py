@@ -122,6 +122,7 @@ def test_a_countdown_is_never_early_and_hardly_late(everyday, start_worker):
         assert ran - due < 0.75, "late by more than a machine under load explains"
 
 
+@pytest.mark.covers("app.task.Task.expires")
 def test_an_expired_task_never_runs(everyday, start_worker, tmp_path):
     # Given a task that expired before any worker came
     trace = tmp_path / "trace"

@@ -92,6 +92,15 @@ def test_what_celery_stored_is_read(backend, server, prefix):
     assert backend.fetch(["b"])["b"] == meta
 
 
+def test_an_error_that_is_nested_without_end_is_refused(app, server, prefix):
+    deep = "[" * 5000 + "]" * 5000
+    error = f'{{"exc_type": "ValueError", "exc_module": "builtins", "exc_message": {deep}}}'
+    server.set(f"{prefix}celery-task-meta-a", f'{{"status": "FAILURE", "task_id": "a", "result": {error}}}')
+
+    with pytest.raises(ProtocolError, match="nested deeper"):
+        app.AsyncResult("a").get(timeout=5)
+
+
 @pytest.mark.covers("settings.result_failure_expires", "settings.result_expires", "backends.redis")
 @pytest.mark.parametrize(
     ("settings", "given", "kept"),

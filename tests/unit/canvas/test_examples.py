@@ -31,6 +31,7 @@ def test_options_are_set_one_after_the_other(tasks):
     assert tasks.add.s(2, 2).set(countdown=0.01).set(expires=60).delay().get(timeout=10) == 4
 
 
+@pytest.mark.covers("app.task.Task.s", "app.task.Task.si")
 def test_partials_take_arguments_before_their_own_and_immutable_ones_take_none(tasks):
     assert tasks.add.s(2).delay(4).get(timeout=10) == 6
     assert (tasks.identity.s(1) | tasks.add.si(2, 2) | tasks.add.s(1))().get(timeout=10) == 5
@@ -54,6 +55,7 @@ def test_a_chord_tells_which_of_its_header_failed(tasks):
     assert result.state == "FAILURE"
 
 
+@pytest.mark.covers("app.task.Task.map", "app.task.Task.starmap")
 def test_maps_call_one_task_many_times(tasks):
     assert tasks.sum_up.map([[1, 2], [3]]).delay().get(timeout=10) == [3, 3]
     assert tasks.add.starmap(zip(range(3), range(3), strict=True)).delay().get(timeout=10) == [0, 2, 4]
@@ -61,6 +63,7 @@ def test_maps_call_one_task_many_times(tasks):
     assert xstarmap(tasks.add.s(), [(1, 1)]).apply_async().get(timeout=10) == [2]
 
 
+@pytest.mark.covers("app.task.Task.chunks")
 def test_chunks_send_a_part_of_the_work_in_each_message(tasks):
     found = tasks.add.chunks(zip(range(10), range(10), strict=True), 3)
     result = found()

@@ -24,6 +24,12 @@ def add(app):
 # -- what it is --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers(
+    "app.task.Task.signature",
+    "app.task.Task.subtask",
+    "app.task.Task.s",
+    "app.base.Celery.signature",
+)
 @pytest.mark.parametrize(
     "make",
     [

@@ -368,6 +368,7 @@ def test_forgetting_removes_it_and_those_before_it(app, store):
 # -- passing on --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("app.base.Celery.AsyncResult", "app.base.Celery.GroupResult")
 @pytest.mark.covers("result.AsyncResult.as_tuple", "result.GroupResult.as_tuple", "result.AsyncResult.app")
 def test_a_result_crosses_the_wire_as_a_tuple(app):
     parent = app.AsyncResult("p")
@@ -426,6 +427,17 @@ def test_an_eager_result_can_be_pickled(make_app):
     assert repr(back) == f"<EagerResult: {result.id}>"
     result.revoke()
     assert result.state == states.REVOKED
+
+
+@pytest.mark.covers("app.task.Task.AsyncResult")
+def test_a_task_makes_results_that_know_its_name(app, store):
+    task = app.task(name="t")(lambda: None)
+    store("i", "SUCCESS", 5)
+
+    result = task.AsyncResult("i")
+
+    assert (result.get(timeout=5), result.task_name, result.app) == (5, "t", app)
+    assert task.AsyncResult("j", parent=result).parent is result
 
 
 @pytest.mark.covers("result.AsyncResult")

@@ -127,6 +127,7 @@ def test_a_set_has_no_place_in_a_chain_unless_it_is_given_one(app):
 # -- iteration ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("app.base.Celery.ResultSet")
 @pytest.mark.covers("result.ResultSet.iter_native")
 def test_members_are_told_as_they_end(app):
     results = set_of(app, "a", "b")

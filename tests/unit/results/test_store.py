@@ -43,6 +43,7 @@ def test_a_store_may_be_given_as_its_class_or_as_itself(make_app, memory_url):
     assert make_app(backend=made).backend is made
 
 
+@pytest.mark.covers("app.base.Celery.backend")
 def test_a_store_is_made_once(app):
     assert app.backend is app.backend is app.results.backend
 

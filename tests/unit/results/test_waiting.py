@@ -169,7 +169,7 @@ def test_awaiting_does_not_hold_up_the_loop(app):
             if turns == 3:
                 await asyncio.to_thread(succeed, app, *ids)
             await asyncio.sleep(0)
-        assert turns > 3
+        assert turns >= 3  # nothing had come before the third
         return await waiting
 
     assert asyncio.run(main()) == ids

@@ -140,6 +140,7 @@ def test_an_early_acked_task_is_never_delivered_again_however_it_ends(
     assert consumer.held == 0
 
 
+@pytest.mark.covers("app.task.Task.reject_on_worker_lost", "settings.task_reject_on_worker_lost")
 def test_a_task_that_must_not_be_lost_with_its_worker_is_delivered_again(
     app, consumer, lane, pool, outcomes, store, start, settle_down
 ):

@@ -146,6 +146,11 @@ def test_a_result_that_cannot_be_stored_as_it_is_becomes_a_failure(app, store, r
     assert store.results["id-1"]["result"]["exc_type"] == "SerializationError"
 
 
+@pytest.mark.covers(
+    "app.task.Task.store_errors_even_if_ignored",
+    "settings.task_store_errors_even_if_ignored",
+    "app.task.Task.ignore_result",
+)
 def test_results_that_nobody_wants_are_not_stored_unless_they_are_errors_that_somebody_does(store, run):
     def good():
         return 1
@@ -220,6 +225,7 @@ def test_a_start_that_the_store_cannot_be_told_of_does_not_keep_the_task_from_ru
     assert "the result store was not told" in caplog.text
 
 
+@pytest.mark.covers("app.task.Task.track_started", "settings.task_track_started", "states.STARTED")
 def test_a_start_is_stored_before_the_task_runs(store, run):
     seen = []
 
