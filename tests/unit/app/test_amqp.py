@@ -93,3 +93,19 @@ def test_a_message_of_protocol_1_is_all_in_its_body(make_app, record):
     )
     app.amqp.send_task_message(None, "t", message)
     assert app.serializers.of_type("application/json").loads(sent[0].body)["id"] == "id"
+
+
+@pytest.mark.covers("settings.worker_direct")
+def test_a_worker_may_have_a_queue_of_its_own(make_app):
+    from celeriac.utils import worker_direct
+
+    app = make_app(worker_direct=True)
+    app.select_queues("q")
+    own = app.Worker(pool="solo", hostname="w1@host").queues[-1]
+    assert (own.name, own.exchange.name, own.exchange.type, own.routing_key) == (
+        "w1@host.dq2",
+        "C.dq2",
+        "direct",
+        "w1@host",
+    )
+    assert own == worker_direct("w1@host")

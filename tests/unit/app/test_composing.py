@@ -123,3 +123,52 @@ def test_the_clock_is_made_when_it_is_asked_for_and_only_goes_forward(make_app):
     before = app.clock.value
     assert app.clock.forward() == before + 1
     assert app.clock.adjust(before + 100) == before + 101
+
+
+@pytest.mark.covers("app.base.Celery.AsyncResult", "app.base.Celery.GroupResult", "app.base.Celery.ResultSet")
+def test_results_that_an_app_makes_ask_its_store(make_app):
+    app, other = make_app(), make_app(backend=None, set_as_current=True)
+    result = app.AsyncResult("id")
+    assert (result.id, result.app, result.backend) == ("id", app, app.backend)
+    assert app.backend is not other.backend
+    assert app.GroupResult("g", [result]).app is app
+    assert app.ResultSet([result]).app is app
+
+
+@pytest.mark.covers("app.base.Celery.backend", "app.base.Celery.backend_cls")
+def test_the_result_store_may_be_named_by_url_by_name_or_by_its_class(make_app, memory_url):
+    by_url = make_app(backend=memory_url).backend
+    by_class = make_app(backend=type(by_url)).backend
+    assert type(by_url) is type(by_class)
+
+
+@pytest.mark.covers("app.base.Celery")
+def test_the_constructor_takes_everything_by_keyword(memory_url):
+    app = Celery(
+        "main",
+        loader="app",
+        backend=memory_url,
+        amqp=AMQP,
+        events=Part,
+        log=Part,
+        control=Part,
+        set_as_current=False,
+        tasks={"given": "a task"},
+        broker=memory_url,
+        include=["json"],
+        changes={"timezone": "Europe/Paris"},
+        config_source={"task_default_queue": "q"},
+        fixups=[],
+        task_cls=OwnTask,
+        autofinalize=False,
+        namespace=None,
+        strict_typing=False,
+        config_source_silent=True,
+        worker_prefetch_multiplier=3,
+    )
+    assert (app.main, app.conf.broker_url, app.conf.result_backend) == ("main", memory_url, memory_url)
+    assert (app.conf.include, app.conf.timezone) == (("json",), "Europe/Paris")
+    assert (app.conf.task_default_queue, app.conf.worker_prefetch_multiplier) == ("q", 3)
+    assert (app.autofinalize, app.strict_typing, app.fixups) == (False, False, [])
+    assert app._tasks["given"] == "a task"
+    app.close()

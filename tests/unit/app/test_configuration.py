@@ -355,3 +355,33 @@ def test_a_layer_is_asked_once_by_however_many_threads(app):
         thread.join(10)
     assert seen == ["Europe/Paris"] * 4
     assert len(asked) == 1
+
+
+# -- what looks like a mistake -----------------------------------------------------------------------------------------
+
+
+def test_one_setting_under_two_names_with_two_values_is_refused(app):
+    app.config_from_object({"task_always_eager": True, "CELERY_ALWAYS_EAGER": False})
+    with pytest.raises(ImproperlyConfigured, match="task_always_eager and CELERY_ALWAYS_EAGER are two names of one"):
+        _ = app.conf.task_always_eager
+
+
+def test_old_and_new_names_may_stand_side_by_side_where_they_agree(app):
+    app.config_from_object({"task_always_eager": True, "CELERY_ALWAYS_EAGER": True, "BROKER_POOL_LIMIT": 3})
+    assert app.conf.task_always_eager is True
+    assert app.conf.broker_pool_limit == 3
+
+
+def test_a_misspelt_setting_is_told_of_and_a_name_of_the_users_own_is_not(make_app):
+    app = make_app(my_company_region="eu", worker_concurency=3)
+    app.config_from_object({"task_serialiser": "json", "timezon": "UTC", "timedelta": timedelta, "sys": sys})
+    assert app.conf.unknown() == [
+        "there is no setting 'task_serialiser'; did you mean 'task_serializer'?",
+        "there is no setting 'timezon'; did you mean 'timezone'?",
+        "there is no setting 'worker_concurency'; did you mean 'worker_concurrency'?",
+    ]
+
+
+def test_a_worker_warns_of_misspelt_settings_at_its_start(make_app, caplog):
+    make_app(worker_concurency=3).Worker(pool="solo")
+    assert "there is no setting 'worker_concurency'; did you mean 'worker_concurrency'?" in caplog.text

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from celeriac import Celery, shared_task
+from celeriac import Celery, Task, shared_task
 
 pytestmark = pytest.mark.covers("app.base.Celery.task")
+
+
+class OwnTask(Task):
+    """A base of a user."""
 
 
 def test_a_task_works_before_the_app_is_finalized_and_takes_from_its_configuration_later(app):
@@ -154,3 +158,55 @@ def test_the_task_of_the_worker_is_the_outermost_of_those_that_run(app):
     assert (app.current_task, app.current_worker_task) == (None, None)
     outer.apply()
     assert seen == [("inner", "outer"), ("outer", "outer")]
+
+
+@pytest.mark.covers("app.base.Celery.Task")
+def test_a_base_class_that_is_set_later_is_that_of_tasks_decorated_before(make_app):
+    app = make_app()
+
+    @app.task(name="early", bind=True, shared=False)
+    def early(self):
+        return self.context
+
+    class InContext(app.Task):
+        """As the documents of web frameworks have it."""
+
+        abstract = True
+        context = "of the framework"
+
+        def __call__(self, *args, **kwargs):
+            return self.run(*args, **kwargs).upper()
+
+    @app.task(name="own", base=OwnTask, shared=False)
+    def own():
+        pass
+
+    app.Task = InContext
+    assert app.tasks["early"] is early
+    assert early() == "OF THE FRAMEWORK"
+    assert early.apply().get() == "OF THE FRAMEWORK"
+    assert isinstance(early, InContext)
+    assert not isinstance(own, InContext)
+
+
+@pytest.mark.covers("app.base.Celery.annotations", "settings.task_annotations")
+def test_annotations_set_attributes_of_tasks(make_app):
+    app = make_app(task_annotations={"t": {"rate_limit": "10/s"}, "*": {"priority": 3}})
+
+    @app.task(name="t", shared=False)
+    def t():
+        pass
+
+    assert (app.tasks["t"].rate_limit, app.tasks["t"].priority) == ("10/s", 3)
+    assert len(app.annotations) == 1
+
+
+@pytest.mark.covers("app.base.Celery.signature")
+def test_a_signature_of_the_app_calls_a_task_of_the_app(app):
+    @app.task(name="t", shared=False)
+    def t(x):
+        return x * 2
+
+    signature = app.signature("t", args=(2,))
+    assert signature.app is app
+    assert signature.apply().get() == 4

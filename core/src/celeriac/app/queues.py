@@ -103,9 +103,9 @@ class Queues(dict[str, Any]):
         if names:
             self._consume = {queue.name: queue for queue in map(self.__getitem__, _names(names))}
 
-    def select_add(self, name: str, **options: Any) -> Any:
-        """Listen to one more."""
-        queue = self.add(name, **options) if options else self[name]
+    def select_add(self, name: Any, **options: Any) -> Any:
+        """Listen to one more: a queue, or one by its name."""
+        queue = self.add(name, **options) if options or not isinstance(name, str) else self[name]
         if self._consume is not None:
             self._consume[queue.name] = queue
         return queue

@@ -33,6 +33,8 @@ class TaskedApp(ComposedApp):
     finalized: bool
     on_after_finalize: Signal
     _finalizing: bool
+    #: What `Task` was at first; somebody may put another class there.
+    _task_base: type[Any] | None = None
     _tasks: TaskRegistry
     _discoveries: list[Callable[[], None]]
 
@@ -49,7 +51,8 @@ class TaskedApp(ComposedApp):
         if "Task" in self.__dict__:  # a fixup has made one of its own
             made: type[Any] = self.__dict__["Task"]
             return made
-        return self.create_task_cls()
+        self._task_base = self.create_task_cls()
+        return self._task_base
 
     @overload
     def task(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> CoroutineTask[P, R]: ...
@@ -120,7 +123,7 @@ class TaskedApp(ComposedApp):
         schedule: Any,
         sig: Any,
         args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
+        kwargs: Mapping[str, Any] | tuple[()] = (),
         name: str | None = None,
         **opts: Any,
     ) -> str:
@@ -131,7 +134,7 @@ class TaskedApp(ComposedApp):
         configuration is read, or by a receiver of `on_after_configure` or `on_after_finalize`.  Raises TypeError for
         what is no schedule, or no task.
         """
-        key, entry = entry_of(schedule, sig, args, kwargs or {}, name, opts)
+        key, entry = entry_of(schedule, sig, args, dict(kwargs), name, opts)
         if self.configured:
             add_entries(self.conf, {key: entry})
         else:
@@ -171,11 +174,17 @@ class TaskedApp(ComposedApp):
         for make in shared:
             make(self._whole)
         for task in list(self._tasks.values()):
+            self._rebase(type(task))
             task.bind(self._whole)
         self.finalized = True
         # From here on new ones come by themselves; another thread may have had one just before.
         for make in [make for make in shared_definitions() if make not in shared]:
             make(self._whole)
+
+    def _rebase(self, kind: type[Any]) -> None:
+        """Give a task that was decorated before ``app.Task`` was set, as by a web framework's set-up, that base too."""
+        if self._task_base is not self.Task and kind.__bases__ == (self._task_base,):
+            kind.__bases__ = (self.Task,)
 
     def autodiscover_tasks(self, packages: Any = None, related_name: str | None = "tasks", force: bool = False) -> None:
         """Import the module `related_name` of each package (a list, or a function that gives one).

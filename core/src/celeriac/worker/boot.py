@@ -132,7 +132,7 @@ class WorkController:
         if excluded:
             known.deselect(excluded)
         if self.app.conf.worker_direct:
-            known.select_add(known.add(worker_direct(self.hostname)).name)
+            known.select_add(worker_direct(self.hostname))
         # The moment for receivers to select more.
         signals.celeryd_after_setup.send(sender=self.hostname, instance=self, conf=self.app.conf)
         chosen = list(known.consume_from.values())

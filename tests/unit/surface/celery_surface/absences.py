@@ -61,7 +61,7 @@ UNSHOWN: Final[dict[str, str]] = {
 
 #: Parts that are being completed: excuses every gap, until there is none.
 ARRIVING: Final[dict[str, str]] = {
-    "app.base.Celery*": "arrives with the whole of the application",
+    "app.base.Celery.Beat": "arrives with beat",
     "schedules.*": "arrives with beat",
     "bootsteps.*": "arrives with the whole of bootsteps",
     "signals.beat_*": "arrives with beat",

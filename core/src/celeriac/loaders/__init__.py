@@ -1,0 +1,1 @@
+"""Where users of Celery look for loaders: ``celeriac.loaders.base``, ``.app``, ``.default``."""
