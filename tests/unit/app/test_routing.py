@@ -7,6 +7,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+from kombu.common import Broadcast
 
 from celeriac.app.routing import Router
 from celeriac.exceptions import ImproperlyConfigured
@@ -145,3 +146,24 @@ def test_a_call_may_be_routed_by_another_name_and_by_another_router(make_app, cl
     assert [d.headers["task"] for d in claim(app, "of-u")] == ["t"]
     assert [d.headers["task"] for d in claim(app, "private")] == ["t"]
     assert claim(app, "of-t") == []
+
+
+@pytest.mark.covers("settings.task_queues", "settings.task_routes")
+def test_a_task_that_is_routed_to_a_broadcast_is_run_by_each_worker(make_app, start_worker, wait_until):
+    # Given two workers, each with its own queue on the exchange of that name
+    ran = []
+
+    def member(name):
+        app = make_app(task_queues=[Broadcast("all", unique=True)], task_routes={"tell": {"queue": "all"}})
+        app.task(name="tell", shared=False)(lambda word: ran.append((name, word)))
+        return app
+
+    apps = [member("first"), member("second")]
+    for app in apps:
+        start_worker(app)
+
+    # When somebody sends it once, then each runs it
+    sender = member("nobody")
+    sender.tasks["tell"].delay("hello")
+    wait_until(lambda: len(ran) >= 2, timeout=10, message="both have run it")
+    assert sorted(ran) == [("first", "hello"), ("second", "hello")]

@@ -248,8 +248,11 @@ def test_a_handler_that_raises_what_a_task_may_raise_changes_nothing(app, start_
 
 
 @pytest.mark.covers("app.task.Task.throws")
-def test_an_error_that_the_task_throws_is_logged_in_a_line_and_any_other_with_its_traceback(app, start_worker, caplog):
-    @app.task(name="expected", throws=(LookupError,))
+@pytest.mark.parametrize("throws", [(LookupError,), [OSError, KeyError], LookupError])
+def test_an_error_that_the_task_throws_is_logged_in_a_line_and_any_other_with_its_traceback(
+    app, start_worker, caplog, throws
+):
+    @app.task(name="expected", throws=throws)
     def expected():
         raise KeyError("a")
 

@@ -96,12 +96,12 @@ def backoff(factor: float, retries: int, maximum: float, jitter: bool) -> float:
 
 def with_autoretry(task: Any, run: Callable[..., Any]) -> Callable[..., Any]:
     """`run`, retried for the exceptions that the task's ``autoretry_for`` names."""
-    wanted = _classes(getattr(task, "autoretry_for", ()))
+    wanted = classes(getattr(task, "autoretry_for", ()))
     passing: tuple[type[BaseException], ...] = (
         Ignore,
         Retry,
         Reject,
-        *_classes(getattr(task, "dont_autoretry_for", ())),
+        *classes(getattr(task, "dont_autoretry_for", ())),
     )
     if not wanted:
         return run
@@ -145,5 +145,6 @@ def with_autoretry(task: Any, run: Callable[..., Any]) -> Callable[..., Any]:
     return retrying
 
 
-def _classes(given: Any) -> tuple[type[BaseException], ...]:
+def classes(given: Any) -> tuple[type[BaseException], ...]:
+    """Exceptions that an option names: one, several, or none."""
     return (given,) if isinstance(given, type) else tuple(given or ())

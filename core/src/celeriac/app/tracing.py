@@ -14,6 +14,7 @@ from celeriac.app.coroutines import awaited
 from celeriac.app.current import pop_running, push_running
 from celeriac.app.errbacks import call_errbacks
 from celeriac.app.following import follow
+from celeriac.app.retrying import classes
 from celeriac.app.task import Task
 from celeriac.contracts.middleware import bind
 from celeriac.contracts.outcome import OutcomeKind
@@ -62,6 +63,7 @@ class Trace:
         self._run = self._callable(kind)
         layers = app.plugins.middlewares("execute")
         self._wrapped: Callable[[Context], Any] | None = bind(layers, self._core) if layers else None
+        self._throws = classes(task.throws)
         self._before_start = task.overrides("before_start")
         self._on_success = task.overrides("on_success")
         self._after_return = task.overrides("after_return")
@@ -155,7 +157,7 @@ class Trace:
     def _log(self, request: Context, error: BaseException) -> None:
         """Log a failure: with its traceback, unless the task says that such errors belong to its life."""
         name, task_id = request.shadow or self.task.name, request.id
-        if isinstance(error, tuple(self.task.throws)):
+        if isinstance(error, self._throws):
             logger.info("Task %s[%s] failed, as it may: %r", name, task_id, error)
         else:
             logger.error("Task %s[%s] failed: %r", name, task_id, error, exc_info=error)
