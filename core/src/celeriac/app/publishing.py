@@ -11,6 +11,7 @@ from celeriac import signals
 from celeriac.app.current import get_current_request
 from celeriac.app.destinations import Destination, Destinations, delivery_mode
 from celeriac.app.lanes import LanePool
+from celeriac.app.sent_events import SentEvents
 from celeriac.app.signatures import check_shape
 from celeriac.contracts.broker import OutgoingMessage
 from celeriac.contracts.middleware import bind
@@ -103,6 +104,7 @@ class Publisher:
         self._inherit_priority: bool = conf.task_inherit_parent_priority
         self._compression: str | None = conf.task_compression
         self._encode = app.serializers.encode
+        self._sent_events = SentEvents(app) if conf.task_send_sent_event else None
 
     # -- building -----------------------------------------------------------------------------------------------------
 
@@ -306,6 +308,8 @@ class Publisher:
             self._put(left, options or {})
         except self.app.connection_errors as error:
             self._publish_again(left, options or {}, error)
+        if self._sent_events is not None:
+            self._sent_events.tell(messages)
 
     def _put(self, left: list[OutgoingMessage], options: Mapping[str, Any]) -> None:
         """Publish; after an error only what is not on the broker is in `left`."""

@@ -167,6 +167,24 @@ class EventDispatcher:
                 return
             self._flush({"retry": retry, "retry_policy": retry_policy})
 
+    def send_all(
+        self,
+        type: str,
+        events: Sequence[dict[str, Any]],
+        retry: bool = False,
+        retry_policy: dict[str, Any] | None = None,
+    ) -> None:
+        """Send several events of one type, given by their fields: more than one go together, as ``<group>.multi``."""
+        group = group_from(type)
+        if len(events) == 1:
+            self.send(type, False, retry, retry_policy, **events[0])
+        elif events and self.enabled and self.wants(group):
+            with self._lock:
+                for fields in events:
+                    self._keep(self._event(type, fields, blind=False))
+                self.buffer_group |= {group}
+                self._flush({"retry": retry, "retry_policy": retry_policy})
+
     def publish(
         self, type: str, fields: dict[str, Any], producer: Any, blind: bool = False, Event: Any = Event, **kwargs: Any
     ) -> None:
