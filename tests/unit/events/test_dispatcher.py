@@ -188,7 +188,7 @@ def test_of_what_is_kept_the_oldest_goes(dispatcher, monkeypatch):
     for number in range(_KEPT + 5):
         dispatcher.send("task-sent", uuid=number)
     assert dispatcher.waiting == _KEPT
-    assert dispatcher._waiting[0]["uuid"] == 5
+    assert dispatcher._waiting[0][1]["uuid"] == 5
 
 
 def test_where_nothing_is_to_be_kept_the_error_is_the_callers(app, connection, monkeypatch):

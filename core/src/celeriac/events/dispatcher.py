@@ -10,7 +10,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, Final
 
 from kombu import Producer
@@ -87,7 +86,8 @@ class EventDispatcher:
         self.can_send = can_fan_out(conn)
         self._muted: set[str] = set()
         self._offset = utcoffset()
-        self._waiting: deque[dict[str, Any]] = deque()
+        #: With their groups.
+        self._waiting: deque[tuple[str, dict[str, Any]]] = deque()
         self._dropped = 0
         self._lock = threading.RLock()
         self._pause = _SOONEST
@@ -156,16 +156,22 @@ class EventDispatcher:
         group = group_from(type)
         if not self.wants(group):
             return
+        if group in self.buffer_group:
+            self.gather(type, fields, blind)
+            return
+        with self._lock:
+            self._keep(group, self._event(type, fields, blind))
+            self._flush({"retry": retry, "retry_policy": retry_policy})
+
+    def gather(self, type: str, fields: dict[str, Any], blind: bool = False) -> None:
+        """Add an event to those that wait to go together; for who has asked `wants` and tells many, as workers do."""
         event = self._event(type, fields, blind)
         with self._lock:
-            self._keep(event)
-            if group in self.buffer_group:
-                if self.on_send_buffered is not None:
-                    self.on_send_buffered()
-                elif len(self._waiting) >= self.buffer_limit:
-                    self.flush()
-                return
-            self._flush({"retry": retry, "retry_policy": retry_policy})
+            self._keep(group_from(type), event)
+            if self.on_send_buffered is not None:
+                self.on_send_buffered()
+            elif len(self._waiting) >= self.buffer_limit:
+                self.flush()
 
     def send_all(
         self,
@@ -181,7 +187,7 @@ class EventDispatcher:
         elif events and self.enabled and self.wants(group):
             with self._lock:
                 for fields in events:
-                    self._keep(self._event(type, fields, blind=False))
+                    self._keep(group, self._event(type, fields))
                 self.buffer_group |= {group}
                 self._flush({"retry": retry, "retry_policy": retry_policy})
 
@@ -189,13 +195,18 @@ class EventDispatcher:
         self, type: str, fields: dict[str, Any], producer: Any, blind: bool = False, Event: Any = Event, **kwargs: Any
     ) -> None:
         """Send one event through a Kombu producer of the caller's, past buffers.  Raises what that raises."""
-        self._say(producer, routing_key_of(type), self._event(type, fields, blind, Event), kwargs)
+        self._say(producer, routing_key_of(type), Event(type, self._event(type, fields, blind)), kwargs)
 
-    def _event(self, type: str, fields: dict[str, Any], blind: bool, make: Any = Event) -> dict[str, Any]:
-        clock = None if blind else self.clock.forward()
-        own = {"hostname": self.hostname, "utcoffset": self._offset, "pid": self.pid, "clock": clock}
-        event: dict[str, Any] = make(type, {**own, **fields})
-        return event
+    def _event(self, type: str, fields: dict[str, Any], blind: bool = False) -> dict[str, Any]:
+        return {
+            "type": type,
+            "hostname": self.hostname,
+            "utcoffset": self._offset,
+            "pid": self.pid,
+            "clock": None if blind else self.clock.forward(),
+            "timestamp": time.time(),
+            **fields,
+        }
 
     def flush(self, errors: bool = True, groups: bool = True) -> bool:
         """Send all that waits, in order; False if some still does, because the broker is away.
@@ -216,12 +227,12 @@ class EventDispatcher:
         """Seconds until a broker that did not answer is tried again; 0 where it may be at once."""
         return max(0.0, self._monotonic_retry - time.monotonic())
 
-    def _keep(self, event: dict[str, Any]) -> None:
+    def _keep(self, group: str, event: dict[str, Any]) -> None:
         waiting = self._waiting
         if len(waiting) >= _KEPT:
             waiting.popleft()
             self._dropped += 1
-        waiting.append(event)
+        waiting.append((group, event))
 
     def _flush(self, options: dict[str, Any]) -> bool:
         waiting = self._waiting
@@ -247,26 +258,27 @@ class EventDispatcher:
 
     def _next(self) -> tuple[int, str, dict[str, Any] | list[dict[str, Any]]]:
         """How many events the next message takes, its routing key and its body: a list for a group that is buffered."""
-        first = self._waiting[0]
-        group = group_from(first["type"])
+        group, first = self._waiting[0]
         if group not in self.buffer_group:
             return 1, routing_key_of(first["type"]), first
-        batch = list(
-            takewhile(lambda event: group_from(event["type"]) == group, islice(self._waiting, self.buffer_limit))
-        )
+        batch: list[dict[str, Any]] = []
+        for other, event in self._waiting:
+            if other != group or len(batch) == self.buffer_limit:
+                break
+            batch.append(event)
         return len(batch), f"{group}.multi", batch
 
     def _drop_unencodable(self) -> None:
         """Forget the events that no message can carry, or they would hold up all others."""
-        events = list(self._waiting)
+        entries = list(self._waiting)
         self._waiting.clear()
-        for event in events:
+        for group, event in entries:
             try:
                 self.app.serializers.encode(event, self.serializer)
             except SerializationError as error:
                 logger.error("Event %s cannot be sent: %s", event["type"], error)
             else:
-                self._waiting.append(event)
+                self._waiting.append((group, event))
 
     def _say(
         self,

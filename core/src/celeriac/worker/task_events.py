@@ -31,7 +31,7 @@ class TaskEvents:
     def __init__(self, consumer: Consumer, dispatcher: EventDispatcher, hears_starts: bool) -> None:
         self._consumer = consumer
         self._dispatcher = dispatcher
-        self._send = dispatcher.send
+        self._tell = dispatcher.gather
         self._hears_starts = hears_starts
         #: Jobs whose start was told, where the pool does not tell.
         self._begun: set[int] = set()
@@ -46,18 +46,18 @@ class TaskEvents:
         if self.is_wanted and job.task.send_events:
             headers = job.job.headers
             get = headers.get
-            self._send(
-                "task-received",
-                uuid=headers["id"],
-                name=get("shadow") or headers["task"],
-                args=get("argsrepr"),
-                kwargs=get("kwargsrepr"),
-                root_id=get("root_id"),
-                parent_id=get("parent_id"),
-                retries=get("retries") or 0,
-                eta=get("eta"),
-                expires=get("expires"),
-            )
+            fields = {
+                "uuid": headers["id"],
+                "name": get("shadow") or headers["task"],
+                "args": get("argsrepr"),
+                "kwargs": get("kwargsrepr"),
+                "root_id": get("root_id"),
+                "parent_id": get("parent_id"),
+                "retries": get("retries") or 0,
+                "eta": get("eta"),
+                "expires": get("expires"),
+            }
+            self._tell("task-received", fields)
 
     # -- starts -------------------------------------------------------------------------------------------------------
 
@@ -79,14 +79,14 @@ class TaskEvents:
         job = self._consumer.job(run.number)
         if job is not None and _sends(job.task):
             since = time.time() - (time.monotonic() - run.since)
-            self._send("task-started", uuid=job.id, timestamp=since)
+            self._tell("task-started", {"uuid": job.id, "timestamp": since})
 
     def _note_end(self, job: OpenJob, report: Report) -> None:
         """A start that nobody has seen is told with the end."""
         if job.number in self._begun:
             self._begun.discard(job.number)
         elif report.runtime is not None and self.is_wanted and _sends(job.task):
-            self._send("task-started", uuid=job.id, timestamp=time.time() - report.runtime)
+            self._tell("task-started", {"uuid": job.id, "timestamp": time.time() - report.runtime})
 
     # -- ends ---------------------------------------------------------------------------------------------------------
 
@@ -96,17 +96,17 @@ class TaskEvents:
             self._note_end(job, report)
         if not self.is_wanted or not _sends(job.task):
             return
-        kind, send, uuid = report.kind, self._send, job.id
+        kind, tell, uuid = report.kind, self._tell, job.id
         if kind is OutcomeKind.SUCCESS:
-            send("task-succeeded", uuid=uuid, result=report.detail, runtime=report.runtime)
+            tell("task-succeeded", {"uuid": uuid, "result": report.detail, "runtime": report.runtime})
         elif kind is OutcomeKind.RETRY:
-            send("task-retried", uuid=uuid, exception=report.detail, traceback=report.traceback)
+            tell("task-retried", {"uuid": uuid, "exception": report.detail, "traceback": report.traceback})
         elif kind is OutcomeKind.REJECTED or requeued:
-            send("task-rejected", uuid=uuid, requeue=requeued)
+            tell("task-rejected", {"uuid": uuid, "requeue": requeued})
         elif kind in _REVOKED:
             self._revoked(uuid, kind, report.detail == TERMINATED, signum)
         elif kind is not OutcomeKind.IGNORED:
-            send("task-failed", uuid=uuid, exception=report.detail, traceback=report.traceback)
+            tell("task-failed", {"uuid": uuid, "exception": report.detail, "traceback": report.traceback})
 
     def refused(self, task_id: str, headers: Mapping[str, Any], kind: OutcomeKind, error: Exception | None) -> None:
         """A message will not run."""
@@ -115,13 +115,13 @@ class TaskEvents:
         if kind in _REVOKED:
             self._revoked(task_id, kind)
         elif kind is OutcomeKind.REJECTED:
-            self._send("task-rejected", uuid=task_id, requeue=False)
+            self._tell("task-rejected", {"uuid": task_id, "requeue": False})
         elif kind is not OutcomeKind.IGNORED:
-            self._send("task-failed", uuid=task_id, exception=repr(error), traceback=None)
+            self._tell("task-failed", {"uuid": task_id, "exception": repr(error), "traceback": None})
 
     def _revoked(self, uuid: str, kind: OutcomeKind, terminated: bool = False, signum: int | None = None) -> None:
         expired = kind is OutcomeKind.EXPIRED
-        self._send("task-revoked", uuid=uuid, terminated=terminated, signum=signum, expired=expired)
+        self._tell("task-revoked", {"uuid": uuid, "terminated": terminated, "signum": signum, "expired": expired})
 
 
 def _sends(task: Any) -> bool:
