@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -80,7 +79,8 @@ class Control:
         given = {**(arguments or {}), **extra_kwargs}
         if pattern is not None and matcher is None:
             matcher = "glob"  # a worker heeds a pattern only where it is told how to match
-        with self._connected(connection) as used:
+        with self.app.connection_or_acquire(connection) as used:
+            used.ensure_connection(**_patience(self.app.conf.task_publish_retry_policy))
             answers: Replies = self.mailbox(used)._broadcast(  # Kombu's other methods take no pattern
                 command,
                 given,
@@ -94,14 +94,6 @@ class Control:
                 matcher=matcher,
             )
         return answers
-
-    @contextmanager
-    def _connected(self, connection: Any) -> Iterator[Any]:
-        if connection is not None:
-            yield connection
-        else:
-            with self.app.connection_for_write() as opened:
-                yield opened
 
     # -- tasks --------------------------------------------------------------------------------------------------------
 
@@ -288,3 +280,9 @@ class Control:
 
 def _ids(task_id: str | Sequence[str]) -> str | list[str]:
     return task_id if isinstance(task_id, str) else list(task_id)
+
+
+def _patience(policy: Mapping[str, Any]) -> dict[str, Any]:
+    """How often a broker that is away is tried: Kombu would for ever."""
+    given = {name: policy[name] for name in ("interval_start", "interval_step", "interval_max") if name in policy}
+    return {"max_retries": policy.get("max_retries", 3) or 0, **given}

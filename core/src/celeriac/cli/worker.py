@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--time-limit", type=float, help="Seconds after which a task's process is killed.")
 @click.option("--soft-time-limit", type=float, help="Seconds after which a task is interrupted.")
 @click.option("--purge", "--discard", "purge", is_flag=True, help="Remove all messages from the queues first.")
+@click.option("-S", "--statedb", metavar="FILE", help="Keep revoked tasks in this file, for after a restart.")
 @click.option("-O", "--optimization", help="Accepted for compatibility; hand-over is always fair.")
 @click.option("-E", "--task-events", "--events", is_flag=True, help="Send events about tasks.")
 @click.option("--without-gossip", is_flag=True, help="Do not listen to the events of other workers.")

@@ -14,7 +14,7 @@ from celeriac.exceptions import ImproperlyConfigured, WorkerShutdown, WorkerTerm
 from celeriac.pools.processors import processors
 from celeriac.protocol.origin import node_named
 from celeriac.worker.components import Consumer as ConsumerPart
-from celeriac.worker.components import Hub, Timer
+from celeriac.worker.components import Hub, StateDB, Timer
 from celeriac.worker.components import Pool as PoolPart
 from celeriac.worker.figures import figures
 from celeriac.worker.purging import discard_messages
@@ -34,7 +34,7 @@ class WorkerBlueprint(Blueprint):
     """The worker's own steps; those of plugins and users come on top."""
 
     name = "Worker"
-    default_steps = (Timer, Hub, PoolPart, ConsumerPart)
+    default_steps = (Timer, Hub, StateDB, PoolPart, ConsumerPart)
 
 
 class WorkController:

@@ -14,6 +14,7 @@ from celeriac.worker.consumer_steps import ConsumerBlueprint
 from celeriac.worker.execution import executor_factory
 from celeriac.worker.hub import WorkerHub
 from celeriac.worker.reloading import module_loader
+from celeriac.worker.state_file import StateFile
 
 
 class Timer(Step):
@@ -76,6 +77,47 @@ class Pool(StartStopStep):
 
     def info(self, obj: Any) -> dict[str, Any]:
         return {"pool": obj.pool.info()}
+
+
+class StateDB(StartStopStep):
+    """The file in which revoked tasks outlive the worker; only with ``--statedb`` or ``worker_state_db``."""
+
+    requires = (Hub,)
+    conditional = True
+
+    def __init__(self, parent: Any, statedb: str | None = None, **kwargs: Any) -> None:
+        super().__init__(parent, **kwargs)
+        self._path = statedb or parent.app.conf.worker_state_db
+        self.enabled = bool(self._path)
+        self._file: StateFile | None = None
+        self._is_write_due = False
+
+    def start(self, parent: Any) -> None:
+        # The consumer, whose state it is, starts after this, and was made before.
+        revocations = parent.consumer.state.revocations
+        file = self._file = StateFile(self._path, parent.app, revocations)
+        file.read()
+        file.write()
+        revocations.on_change = lambda: self._write_soon(parent.hub)
+
+    def _write_soon(self, hub: Any) -> None:
+        """Once, for all that is revoked in one turn of the loop."""
+        if not self._is_write_due:
+            self._is_write_due = True
+            hub.call_soon(self._write)
+
+    def _write(self) -> None:
+        self._is_write_due = False
+        if self._file is not None:
+            self._file.write()
+
+    def stop(self, parent: Any) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            parent.consumer.state.revocations.on_change = None
+            file.write()
+
+    terminate = stop
 
 
 class Consumer(StartStopStep):

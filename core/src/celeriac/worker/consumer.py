@@ -120,6 +120,7 @@ class Consumer:
     def begin(self) -> None:
         """Begin to claim.  Raises `ImproperlyConfigured` where the rate limit of a task is none."""
         self._limit_rates()
+        self.revoking.shared.read()
         self._claiming = True
         self._upkeep.start(self.lane)
         self.wake()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from celeriac.worker.revoked import Revoked
@@ -26,18 +26,25 @@ class Revocations:
         self.stamps: Revoked[tuple[str, str]] = Revoked(most, seconds)
         #: Whether anything may be revoked; a plain attribute, as this is read for every message.
         self.is_any = False
+        #: Called when something was added.
+        self.on_change: Callable[[], None] | None = None
 
     def add_ids(self, ids: Iterable[str], since: float | None = None) -> None:
         """Revoke these tasks, as of now or of `since` (seconds since the epoch)."""
         for task_id in ids:
             self.ids.add(task_id, since)
-            self.is_any = True
+        self._changed()
 
     def add_stamps(self, stamps: Mapping[str, Any], since: float | None = None) -> None:
         """Revoke all that carry one of these: name to value, or to a list of values."""
         for pair in pairs_of(stamps):
             self.stamps.add(pair, since)
-            self.is_any = True
+        self._changed()
+
+    def _changed(self) -> None:
+        self.is_any = bool(self.ids) or bool(self.stamps)
+        if self.on_change is not None:
+            self.on_change()
 
     def cover(self, headers: Mapping[str, Any]) -> bool:
         """Whether a task with these headers is revoked."""

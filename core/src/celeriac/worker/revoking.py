@@ -11,6 +11,7 @@ from celeriac.contracts.outcome import OutcomeKind
 from celeriac.exceptions import BackendError, TaskRevokedError
 from celeriac.worker.debts import Debt
 from celeriac.worker.revocations import pairs_of, stamps_of
+from celeriac.worker.shared_revokes import SharedRevokes
 
 if TYPE_CHECKING:
     from celeriac.worker.consumer import Consumer
@@ -27,6 +28,7 @@ class Revoking:
 
     def __init__(self, consumer: Consumer) -> None:
         self._consumer = consumer
+        self.shared = SharedRevokes(consumer.app, consumer.state.revocations)
         #: By what signal jobs were ended, until their reports come.
         self.signals: dict[int, int] = {}
 
@@ -39,6 +41,7 @@ class Revoking:
         wanted = set(ids)
         self._consumer.state.revocations.add_ids(ids)
         ended, running = self._apply(lambda job: job.id in wanted, signum)
+        self.shared.add_ids(ids)
         self._store(wanted - running)
         return ended
 
@@ -52,6 +55,7 @@ class Revoking:
         """Revoke all tasks that carry one of these stamps (name to value, or to a list of values); as `by_id`."""
         pairs = set(pairs_of(stamps))
         self._consumer.state.revocations.add_stamps(stamps)
+        self.shared.add_stamps(pairs)
         ended, _ = self._apply(lambda job: not pairs.isdisjoint(stamps_of(job.job.headers)), signum)
         return ended
 

@@ -77,9 +77,11 @@ class Publisher:
         found = self._topology.route(message.exchange, message.routing_key)
         if not found and (message.exchange, message.routing_key) not in self._unroutable:
             self._unroutable.add((message.exchange, message.routing_key))
-            # Messages that may be lost, as events may, are sent whether anybody listens or not.
+            # Messages that may be lost, as events may, and broadcasts are sent whether anybody listens or not.
+            is_lossy = message.properties.get("delivery_mode") == TRANSIENT
+            is_broadcast = self._topology.type_of(message.exchange) == "fanout"
             logger.log(
-                logging.DEBUG if message.properties.get("delivery_mode") == TRANSIENT else logging.WARNING,
+                logging.DEBUG if is_lossy or is_broadcast else logging.WARNING,
                 "messages to exchange %r with routing key %r are dropped, because no queue is bound for them",
                 message.exchange,
                 message.routing_key,

@@ -24,10 +24,7 @@ def conf(state: PanelState, with_defaults: bool = False, **_: Any) -> Any:
 @inspect_command()
 def report(state: PanelState) -> dict[str, str]:
     """What a bug report should say of this installation."""
-    app = state.app
-    lines = [f"{name}: {value}" for name, value in app.plugins.report().items()]
-    settings = [f"  {name}: {value!r}" for name, value in sorted(app.conf.shown().items())]
-    return {"ok": "\n".join([*lines, "", "settings", *settings])}
+    return {"ok": state.app.bugreport()}
 
 
 @inspect_command()
