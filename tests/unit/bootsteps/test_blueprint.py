@@ -175,6 +175,7 @@ def test_two_steps_of_one_name_are_an_error():
 # -- making ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("bootsteps.Step")
 @pytest.mark.covers("bootsteps.Blueprint.apply", "bootsteps.Blueprint.name")
 def test_options_reach_the_constructor_of_each_step_as_keywords():
     parent = Parent()
@@ -275,6 +276,7 @@ def test_a_step_without_start_is_only_created_and_told_of_by_info():
 # -- starting and stopping ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.covers("bootsteps.Blueprint", "bootsteps.StartStopStep")
 @pytest.mark.covers(
     "bootsteps.Blueprint.start",
     "bootsteps.Blueprint.stop",

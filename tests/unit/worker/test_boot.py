@@ -113,12 +113,21 @@ def test_modules_with_tasks_are_imported(app, tmp_path, monkeypatch):
     assert sys.modules.pop(name).imported
 
 
-@pytest.mark.covers("settings.task_time_limit")
+@pytest.mark.covers(
+    "settings.task_time_limit",
+    "settings.task_soft_time_limit",
+    "settings.worker_max_memory_per_child",
+    "settings.worker_max_tasks_per_child",
+)
 def test_options_and_settings_reach_the_pool(app):
-    app.conf.task_time_limit = 7
+    app.conf.update(task_time_limit=7, task_soft_time_limit=6, worker_max_memory_per_child=1000)
+    app.conf.worker_max_tasks_per_child = 9
     worker = app.Worker(pool="solo", max_tasks_per_child=5)
     assert worker.pool_options["max_tasks_per_child"] == 5
     assert worker.pool_options["time_limit"] == 7
+    assert worker.pool_options["soft_time_limit"] == 6
+    assert worker.pool_options["max_memory_per_child"] == 1000
+    assert app.Worker(pool="solo").pool_options["max_tasks_per_child"] == 9
 
 
 # -- steps -------------------------------------------------------------------------------------------------------------

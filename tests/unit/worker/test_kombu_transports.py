@@ -188,6 +188,7 @@ def publish(app, queue, *bodies):
             producer.publish(body, exchange="", routing_key=queue.name)
 
 
+@pytest.mark.covers("bootsteps.ConsumerStep", "bootsteps.ConsumerStep.get_consumers", "bootsteps.ConsumerStep.start")
 def test_a_consumer_step_takes_foreign_messages_while_tasks_run(app, collecting, start_worker, wait_until):
     @app.task
     def work():
@@ -201,6 +202,9 @@ def test_a_consumer_step_takes_foreign_messages_while_tasks_run(app, collecting,
     assert sorted(body["number"] for body in collecting.collected) == list(range(20))
 
 
+@pytest.mark.covers(
+    "bootsteps.ConsumerStep.consumers", "bootsteps.ConsumerStep.stop", "bootsteps.ConsumerStep.shutdown"
+)
 @pytest.mark.parametrize("scheme", ["memory", "sqlite"])
 def test_a_consumer_step_takes_foreign_messages_beside_a_lane_of_the_brokers_own(
     scheme, tmp_path, start_worker, wait_until

@@ -43,6 +43,14 @@ ABSENT: Final[dict[str, str]] = {
     ),
     "backends.disabled": "no driver: it is what there is where no result store is configured",
     "settings.worker_agent": "actors have been unmaintained for years; a bootstep does what an agent did",
+    "settings.security_*": "belongs to the plugin that signs messages",
+    **dict.fromkeys(
+        (
+            *(f"settings.redis_{name}" for name in ("db", "host", "max_connections", "password", "port", "username")),
+            "settings.redis_retry_on_timeout",
+        ),
+        "the URL of the store says it",
+    ),
     "settings.worker_timer": "the loop has one timer, which is exact",
 }
 
@@ -57,19 +65,80 @@ DIFFERENT: Final[dict[str, str]] = {
 #: Here, and shown by no test that would not be one of Python's own behaviour.
 UNSHOWN: Final[dict[str, str]] = {
     "signals.eventlet_pool_*": "sent by the plugin of that pool",
+    "settings.result_cache_max": "accepted; a client keeps no results, so there is nothing to bound",
+    "settings.result_chord_join_timeout": "accepted; the parts of a chord are counted, and nobody waits for them",
+    "settings.result_persistent": "accepted; for results that are messages, which belong to the plugin of RabbitMQ",
 }
 
-#: Parts that are being completed: excuses every gap, until there is none.
+_BEAT: Final = "arrives with beat"
+_CONNECTING: Final = "awaits a test that shows it, or a reason not to have it: connecting to the broker"
+_WORKER: Final = "awaits a test that shows it, or a reason not to have it: the worker"
+_POOL: Final = "arrives with the other pools"
+_COMMANDS: Final = "arrives with the whole of the command line"
+
+#: Parts that are being completed: excuses every gap of the names, until there is none.
 ARRIVING: Final[dict[str, str]] = {
-    "app.base.Celery.Beat": "arrives with beat",
-    "schedules.*": "arrives with beat",
-    "bootsteps.*": "arrives with the whole of bootsteps",
-    "signals.beat_*": "arrives with beat",
+    **dict.fromkeys(
+        ("app.base.Celery.Beat", "schedules.*", "signals.beat_*", "settings.beat_*", "cli.beat*"),
+        _BEAT,
+    ),
     "signals.heartbeat_sent": "arrives with events",
-    "signals.worker_before_create_process": "arrives with the pools",
-    "settings.*": "arrives with the part that it is for",
-    "cli*": "arrives with the whole of the command line",
-    "backends.*": "arrives with the tests of each driver",
-    "transports.*": "arrives with the tests of each driver",
-    "pools.*": "arrives with the other pools",
+    "signals.worker_before_create_process": _POOL,
+    **dict.fromkeys(
+        (
+            "settings.broker_channel_error_retry",
+            "settings.broker_connection_retry",
+            "settings.broker_failover_strategy",
+            "settings.broker_heartbeat*",
+            "settings.broker_login_method",
+            "settings.broker_native_delayed_delivery_queue_type",
+            "settings.broker_port",
+            "settings.broker_use_ssl",
+            "settings.control_queue_durable",
+            "settings.redis_backend_use_ssl",
+            "settings.redis_socket_*",
+            "backends.rediss",
+        ),
+        _CONNECTING,
+    ),
+    "settings.result_serializer": "awaits serializers other than JSON",
+    **dict.fromkeys(
+        (
+            "settings.worker_autoscaler",
+            "settings.worker_cancel_long_running_tasks_on_connection_loss",
+            "settings.worker_consumer",
+            "settings.worker_detect_quorum_queues",
+            "settings.worker_disable_prefetch",
+            "settings.worker_enable_prefetch_count_reduction",
+            "settings.worker_enable_remote_control",
+            "settings.worker_enable_soft_shutdown_on_idle",
+            "settings.worker_eta_task_limit",
+            "settings.worker_lost_wait",
+            "settings.worker_prefetch_multiplier",
+            "settings.worker_soft_shutdown_timeout",
+            "settings.worker_state_db",
+            "settings.worker_timer_precision",
+        ),
+        _WORKER,
+    ),
+    **dict.fromkeys(
+        (
+            "settings.worker_pool_putlocks",
+            "settings.worker_pool_restarts",
+            "settings.worker_pool_start_method",
+            "settings.worker_proc_alive_timeout",
+            *(f"pools.{name}" for name in ("eventlet", "gevent", "processes", "custom")),
+        ),
+        _POOL,
+    ),
+    **dict.fromkeys(
+        (
+            *("cli.amqp*", "cli.control*", "cli.events*", "cli.graph workers", "cli.inspect*", "cli.list*"),
+            *("cli.logtool*", "cli.migrate*", "cli.multi", "cli.shell*", "cli.status*", "cli.upgrade*"),
+            *(f"cli.worker.--{option}" for option in ("detach", "statedb", "disable-prefetch", "pool-start-method")),
+            *(f"cli.worker.--{option}" for option in ("autoscale", "beat", "schedule-filename", "scheduler")),
+            *(f"cli.worker.--{option}" for option in ("pidfile", "uid", "gid", "umask", "executable")),
+        ),
+        _COMMANDS,
+    ),
 }
