@@ -30,3 +30,9 @@ class TestPlainFunctions(WithAnyConcurrency):
 class TestCoroutines(WithAnyConcurrency):
     __test__ = True
     executor = PlayedAsyncExecutor
+
+
+class TestNewInterpreters(TestCoroutines):
+    @pytest.fixture(autouse=True)
+    def _with_start_method(self):
+        self.harness.pool.context.options["start_method"] = "spawn"

@@ -8,11 +8,13 @@ from celeriac.testing.conformance import PoolHarness, PoolSuite
 from celeriac_prefork.pool import PreforkPool
 
 
+@pytest.mark.parametrize("start_method", ["fork", "spawn"])
 @pytest.mark.parametrize("concurrency", [1, 2])
 class TestPreforkPool(PoolSuite):
     @pytest.fixture(autouse=True)
-    def _with_concurrency(self, concurrency):
+    def _with_options(self, concurrency, start_method):
         self.harness.pool.context.concurrency = concurrency
+        self.harness.pool.context.options["start_method"] = start_method
 
     def make_harness(self):
         return PoolHarness(PreforkPool)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 @click.option("--max-memory-per-child", type=int, help="Replace a child that has used this many KiB.")
 @click.option("--time-limit", type=float, help="Seconds after which a task's process is killed.")
 @click.option("--soft-time-limit", type=float, help="Seconds after which a task is interrupted.")
+@click.option("--pool-start-method", type=click.Choice(["fork", "spawn"]), help="How a pool starts its processes.")
 @click.option("--purge", "--discard", "purge", is_flag=True, help="Remove all messages from the queues first.")
 @click.option("-S", "--statedb", metavar="FILE", help="Keep revoked tasks in this file, for after a restart.")
 @click.option("-O", "--optimization", help="Accepted for compatibility; hand-over is always fair.")

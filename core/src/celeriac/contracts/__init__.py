@@ -19,7 +19,7 @@ from celeriac.contracts.loader import Loader
 from celeriac.contracts.loop import EventLoop
 from celeriac.contracts.middleware import Middleware
 from celeriac.contracts.outcome import Outcome, OutcomeKind
-from celeriac.contracts.pool import AsyncExecutor, Executor, Job, Pool, PoolContext, Report, Run
+from celeriac.contracts.pool import AsyncExecutor, Executor, Job, Pool, PoolContext, Recipe, Report, Run
 from celeriac.contracts.primitives import Notices, StorePrimitives
 from celeriac.contracts.serializer import Serializer
 
@@ -49,6 +49,7 @@ __all__ = [
     "Pool",
     "PoolContext",
     "ProducerLane",
+    "Recipe",
     "Report",
     "ResultWatcher",
     "Run",

@@ -104,6 +104,16 @@ def _load_nothing(modules: Sequence[str] | None, reload: bool) -> None:  # where
     """Load no modules."""
 
 
+class Recipe(NamedTuple):
+    """How an executor is made in a process that shares no memory with the worker.
+
+    `maker` is a function as ``"package.module:name"``, `arguments` are of plain types (those that `marshal` knows).
+    """
+
+    maker: str
+    arguments: tuple[Any, ...] = ()
+
+
 @dataclass(slots=True)
 class PoolContext:
     """What the worker tells a pool."""
@@ -120,6 +130,9 @@ class PoolContext:
     options: dict[str, Any] = field(default_factory=dict)
     #: Imports modules into the worker's process, or imports them anew (see `Pool.restart`).
     load_modules: Callable[[Sequence[str] | None, bool], None] = _load_nothing
+    #: Gives the recipe of `executor`, for start methods that need one; None where there is none.
+    #: Raises `ImproperlyConfigured` where the app cannot be found by name.
+    recipe: Callable[[], Recipe] | None = None
 
 
 class Pool(ABC):

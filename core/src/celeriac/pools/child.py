@@ -6,14 +6,15 @@ import errno
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
-from celeriac.pools import lifeline, process
+from celeriac.pools import lifeline, process, spawning
 from celeriac.pools.frames import Frame, FrameReader, Row
 from celeriac.pools.parcel import ANCILLARY_SIZE, DATAGRAM_SIZE, Parcel, descriptors_in, in_file, number_in
 
 if TYPE_CHECKING:
+    from celeriac.contracts.pool import Recipe
     from celeriac.pools.kill import Kill
 
 #: One datagram, one job.  SEQPACKET also tells the reader that the writer is gone; macOS has it in name only.
@@ -86,7 +87,18 @@ class ChildProcess:
             lifeline.arm(self._lifeline_out)
             return run(self._jobs_out, self._reports_in)
 
-        self.pid = process.start(main)
+        self._has_started(process.start(main))
+
+    def spawn(self, entry: str, recipe: Recipe, arguments: tuple[Any, ...] = (), files: Sequence[int] = ()) -> None:
+        """Start a new interpreter, which calls ``entry(make_executor, jobs, reports, *files, *arguments)``.
+
+        Raises `OSError`.
+        """
+        inherited = (self._jobs_out.fileno(), self._reports_in.fileno(), self._lifeline_out, *files)
+        self._has_started(spawning.start(entry, recipe, arguments, inherited))
+
+    def _has_started(self, pid: int) -> None:
+        self.pid = pid
         _held.add(self)
         self._reports_in.close()
         os.close(self._lifeline_out)

@@ -44,14 +44,14 @@ def pack(job: Job) -> Parcel:
         data = marshal.dumps(plain(tuple(job)))
     if len(data) <= INLINE_LIMIT:
         return Parcel(job.number, data)
-    return Parcel(job.number, marshal.dumps(job.number), _file_with(data))
+    return Parcel(job.number, marshal.dumps(job.number), file_with(data))
 
 
 def in_file(parcel: Parcel) -> Parcel:
     """The same job with its content in a file, for a socket that would not take the datagram."""
     if parcel.file is not None:
         return parcel
-    return Parcel(parcel.number, marshal.dumps(parcel.number), _file_with(parcel.data))
+    return Parcel(parcel.number, marshal.dumps(parcel.number), file_with(parcel.data))
 
 
 def number_in(data: bytes) -> int:
@@ -67,13 +67,14 @@ def unpack(data: bytes, files: Sequence[int]) -> Job:
     """
     content: Any = marshal.loads(data)  # noqa: S302  # written by our own parent
     if files:
-        content = marshal.loads(_content_of(files[0]))  # noqa: S302  # likewise
+        content = marshal.loads(content_of(files[0]))  # noqa: S302  # likewise
     elif type(content) is int:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
     return Job._make(content)
 
 
-def _file_with(data: bytes) -> int:
+def file_with(data: bytes) -> int:
+    """The descriptor of an anonymous file, in memory where the system can, that holds `data`.  Raises `OSError`."""
     if hasattr(os, "memfd_create"):
         file = os.memfd_create("celeriac-job", os.MFD_CLOEXEC)
     else:
@@ -89,7 +90,8 @@ def _file_with(data: bytes) -> int:
     return file
 
 
-def _content_of(file: int) -> bytes:
+def content_of(file: int) -> bytes:
+    """What is in such a file, which is closed.  Raises `OSError`."""
     # By position: whoever else holds the file shares its offset with us.
     try:
         size = os.fstat(file).st_size

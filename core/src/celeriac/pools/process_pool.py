@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
+from celeriac import signals
 from celeriac.contracts.limits import NO_LIMITS, Limits, seconds
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import TERMINATED, Job, Pool, PoolContext, Report, Run, at_least_one
+from celeriac.exceptions import ImproperlyConfigured
 from celeriac.pools import process
 from celeriac.pools.allowance import Allowance, peak_memory
 from celeriac.pools.child import ChildProcess
@@ -19,10 +22,12 @@ from celeriac.pools.ending import end_at_once, see_out
 from celeriac.pools.frames import LEAVING, READY, Begun, Frame, report_of
 from celeriac.pools.parcel import Parcel, pack
 from celeriac.pools.restarts import FIRST_DELAY, RestartDelay
+from celeriac.pools.spawning import recipe_of
 from celeriac.pools.spread import spread
 
 if TYPE_CHECKING:
     from celeriac.contracts.loop import EventLoop
+    from celeriac.contracts.pool import Recipe
 
 logger = logging.getLogger(__name__)
 
@@ -35,9 +40,10 @@ C = TypeVar("C", bound=ChildProcess)
 
 
 class ProcessPool(Pool, Generic[C]):
-    """Forks its children from the worker, which has imported the app and its tasks by then.
+    """Forks its children from the worker, which has imported the app and its tasks by then, or starts them anew.
 
-    Options: ``max_tasks_per_child``, ``max_memory_per_child`` (KiB), ``time_limit``, ``soft_time_limit`` (seconds).
+    Options: ``max_tasks_per_child``, ``max_memory_per_child`` (KiB), ``time_limit``, ``soft_time_limit`` (seconds),
+    ``start_method`` (fork, spawn), ``alive_timeout`` (seconds that a new child has to make its executor).
     """
 
     def __init__(self, context: PoolContext) -> None:
@@ -53,6 +59,9 @@ class ProcessPool(Pool, Generic[C]):
         self._waiting: deque[Parcel] = deque()
         #: Submitted and neither reported nor taken back.
         self._running = 0
+        self._alive_timeout = seconds(options.get("alive_timeout"), math.inf)
+        #: What new interpreters are told; None where children are forked.
+        self._recipe: Recipe | None = None
         self._restarts = RestartDelay()
         self._on_started: Callable[[list[Run]], None] | None = None
         #: A timer will offer `_waiting` again.
@@ -110,6 +119,7 @@ class ProcessPool(Pool, Generic[C]):
         self._on_started = on_started
 
     def start(self, loop: EventLoop, on_reports: Callable[[list[Report]], None]) -> None:
+        self._recipe = self._chosen_recipe()
         self._loop = loop
         self._on_reports = on_reports
         self._is_stopped = False
@@ -130,6 +140,14 @@ class ProcessPool(Pool, Generic[C]):
         except OSError:
             self.terminate()
             raise
+
+    def _chosen_recipe(self) -> Recipe | None:
+        method = self.context.options.get("start_method") or "fork"
+        if method == "fork":
+            return None
+        if method == "spawn":
+            return recipe_of(self.context)
+        raise ImproperlyConfigured(f"worker_pool_start_method must be 'fork' or 'spawn', not {method!r}")
 
     def room(self) -> int:
         return max(0, self._able() * self._most() - self._running)
@@ -209,6 +227,8 @@ class ProcessPool(Pool, Generic[C]):
 
     def _add_child(self) -> None:
         child = self._new_child()
+        if signals.worker_before_create_process:
+            signals.worker_before_create_process.send(sender=child)
         try:
             self._launch(child)
         except OSError:
@@ -218,6 +238,18 @@ class ProcessPool(Pool, Generic[C]):
         self._loop.add_reader(child.fileno(), self._on_readable, child)
         if child.watch is not None:
             self._loop.add_reader(child.watch, self._on_exit, child)
+        if self._alive_timeout < math.inf:
+            self._loop.call_later(self._alive_timeout, self._on_alive_timeout, child)
+
+    def _on_alive_timeout(self, child: C) -> None:
+        if child.is_ready or child.is_silent or child not in self._children:
+            return
+        logger.error(
+            "Child process %d is not ready after %g s and is replaced; see worker_proc_alive_timeout.",
+            child.pid,
+            self._alive_timeout,
+        )
+        process.kill(child.pid)
 
     def _able(self) -> int:
         return sum(child.takes_jobs for child in self._children)

@@ -65,6 +65,7 @@ class WorkController:
         max_memory_per_child: int | None = None,
         time_limit: float | None = None,
         soft_time_limit: float | None = None,
+        pool_start_method: str | None = None,
         purge: bool = False,
         loglevel: Any = None,
         task_events: bool | None = None,
@@ -109,6 +110,8 @@ class WorkController:
             "max_memory_per_child": _either(max_memory_per_child, conf.worker_max_memory_per_child),
             "time_limit": _either(time_limit, conf.task_time_limit),
             "soft_time_limit": _either(soft_time_limit, conf.task_soft_time_limit),
+            "start_method": _either(pool_start_method, conf.worker_pool_start_method),
+            "alive_timeout": conf.worker_proc_alive_timeout,
         }
         self.queues = self._choose_queues(queues, exclude_queues)
         self.listeners: Sequence[Callable[[Outcome], None]] = app.plugins.outcome_listeners()

@@ -13,6 +13,7 @@ from celeriac.worker.consumer import Consumer as TaskConsumer
 from celeriac.worker.consumer_steps import ConsumerBlueprint
 from celeriac.worker.execution import executor_factory
 from celeriac.worker.hub import WorkerHub
+from celeriac.worker.new_process import recipe
 from celeriac.worker.reloading import module_loader
 from celeriac.worker.state_file import StateFile
 
@@ -59,6 +60,7 @@ class Pool(StartStopStep):
             parent.hostname,
             parent.pool_options,
             module_loader(parent.app, parent.task_modules),
+            lambda: recipe(parent.app, parent.task_modules, parent.hostname, parent.loglevel),
         )
         parent.pool = kind(context)
         return parent.pool

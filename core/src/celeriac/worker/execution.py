@@ -36,9 +36,12 @@ logger = logging.getLogger("celeriac.worker.execution")
 _ERRORS = frozenset({OutcomeKind.FAILURE})
 
 
-def executor_factory(app: Celery, hostname: str) -> Callable[[], TaskExecutor]:
-    """A function that makes the executor, once per child or thread; called in a child it also announces the process."""
-    parent = os.getpid()
+def executor_factory(app: Celery, hostname: str, in_child: bool = False) -> Callable[[], TaskExecutor]:
+    """A function that makes the executor, once per child or thread; called in a child it also announces the process.
+
+    A child is any other process than this one, or this one too where it is one (`in_child`).
+    """
+    parent = 0 if in_child else os.getpid()
 
     def make() -> TaskExecutor:
         app.set_current()

@@ -14,7 +14,7 @@ from celeriac_asyncio.runner import WORD, run_child
 
 if TYPE_CHECKING:
     from celeriac.contracts.limits import Limits
-    from celeriac.contracts.pool import Executor
+    from celeriac.contracts.pool import Executor, Recipe
     from celeriac.pools.allowance import Allowance
     from celeriac.pools.frames import Row
     from celeriac.pools.parcel import Parcel
@@ -33,6 +33,11 @@ class Child(ChildProcess):
     ) -> None:
         """Start the process.  Raises `OSError`."""
         self.start(lambda jobs, reports: run_child(make_executor, jobs, reports, allowance, limits, tells_starts))
+
+    def launch_anew(self, recipe: Recipe, allowance: Allowance, limits: Limits, tells_starts: bool) -> None:
+        """Start the process as a new interpreter.  Raises `OSError`."""
+        arguments = (allowance.tasks, allowance.memory, *limits, tells_starts)
+        self.spawn("celeriac_asyncio.runner:run_spawned", recipe, arguments)
 
     def send(self, parcel: Parcel) -> bool:
         if not super().send(parcel):

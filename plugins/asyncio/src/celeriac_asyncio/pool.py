@@ -94,7 +94,10 @@ class AsyncioPool(ProcessPool[Child]):
 
     def _launch(self, child: Child) -> None:
         tells_starts = self._on_started is not None
-        child.launch(self.context.executor, self._allowance, self._default_limits, tells_starts)
+        if self._recipe is not None:
+            child.launch_anew(self._recipe, self._allowance, self._default_limits, tells_starts)
+        else:
+            child.launch(self.context.executor, self._allowance, self._default_limits, tells_starts)
 
     def _left_by(self, child: Child, code: int) -> tuple[list[Parcel], list[Report]]:
         never_received = child.take_back(len(child.assigned))

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from celeriac.contracts.limits import limits_of
+from celeriac.contracts.limits import Limits, limits_of
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Report
 from celeriac.pools.allowance import Allowance
@@ -24,7 +24,6 @@ from celeriac_asyncio.thread_run import ThreadRun
 from celeriac_asyncio.threads import Threads
 
 if TYPE_CHECKING:
-    from celeriac.contracts.limits import Limits
     from celeriac.contracts.pool import Executor, Job
 
 logger = logging.getLogger(__name__)
@@ -164,3 +163,17 @@ def run_child(
     finally:
         executor.close(code)
     return code
+
+
+def run_spawned(
+    make_executor: Callable[[], Executor],
+    jobs: socket.socket,
+    reports: socket.socket,
+    tasks: int | None,
+    memory: int | None,
+    soft: float,
+    hard: float,
+    tells_starts: bool,
+) -> int:
+    """The same in a new interpreter."""
+    return run_child(make_executor, jobs, reports, Allowance(tasks, memory), Limits(soft, hard), tells_starts)

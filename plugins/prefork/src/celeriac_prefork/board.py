@@ -21,10 +21,15 @@ class Board:
 
     __slots__ = ("_memory", "_numbers", "_times")
 
-    def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, mmap.PAGESIZE)
+    def __init__(self, file: int = -1) -> None:
+        """A board in memory that forked children share; in `file`, a descriptor, for those that share no memory."""
+        self._memory = mmap.mmap(file, mmap.PAGESIZE)
         self._numbers = memoryview(self._memory).cast("q")
         self._times = memoryview(self._memory).cast("d")
+        self.clear()
+
+    def clear(self) -> None:
+        """Nothing runs, nothing has begun."""
         self._numbers[_RUNNING] = NOTHING
         self._numbers[_BEGUN] = NOTHING
         self._numbers[_SOFT_TARGET] = NOTHING

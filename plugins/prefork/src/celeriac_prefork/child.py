@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from celeriac.pools import process
 from celeriac.pools.child import ChildProcess
+from celeriac.pools.parcel import file_with
 from celeriac_prefork.board import Board
 from celeriac_prefork.runner import run_child
 
 if TYPE_CHECKING:
-    from celeriac.contracts.pool import Executor
+    from celeriac.contracts.pool import Executor, Recipe
     from celeriac.pools.allowance import Allowance
     from celeriac.pools.parcel import Parcel
 
@@ -23,6 +26,17 @@ class Child(ChildProcess):
     def __init__(self) -> None:
         super().__init__()
         self.board = Board()
+
+    def launch_anew(self, recipe: Recipe, allowance: Allowance, tells_starts: bool = False) -> None:
+        """Start the process as a new interpreter.  Raises `OSError`."""
+        file = file_with(bytes(mmap.PAGESIZE))
+        try:
+            board, self.board = self.board, Board(file)
+            board.close()
+            arguments = (allowance.tasks, allowance.memory, tells_starts)
+            self.spawn("celeriac_prefork.runner:run_spawned", recipe, arguments, [file])
+        finally:
+            os.close(file)
 
     def launch(self, make_executor: Callable[[], Executor], allowance: Allowance, tells_starts: bool = False) -> None:
         """Start the process.  Raises `OSError`."""

@@ -69,7 +69,11 @@ class PreforkPool(ProcessPool[Child]):
         return Child()
 
     def _launch(self, child: Child) -> None:
-        child.launch(self.context.executor, self._allowance, tells_starts=self._on_started is not None)
+        tells_starts = self._on_started is not None
+        if self._recipe is not None:
+            child.launch_anew(self._recipe, self._allowance, tells_starts)
+        else:
+            child.launch(self.context.executor, self._allowance, tells_starts)
 
     def _most(self) -> int:
         return HAND_AHEAD

@@ -8,7 +8,6 @@ import signal
 import socket
 from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING
 
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Executor, Job, Report
@@ -17,10 +16,8 @@ from celeriac.pools.allowance import Allowance
 from celeriac.pools.frames import LEAVING, READY, Begun, frame_of_notice, frame_of_reports, frame_of_starts
 from celeriac.pools.parcel import ANCILLARY_SIZE, DATAGRAM_SIZE, descriptors_in, number_in, unpack
 from celeriac.pools.process import CANNOT_START, exit_code_of
+from celeriac_prefork.board import Board
 from celeriac_prefork.flusher import ReportFlusher
-
-if TYPE_CHECKING:
-    from celeriac_prefork.board import Board
 
 logger = logging.getLogger(__name__)
 
@@ -157,3 +154,16 @@ def run_child(
     finally:
         executor.close(code)
     return code
+
+
+def run_spawned(
+    make_executor: Callable[[], Executor],
+    jobs: socket.socket,
+    reports: socket.socket,
+    board: int,
+    tasks: int | None,
+    memory: int | None,
+    tells_starts: bool,
+) -> int:
+    """The same in a new interpreter, where the board is in a file."""
+    return run_child(make_executor, jobs, reports, Board(board), Allowance(tasks, memory), tells_starts)

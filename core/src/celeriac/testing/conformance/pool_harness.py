@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from celeriac import states
 from celeriac.contracts.backend import StoredResult
 from celeriac.contracts.chords import Deposit
 from celeriac.contracts.outcome import OutcomeKind
-from celeriac.contracts.pool import Job, Pool, PoolContext, Report, Run
+from celeriac.contracts.pool import Job, Pool, PoolContext, Recipe, Report, Run
 from celeriac.testing.conformance.loop import TurningLoop
 from celeriac.testing.conformance.suite import demand
-
-if TYPE_CHECKING:
-    from celeriac.contracts.pool import Executor
 
 ECHO: Final = b"echo"
 NAP: Final = b"nap"
@@ -80,7 +76,7 @@ class PoolHarness:
     """
 
     def __init__(
-        self, driver: Any, concurrency: int = 2, app: Any = None, executor: Callable[[], Executor] = PlayedExecutor
+        self, driver: Any, concurrency: int = 2, app: Any = None, executor: type[PlayedExecutor] = PlayedExecutor
     ) -> None:
         if app is None:
             from celeriac.app.base import Celery  # only where nobody gives one
@@ -89,7 +85,9 @@ class PoolHarness:
         made: type[Pool] = app.plugins.driver("pool", driver)
         self.loop = TurningLoop()
         self.reports: list[Report] = []
-        self.pool: Pool = made(PoolContext(app, concurrency, executor, hostname="celery@conformance"))
+        recipe = Recipe(f"{executor.__module__}:{executor.__qualname__}")
+        context = PoolContext(app, concurrency, executor, hostname="celery@conformance", recipe=lambda: recipe)
+        self.pool: Pool = made(context)
         #: What is told of starts, where `watch_starts` was called, among the reports in the order of their arrival.
         self.told: list[Run | Report] = []
         self._numbers = 0
