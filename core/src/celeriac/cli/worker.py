@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 @click.command("worker")
 @click.option("-n", "--hostname", help="The node name; %h is the host, %n its first part, %d its domain.")
 @click.option("-c", "--concurrency", help="How many tasks run at once, or 'auto'.")
+@click.option("--autoscale", metavar="MAX,MIN", help="Run as many tasks at once as there is work for, within bounds.")
 @click.option("-P", "--pool", help="The pool, by its plugin's name.")
 @click.option("-Q", "--queues", help="Listen to these queues, separated by commas.")
 @click.option("-X", "--exclude-queues", help="Listen to all but these.")

@@ -180,10 +180,6 @@ class ProcessPool(Pool, Generic[C]):
     def running(self) -> int:
         return self._running
 
-    @property
-    def num_processes(self) -> int:
-        return self._able()
-
     def grow(self, n: int = 1) -> None:
         self.context.concurrency += at_least_one(n)
         for _ in range(self._wanted() - self._able()):

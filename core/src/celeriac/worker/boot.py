@@ -13,6 +13,8 @@ from celeriac.bootsteps import RUN, Blueprint, in_order
 from celeriac.exceptions import ImproperlyConfigured, WorkerShutdown, WorkerTerminate
 from celeriac.pools.processors import processors
 from celeriac.protocol.origin import node_named
+from celeriac.worker.autoscale import WorkerComponent as Autoscaling
+from celeriac.worker.autoscale import bounds
 from celeriac.worker.components import Consumer as ConsumerPart
 from celeriac.worker.components import Hub, StateDB, Timer
 from celeriac.worker.components import Pool as PoolPart
@@ -34,7 +36,7 @@ class WorkerBlueprint(Blueprint):
     """The worker's own steps; those of plugins and users come on top."""
 
     name = "Worker"
-    default_steps = (Timer, Hub, StateDB, PoolPart, ConsumerPart)
+    default_steps = (Timer, Hub, StateDB, PoolPart, Autoscaling, ConsumerPart)
 
 
 class WorkController:
@@ -66,6 +68,7 @@ class WorkController:
         time_limit: float | None = None,
         soft_time_limit: float | None = None,
         pool_start_method: str | None = None,
+        autoscale: Any = None,
         purge: bool = False,
         loglevel: Any = None,
         task_events: bool | None = None,
@@ -105,6 +108,10 @@ class WorkController:
         self.concurrency = concurrency_of(
             conf.worker_concurrency if concurrency is None else concurrency, self.pool_class.auto_concurrency
         )
+        #: The largest and smallest concurrency, where the pool is to follow its load.
+        self.autoscale = bounds(autoscale)
+        if self.autoscale is not None:
+            self.concurrency = self.autoscale[1]
         self.pool_options = {
             "max_tasks_per_child": _either(max_tasks_per_child, conf.worker_max_tasks_per_child),
             "max_memory_per_child": _either(max_memory_per_child, conf.worker_max_memory_per_child),

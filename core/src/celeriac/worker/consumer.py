@@ -182,6 +182,11 @@ class Consumer:
         return len(self.stock.jobs)
 
     @property
+    def ready(self) -> int:
+        """Tasks that run, and that would if there were more room."""
+        return len(self._stock.jobs) + len(self._stock.waiting)
+
+    @property
     def held(self) -> int:
         """Messages that are claimed and not settled."""
         return self._ledger.held

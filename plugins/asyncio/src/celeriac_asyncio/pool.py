@@ -73,10 +73,6 @@ class AsyncioPool(ProcessPool[Child]):
         self._spread()
         return is_found
 
-    @property
-    def num_processes(self) -> int:
-        return self.context.concurrency
-
     def info(self) -> dict[str, Any]:
         return {**super().info(), "children": self._able()}
 

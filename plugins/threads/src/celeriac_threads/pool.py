@@ -114,10 +114,6 @@ class ThreadPool(Pool):
                 return True
         return self._drop(number)
 
-    @property
-    def num_processes(self) -> int:
-        return self.context.concurrency
-
     def grow(self, n: int = 1) -> None:
         self.context.concurrency += at_least_one(n)
         for _ in range(n):

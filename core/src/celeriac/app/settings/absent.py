@@ -13,6 +13,5 @@ ABSENT: Final = (
     ("`result_exchange`, `result_exchange_type`", "Belong to the plugin of the rpc result store."),
     ("`security_*`", "Belong to the plugin that signs messages."),
     ("`worker_agent`", "Actors (cell) have been unmaintained for years; a bootstep does what an agent did."),
-    ("`worker_autoscaler`", "Comes with autoscaling."),
     ("`worker_timer`", "The loop has one timer, which is exact."),
 )

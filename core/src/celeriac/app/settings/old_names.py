@@ -42,6 +42,7 @@ _RENAMED: Final = {
     "CELERYD_MAX_TASKS_PER_CHILD": "worker_max_tasks_per_child",
     "CELERYD_POOL": "worker_pool",
     "CELERYD_POOL_PUTLOCKS": "worker_pool_putlocks",
+    "CELERYD_AUTOSCALER": "worker_autoscaler",
     "CELERYD_POOL_RESTARTS": "worker_pool_restarts",
     "CELERYD_PREFETCH_MULTIPLIER": "worker_prefetch_multiplier",
     "CELERYD_REDIRECT_STDOUTS": "worker_redirect_stdouts",

@@ -8,6 +8,9 @@ from celeriac.plugin.settings import Setting
 
 SETTINGS: Final = (
     Setting(
+        "worker_autoscaler", str, "celeriac.worker.autoscale:Autoscaler", "The class that --autoscale makes one of."
+    ),
+    Setting(
         "worker_cancel_long_running_tasks_on_connection_loss",
         bool,
         False,
