@@ -184,7 +184,7 @@ class Consumer:
     @property
     def ready(self) -> int:
         """Tasks that run, and that would if there were more room."""
-        return len(self._stock.jobs) + len(self._stock.waiting)
+        return len(self.stock.jobs) + len(self.stock.waiting)
 
     @property
     def held(self) -> int:
