@@ -86,3 +86,27 @@ def build(tasks: SimpleNamespace, spec: Any) -> Any:
             made.link(tasks.callback.s(parts[1]))
         return made
     return getattr(tasks, kind).s(*parts)
+
+
+def law_holds(spec: Any, worker: Any, tasks: SimpleNamespace, diary: Any, outcome: Any, wait_until: Any) -> None:
+    """What a worker makes of a canvas is what evaluating it here and now gives, with the same calls."""
+    # Given a canvas, evaluated here and now, and nothing left of the example before
+    wait_until(lambda: not worker.consumer.running)
+    diary.take()
+    canvas = build(tasks, spec)
+    expected = outcome(canvas.apply((2,)))
+    expected_calls = diary.take()
+
+    # When it is sent to a worker
+    result = canvas.apply_async((2,))
+
+    # Then it ends in the same way
+    assert outcome(result) == expected
+
+    # And every task, every callback and every errback was called as often, with the same
+    wait_until(lambda: sum(diary.calls.values()) >= sum(expected_calls.values()), message=f"{expected_calls} called")
+    tasks.identity.delay(0).get(timeout=10)
+    wait_until(lambda: not worker.consumer.running)
+    calls = diary.take()
+    calls.subtract(["('identity', 0)"])
+    assert +calls == expected_calls

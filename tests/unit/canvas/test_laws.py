@@ -29,26 +29,7 @@ def form(request, app):
 def test_a_worker_gives_what_eager_evaluation_gives_and_calls_the_same_tasks(
     spec, worker, tasks, diary, outcome, wait_until
 ):
-    # Given a canvas, evaluated here and now, and nothing left of the example before
-    wait_until(lambda: not worker.consumer.running)
-    diary.take()
-    canvas = canvases.build(tasks, spec)
-    expected = outcome(canvas.apply((2,)))
-    expected_calls = diary.take()
-
-    # When it is sent to a worker
-    result = canvas.apply_async((2,))
-
-    # Then it ends in the same way
-    assert outcome(result) == expected
-
-    # And every task, every callback and every errback was called as often, with the same
-    wait_until(lambda: sum(diary.calls.values()) >= sum(expected_calls.values()), message=f"{expected_calls} called")
-    tasks.identity.delay(0).get(timeout=10)
-    wait_until(lambda: not worker.consumer.running)
-    calls = diary.take()
-    calls.subtract(["('identity', 0)"])
-    assert +calls == expected_calls
+    canvases.law_holds(spec, worker, tasks, diary, outcome, wait_until)
 
 
 @canvases.law(60)

@@ -385,3 +385,27 @@ def test_chunks_are_a_group_of_parts(worker, tasks):
 def test_a_group_of_a_big_generator_leaves_as_one_batch_and_comes_back_in_order(worker, tasks):
     result = group(tasks.add.s(n, 1) for n in range(3000)).apply_async()
     assert result.get(timeout=50) == list(range(1, 3001))
+
+
+@pytest.mark.parametrize("compat", [True, False], ids=["Celery's form", "short form"])
+def test_the_tasks_of_a_header_may_ignore_their_results(app, worker, tasks, compat):
+    app.conf.task_protocol_compat = compat
+
+    @app.task(name="quiet", ignore_result=True)
+    def quiet(x):
+        return x
+
+    result = chord([quiet.s(1), quiet.s(2), chain(quiet.s(3), quiet.s())], tasks.identity.s()).apply_async()
+    assert result.get(timeout=10) == [1, 2, 3]
+    metas = app.results.fetch([member.id for member in result.parent.results])
+    assert {meta["status"] for meta in metas.values()} <= {"PENDING"}  # a step that was kept is there
+
+
+def test_parents_lead_from_the_last_result_to_the_first(worker, tasks):
+    t = tasks
+    result = chain(t.identity.s(1), group(t.add.s(1), t.add.s(2)), t.sum_up.s(), group(t.add.s(1), t.mul.s(2)))()
+    assert result.get(timeout=10) == [6, 10]
+    assert result.parent.get(timeout=10) == 5
+    assert result.parent.parent.get(timeout=10) == [2, 3]
+    assert result.parent.parent.parent.get(timeout=10) == 1
+    assert result.parent.parent.parent.parent is None

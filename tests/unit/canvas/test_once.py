@@ -5,10 +5,8 @@ from __future__ import annotations
 import pytest
 
 from celeriac import chain, chord
-from celeriac.canvas import launch
-from celeriac.contracts import Backend, OutgoingMessage
+from celeriac.contracts import OutgoingMessage
 from celeriac_memory import chords
-from celeriac_memory.backend import MemoryBackend
 
 
 @pytest.fixture
@@ -122,69 +120,3 @@ def test_while_somebody_may_be_sending_the_body_a_task_is_sent_to_look_later(
 
     # And then somebody does
     assert result.get(timeout=20) == 1
-
-
-# -- stores that cannot count ------------------------------------------------------------------------------------------
-
-
-class Plain(Backend):
-    """A store as simple as the contract allows, on top of that in memory."""
-
-    def __init__(self, app, url):
-        super().__init__(app, url)
-        self._inner = MemoryBackend(app, "memory://plain")
-        for name in ("store", "fetch", "delete", "watch"):
-            setattr(self, name, getattr(self._inner, name))
-
-    def store(self, results): ...
-
-    def fetch(self, task_ids): ...
-
-    def delete(self, task_ids): ...
-
-    def watch(self): ...
-
-
-@pytest.fixture
-def plain_app(make_app):
-    return make_app(backend=Plain, result_chord_retry_interval=0.02)
-
-
-@pytest.fixture
-def plain(plain_app, monkeypatch):
-    from importlib import util
-    from pathlib import Path
-
-    spec = util.spec_from_file_location("celeriac_canvas_tasks", Path(__file__).with_name("conftest.py"))
-    conftest = util.module_from_spec(spec)
-    spec.loader.exec_module(conftest)
-    # The first look is a second after the header was sent, where nobody says otherwise.
-    watch = launch.Launch.watch_chord
-    monkeypatch.setattr(launch.Launch, "watch_chord", lambda self, *args: watch(self, *args[:3], 0.02))
-    return conftest.define_tasks(plain_app, conftest.Diary())
-
-
-def test_where_the_store_cannot_count_a_task_looks_after_the_chord(plain_app, plain, start_worker):
-    start_worker(plain_app)
-    t = plain
-    assert chord([t.add.s(n, n) for n in range(5)], t.sum_up.s())().get(timeout=10) == 20
-    inner = chord([t.identity.si(1), t.identity.si(2)], t.sum_up.s())
-    assert chord([inner, chain(t.identity.s(1), t.add.s(1))], t.identity.s())().get(timeout=10) == [3, 2]
-    assert chain(t.identity.s(1), inner, t.add.s(1))().get(timeout=10) == 4
-
-
-def test_where_the_store_cannot_count_a_failing_header_fails_the_body(plain_app, plain, start_worker):
-    start_worker(plain_app)
-    result = chord([plain.identity.s(1), plain.fail.s(1)], plain.sum_up.s())()
-    error = result.get(timeout=10, propagate=False)
-    assert str(error) == f"Dependency {result.parent.results[1].id} raised ValueError('why not')"
-
-
-def test_where_the_store_cannot_count_no_task_can_be_added(plain_app, plain, start_worker):
-    @plain_app.task(bind=True, name="adds")
-    def adds(self):
-        self.add_to_chord(plain.identity.s(1))
-
-    start_worker(plain_app)
-    result = chord([adds.s()], plain.sum_up.s())()
-    assert "does not count the parts of a chord" in str(result.get(timeout=10, propagate=False))

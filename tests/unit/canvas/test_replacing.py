@@ -38,13 +38,20 @@ CANVASES = {
 
 @pytest.mark.covers("app.task.Task.replace")
 @pytest.mark.usefixtures("worker")
+@pytest.mark.covers("app.task.Task.replace")
+@pytest.mark.parametrize("compat", [True, False], ids=["Celery's form", "short form"])
 @pytest.mark.parametrize("name", CANVASES)
-def test_what_follows_the_task_follows_what_replaces_it(tasks, replacing, outcome, name):
+def test_what_follows_the_task_follows_what_replaces_it(app, tasks, replacing, outcome, name, compat):
+    app.conf.task_protocol_compat = compat
     t = tasks
     task = replacing(CANVASES[name](t))
     for canvas in (
         task.s(5),
         chain(task.s(5), t.identity.s(), t.sum_up.s()),
+        group(task.s(5), chain(t.identity.s(1), task.s()), t.identity.s(2)),
+        chord([chain(t.identity.s(1), task.s()), group(task.s(5), t.identity.s(1))], t.identity.s()),
+        chord([chord([task.s(5)], task.s())] if "group" not in name else [task.s(5)], t.sum_up.s()),
+        chord([t.identity.s(2)], replacing(replacing(task.s).s).s()) if "group" not in name else task.s(5),
         chord([task.s(5), t.identity.s(1)], t.identity.s()),
         chord([t.identity.s(2), t.identity.s(1)], chain(t.sum_up.s(), task.s())),
         chain(t.identity.s(5), replacing(task.s).s(), t.identity.s()),

@@ -17,22 +17,22 @@ class Store(MemoryBackend):
 
 
 class AdmitsAll(Store):
-    def admit(self, task_id, token):
+    def admit(self, call, token):
         return True
 
 
 class AdmitsTheLast(Store):
-    def admit(self, task_id, token):
-        return super().admit(f"{task_id}{token}", token)
+    def admit(self, call, token):
+        return super().admit(f"{call}{token}", token)
 
 
 class AdmitsOnce(Store):
     asked: set
 
-    def admit(self, task_id, token):
-        if task_id in self.asked:
+    def admit(self, call, token):
+        if call in self.asked:
             return False
-        self.asked.add(task_id)
+        self.asked.add(call)
         return True
 
 

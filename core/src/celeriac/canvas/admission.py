@@ -1,8 +1,9 @@
 """Which of several messages that call the same body runs it: whoever sends one may die before it has noted that.
 
-Each sending of a body marks its messages with a token of its own.  The worker that is to run one asks the result store
-first, which admits the first token that it is asked for: a message that was sent again is dropped, and one that is
-delivered again runs again.
+Each sending of a body marks its messages with the chord's id and a token of its own.  The worker that is to run one
+asks the result store first, which admits the first token that it is asked for: a message that was sent again is
+dropped, and one that is delivered again runs again.  The chord's id is part of it because a body may be replaced by
+another chord, whose body then has the same id.
 """
 
 from __future__ import annotations
@@ -16,25 +17,27 @@ from celeriac.contracts.backend import StoredResult
 from celeriac.contracts.chords import ChordStore
 from celeriac.protocol.results import build_meta
 
-#: The header that has the token; workers of Celery pass over it.
+#: The header that has the mark; workers of Celery pass over it.
 ADMISSION: Final = "admission"
 #: Seconds that a store which cannot decide is given to show the last of several writes.
 _SETTLING: Final = 0.1
 
 
-def new_token() -> str:
+def mark_of(chord_id: str) -> str:
     """What marks the messages of one sending."""
-    return token_hex(16)
+    return f"{chord_id}/{token_hex(16)}"
 
 
-def is_admitted(app: Any, task_id: str, token: str) -> bool:
-    """Whether the message with that token is the one that runs the task.  Raises `StoreUnavailable`."""
+def is_admitted(app: Any, task_id: str, mark: str) -> bool:
+    """Whether the message with that mark is the one that runs the task.  Raises `StoreUnavailable`."""
+    chord_id, _, token = str(mark).rpartition("/")
+    call = f"{chord_id}.{task_id}"
     backend = app.results.backend
     if isinstance(backend, ChordStore):
-        return bool(app.results.admit(task_id, token))
+        return bool(app.results.admit(call, token))
     if backend.disabled:
         return True
-    return _is_first(app, f"{task_id}.{ADMISSION}", token)
+    return _is_first(app, f"{call}.{ADMISSION}", token)
 
 
 def _is_first(app: Any, entry: str, token: str) -> bool:
@@ -56,4 +59,4 @@ def _read(app: Any, entry: str) -> str | None:
     return found
 
 
-__all__ = ["ADMISSION", "is_admitted", "new_token"]
+__all__ = ["ADMISSION", "is_admitted", "mark_of"]

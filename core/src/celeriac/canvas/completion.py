@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from celeriac import states
-from celeriac.canvas.admission import new_token
+from celeriac.canvas.admission import mark_of
 from celeriac.canvas.aftermath import never_run
 from celeriac.canvas.kept import is_stub
 from celeriac.canvas.launch import Launch
@@ -65,7 +65,7 @@ def _take_turns(
 
     Gives what the failure of some leaves to be stored, and the chords that can be ended then.
     """
-    launch = Launch(app, new_token())
+    launch = Launch(app)
     results: list[StoredResult] = []
     parts: list[ChordPart] = []
     claimed: list[str] = []
@@ -87,6 +87,7 @@ def _take_turns(
             gone = BackendError(f"the body of chord {group_id} is not in the result store any more")
             results += never_run(app, maybe_signature(dict(body), app), gone, states.FAILURE, None).results
             continue
+        launch.admission = mark_of(group_id)
         left = _begin(app, launch, maybe_signature(dict(body), app), members, part)
         if left is not None:
             results += left.results
@@ -124,9 +125,10 @@ def claim(app: Any, group_id: str, body: Any) -> bool:
     return True
 
 
-def finish(app: Any, body: Any, members: Parts) -> None:
+def finish(app: Any, group_id: str, body: Any, members: Parts) -> None:
     """Call, or fail, the body of a chord that somebody has seen to be complete."""
-    launch = Launch(app, new_token())
+    launch = Launch(app)
+    launch.admission = mark_of(group_id)
     left = _begin(app, launch, body, members, None)
     launch.send()
     if left is not None:

@@ -23,10 +23,10 @@ UNLOCK: Final = "celery.chord_unlock"
 class Launch:
     """Gathers first, then sends as one batch: where something in a canvas is wrong, nothing of it is on its way."""
 
-    def __init__(self, app: Any, admission: str | None = None) -> None:
-        """`admission` marks the messages, where the same may have been sent before; see `celeriac.canvas.admission`."""
+    def __init__(self, app: Any) -> None:
         self.app = app
-        self._admission = admission
+        #: Marks the messages that are added from now on, where the same may have been sent before.
+        self.admission: str | None = None
         self._messages: list[OutgoingMessage] = []
         self._own: list[Callable[[], Any]] = []
         self._chords: list[NewChord] = []
@@ -37,8 +37,8 @@ class Launch:
         self, task: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any]
     ) -> None:
         """One message.  Raises TypeError for arguments that the task does not take, `SerializationError`."""
-        if self._admission is not None and name != UNLOCK:
-            options = {**options, "headers": {**(options.get("headers") or {}), ADMISSION: self._admission}}
+        if self.admission is not None and name != UNLOCK:
+            options = {**options, "headers": {**(options.get("headers") or {}), ADMISSION: self.admission}}
         if task is not None and task.overrides("apply_async"):
             # The task has its own idea of being sent.
             own = {**options, "add_to_parent": False}
@@ -94,7 +94,7 @@ class Launch:
 
     def send(self, options: Mapping[str, Any] | None = None) -> None:
         """Send.  Raises `OperationalError` when the broker stays out of reach, `StoreUnavailable` for the store."""
-        stored = self._stored if self._admission is None else self._unbegun()
+        stored = self._stored if self.admission is None else self._unbegun()
         if stored:
             self.app.results.store(stored)
         if self._chords:

@@ -42,9 +42,9 @@ def unlock(
             raise task.retry(countdown=pause, max_retries=max_retries)
         except task.MaxRetriesExceededError as error:
             lost = ChordError(f"Chord {group_id} was not complete after {max_retries} looks at it")
-            finish(app, body, [(group_id, states.FAILURE, lost)])
+            finish(app, group_id, body, [(group_id, states.FAILURE, lost)])
             raise lost from error
-    finish(app, body, [_member(each, metas) for each in header])
+    finish(app, group_id, body, [_member(each, metas) for each in header])
 
 
 def _leaves(result: Any) -> list[Any]:

@@ -8,7 +8,7 @@ from uuid import NAMESPACE_OID, uuid5
 from celeriac import states
 from celeriac.app.context import Context
 from celeriac.app.errbacks import call_errbacks
-from celeriac.canvas.admission import ADMISSION, new_token
+from celeriac.canvas.admission import ADMISSION, mark_of
 from celeriac.canvas.options import listed
 from celeriac.canvas.signature import maybe_signature
 from celeriac.exceptions import ChordError
@@ -51,7 +51,7 @@ def _once(app: Any, errback: Any, name: str) -> Any:
     found = maybe_signature(errback, app, clone=True)
     if found["subtask_type"] or found.id:
         return found
-    headers = {**(found["options"].get("headers") or {}), ADMISSION: new_token()}
+    headers = {**(found["options"].get("headers") or {}), ADMISSION: mark_of("errback")}
     return found.set(task_id=str(uuid5(NAMESPACE_OID, name)), headers=headers)
 
 

@@ -88,12 +88,12 @@ class ChordStore(ABC):
         """The bodies have been sent: forget the parts, and that they were due."""
 
     @abstractmethod
-    def admit(self, task_id: str, token: str) -> bool:
-        """Whether the message with that token is the one that runs the task; asked before a body runs.
+    def admit(self, call: str, token: str) -> bool:
+        """Whether the message with that token is the one that runs the call; asked before a body runs.
 
-        Whoever sends a body may die before `end_chords`, and another then sends it again: the same task in a message
-        with another token.  The first token that is asked for is the one, as often as it is asked for: its message
-        may be delivered again.  It is remembered as long as chords are.
+        `call` names the chord and the task.  Whoever sends a body may die before `end_chords`, and another then sends
+        it again: the same call in a message with another token.  The first token that is asked for is the one, as often
+        as it is asked for: its message may be delivered again.  It is remembered as long as chords are.
         """
 
 

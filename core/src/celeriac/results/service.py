@@ -140,11 +140,11 @@ class Results(WaitingResults):
         assert isinstance(backend, ChordStore)
         return self._patiently(lambda: backend.store_with_parts(results, parts))
 
-    def admit(self, task_id: str, token: str) -> bool:
+    def admit(self, call: str, token: str) -> bool:
         """`ChordStore.admit`, tried again as the settings say; the store must be one."""
         backend = self.backend
         assert isinstance(backend, ChordStore)
-        return self._patiently(lambda: backend.admit(task_id, token))
+        return self._patiently(lambda: backend.admit(call, token))
 
     def _patiently(self, action: Callable[[], T]) -> T:
         """What `action` gives, tried again while the store cannot be reached.  Raises `StoreUnavailable` in the end."""

@@ -33,19 +33,19 @@ class Doubles:
 
     def refusal(self, job: Job, request: Context) -> Report | None:
         """How a message ends that is a double; None for one that is to be run.  Asks the store, and so may block."""
-        token = request.headers.get(ADMISSION) if request.headers else None
-        if token is not None:
-            refused = self._of_chord(job, token)
+        mark = request.headers.get(ADMISSION) if request.headers else None
+        if mark is not None:
+            refused = self._of_chord(job, mark)
             if refused is not None:
                 return refused
         if self._looks_for_success and job.delivery_info["redelivered"] and self._has_succeeded(request):
             return Report(job.number, OutcomeKind.IGNORED, None, "it has succeeded before, when its message came first")
         return None
 
-    def _of_chord(self, job: Job, token: str) -> Report | None:
+    def _of_chord(self, job: Job, mark: str) -> Report | None:
         """The end of a message that calls the body of a chord, and that another one has come before."""
         try:
-            if is_admitted(self.app, job.headers["id"], token):
+            if is_admitted(self.app, job.headers["id"], mark):
                 return None
         except BackendError as error:  # what the store cannot be asked cannot be stored either
             return Report(job.number, OutcomeKind.STORE_FAILED, None, repr(error), False, None)

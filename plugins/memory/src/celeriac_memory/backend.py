@@ -77,8 +77,8 @@ class MemoryBackend(Backend, ChordStore, MemoryPrimitives):
     def end_chords(self, group_ids: Sequence[str]) -> None:
         self._results.end_chords(group_ids)
 
-    def admit(self, task_id: str, token: str) -> bool:
-        return self._results.admit(task_id, token, self._chord_expiry(None))
+    def admit(self, call: str, token: str) -> bool:
+        return self._results.admit(call, token, self._chord_expiry(None))
 
     def _encode_part(self, part: ChordPart) -> Member:
         content_type, _, data = self.app.serializers.encode(part.result, self.app.conf.result_serializer)

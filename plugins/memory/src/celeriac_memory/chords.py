@@ -91,13 +91,13 @@ class Chords:
         if chord.size is None:
             chord.size, chord.body = size, body
 
-    def admit(self, task_id: str, token: str, expires: float | None) -> bool:
+    def admit(self, call: str, token: str, expires: float | None) -> bool:
         """Whether the token is the first that was asked for."""
-        admitted = self._admitted.get(task_id)
+        admitted = self._admitted.get(call)
         if admitted is None:
-            admitted = self._admitted[task_id] = token
+            admitted = self._admitted[call] = token
             if expires is not None:
-                heappush(self._admission_expiries, (expires, task_id))
+                heappush(self._admission_expiries, (expires, call))
         return admitted == token
 
     def sweep(self, now: float) -> None:

@@ -164,12 +164,12 @@ class ResultStore(ownership.Owned):
                 if chord is not None:
                     chord.end()
 
-    def admit(self, task_id: str, token: str, expires: float | None) -> bool:
-        """Whether the message with that token is the one that runs the task."""
+    def admit(self, call: str, token: str, expires: float | None) -> bool:
+        """Whether the message with that token is the one that runs the call."""
         self.check_owner()
         with self._lock:
             self._sweep()
-            return self._chords.admit(task_id, token, expires)
+            return self._chords.admit(call, token, expires)
 
     # -- waiting ------------------------------------------------------------------------------------------------------
 

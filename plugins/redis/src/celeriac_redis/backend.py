@@ -174,9 +174,9 @@ class RedisBackend(RedisPrimitives, Backend, ChordStore):
             with self._links.lend() as link:
                 link.ask(*map(self._chords.end, group_ids))
 
-    def admit(self, task_id: str, token: str) -> bool:
+    def admit(self, call: str, token: str) -> bool:
         with self._links.lend() as link:
-            _, admitted = link.ask(*self._chords.admit(task_id, token))
+            _, admitted = link.ask(*self._chords.admit(call, token))
         return bool(admitted == token.encode())
 
     # -- life -------------------------------------------------------------------------------------

@@ -110,9 +110,9 @@ class Chords:
         keys = self._keys(group_id)
         return _end([keys.claim, keys.parts, keys.extra, keys.size, keys.names, keys.body], self._remembered())
 
-    def admit(self, task_id: str, token: str) -> list[Command]:
+    def admit(self, call: str, token: str) -> list[Command]:
         """Keep the token, if it is the first, and ask for the one that is kept."""
-        key = f"{self._group_key(task_id)}.a"
+        key = f"{self._group_key(call)}.a"
         return [("SET", key, token, "NX", "PX", self._remembered()), ("GET", key)]
 
     def _remembered(self) -> int:

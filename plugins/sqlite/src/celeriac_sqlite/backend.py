@@ -108,8 +108,8 @@ class SqliteBackend(SqlitePrimitives, Backend, ChordStore):
     def end_chords(self, group_ids: Sequence[str]) -> None:
         self._use(lambda database: chords.end(database, group_ids))
 
-    def admit(self, task_id: str, token: str) -> bool:
-        return self._use(lambda database: chords.admit(database, task_id, token, self._chord_expiry(None)))
+    def admit(self, call: str, token: str) -> bool:
+        return self._use(lambda database: chords.admit(database, call, token, self._chord_expiry(None)))
 
     @staticmethod
     def _body(body: dict[str, Any] | None) -> bytes | None:

@@ -98,11 +98,11 @@ def end(database: Database, group_ids: Sequence[str]) -> None:
         database.executemany("DELETE FROM chord_part WHERE chord = ?", ids)
 
 
-def admit(database: Database, task_id: str, token: str, expires: float | None) -> bool:
+def admit(database: Database, call: str, token: str, expires: float | None) -> bool:
     """Whether the token is the first that was asked for."""
     with database:
-        database.execute("INSERT OR IGNORE INTO chord_admission VALUES (?, ?, ?)", (task_id, token, expires))
-        found = database.execute("SELECT token FROM chord_admission WHERE task_id = ?", (task_id,)).fetchone()
+        database.execute("INSERT OR IGNORE INTO chord_admission VALUES (?, ?, ?)", (call, token, expires))
+        found = database.execute("SELECT token FROM chord_admission WHERE call = ?", (call,)).fetchone()
         return bool(found[0] == token)
 
 
@@ -114,8 +114,7 @@ def delete_expired(database: Database, most: int = 20) -> int:
         database.executemany("DELETE FROM chord_part WHERE chord = ?", found)
         database.executemany("DELETE FROM chord WHERE id = ?", found)
         admissions = database.execute(
-            "DELETE FROM chord_admission WHERE task_id IN"
-            " (SELECT task_id FROM chord_admission WHERE expires <= ? LIMIT ?)",
+            "DELETE FROM chord_admission WHERE call IN (SELECT call FROM chord_admission WHERE expires <= ? LIMIT ?)",
             (now, most),
         )
         return len(found) + admissions.rowcount

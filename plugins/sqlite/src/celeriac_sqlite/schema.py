@@ -141,7 +141,7 @@ _CHORDS: Final = (
 
 _ADMISSIONS: Final = (
     # Of several messages that call the body of a chord, the one that runs it.
-    "CREATE TABLE chord_admission (task_id TEXT PRIMARY KEY, token TEXT NOT NULL, expires REAL) WITHOUT ROWID",
+    "CREATE TABLE chord_admission (call TEXT PRIMARY KEY, token TEXT NOT NULL, expires REAL) WITHOUT ROWID",
     "CREATE INDEX chord_admission_expires ON chord_admission (expires) WHERE expires IS NOT NULL",
 )
 
