@@ -9,6 +9,7 @@ from celeriac.worker.events import Events
 from celeriac.worker.gossip import Gossip
 from celeriac.worker.heart import Heart
 from celeriac.worker.lease_keeper import LeaseKeeper
+from celeriac.worker.mingle import Mingle
 from celeriac.worker.panel.step import Control
 
 
@@ -39,7 +40,7 @@ class Tasks(StartStopStep):
     """Begins to claim task messages; steps that must have acted before the first one does not require this."""
 
     name = "celeriac.worker.consumer.tasks.Tasks"
-    requires = (Connection,)
+    requires = (Connection, Mingle)
 
     def start(self, parent: Any) -> None:
         parent.begin()
@@ -54,4 +55,4 @@ class ConsumerBlueprint(Blueprint):
     """Steps that live as long as the consumer."""
 
     name = "Consumer"
-    default_steps = (Connection, Events, Gossip, Heart, Tasks, Control)
+    default_steps = (Connection, Events, Mingle, Gossip, Heart, Tasks, Control)

@@ -34,7 +34,7 @@ class Gossip(ConsumerStep):
     """
 
     name = "celeriac.worker.consumer.gossip.Gossip"
-    requires = ("celeriac.worker.consumer.events.Events",)
+    requires = ("celeriac.worker.consumer.mingle.Mingle",)
 
     def __init__(self, parent: Consumer, without_gossip: bool = False, interval: float = 5.0, **kwargs: Any) -> None:
         super().__init__(parent, **kwargs)
