@@ -22,10 +22,7 @@ pytestmark = pytest.mark.covers("app.base.Celery.log")
 
 @pytest.fixture(autouse=True)
 def loggers(monkeypatch):
-    """Leaves loggers, streams and environment as they were."""
-    for name in ("LEVEL", "FILE", "REDIRECT", "REDIRECT_LEVEL"):
-        monkeypatch.setenv(f"CELERY_LOG_{name}", "")
-        monkeypatch.delenv(f"CELERY_LOG_{name}")
+    """Leaves loggers and streams as they were."""
     monkeypatch.setattr(sys, "stdout", sys.stdout)
     monkeypatch.setattr(sys, "stderr", sys.stderr)
     monkeypatch.setattr(Logging, "already_setup", False)
@@ -368,21 +365,6 @@ def test_only_one_of_the_streams_may_be_redirected(app):
     app.log.redirect_stdouts_to_logger(logging.getLogger("mine"), "INFO", stdout=False)
     assert sys.stdout is stdout
     assert sys.stderr.loglevel == logging.INFO
-
-
-def test_a_process_that_a_worker_starts_anew_sets_the_log_up_as_it_is_there(app, path):
-    app.log.setup("INFO", str(path), redirect_stdouts=True, redirect_level="ERROR")
-    path.unlink()
-    app.log.setup_from_environment()
-    logging.getLogger("somebody").info("again")
-    assert "again" in path.read_text()
-    assert sys.stdout.loglevel == logging.ERROR
-
-
-def test_a_process_that_nobody_has_set_up_is_left_alone(app):
-    before = list(logging.getLogger().handlers)
-    app.log.setup_from_environment()
-    assert logging.getLogger().handlers == before
 
 
 def test_the_default_logger_is_celeriacs(app):

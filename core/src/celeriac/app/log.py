@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from logging.handlers import WatchedFileHandler
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from celeriac import signals
 from celeriac.app.log_formats import JSON, ColorFormatter, JsonFormatter, TaskFilter, TaskFormatter
@@ -18,12 +18,6 @@ if TYPE_CHECKING:
     from celeriac.app.base import Celery
 
 __all__ = ["ColorFormatter", "JsonFormatter", "Logging", "TaskFilter", "TaskFormatter"]
-
-#: Where a child that is started anew, not forked, finds how the log was set up.
-_LEVEL: Final = "CELERY_LOG_LEVEL"
-_FILE: Final = "CELERY_LOG_FILE"
-_REDIRECT: Final = "CELERY_LOG_REDIRECT"
-_REDIRECT_LEVEL: Final = "CELERY_LOG_REDIRECT_LEVEL"
 
 
 class LogFile(WatchedFileHandler):
@@ -58,11 +52,9 @@ class Logging:
 
         In `logfile` %h, %n and %d stand for the parts of `hostname`, the node's name, and %p for all of it.
         """
-        level = level_of(loglevel)
-        handled = self.setup_logging_subsystem(level, logfile, colorize=colorize, hostname=hostname)
+        handled = self.setup_logging_subsystem(loglevel, logfile, colorize=colorize, hostname=hostname)
         if redirect_stdouts and not handled:
             self.redirect_stdouts(redirect_level)
-        os.environ[_LEVEL], os.environ[_FILE] = str(level), _path(logfile, hostname) or ""
         return handled
 
     def setup_logging_subsystem(
@@ -184,9 +176,7 @@ class Logging:
 
     def redirect_stdouts(self, loglevel: Any = None, name: str = REDIRECTED) -> None:
         """Log everything that is printed from now on, by the logger `name`, as warnings unless told otherwise."""
-        level = level_of(loglevel)
-        self.redirect_stdouts_to_logger(get_logger(name), level)
-        os.environ[_REDIRECT], os.environ[_REDIRECT_LEVEL] = "1", str(level)
+        self.redirect_stdouts_to_logger(get_logger(name), loglevel)
 
     def redirect_stdouts_to_logger(
         self, logger: logging.Logger, loglevel: Any = None, stdout: bool = True, stderr: bool = True
@@ -200,14 +190,6 @@ class Logging:
             proxy = LoggingProxy(logger, level, _unwrapped(sys.stdout))
             sys.stdout = proxy
         return proxy
-
-    def setup_from_environment(self) -> None:
-        """In a process that a worker has started anew: set up the log as it is there."""
-        if (level := os.environ.get(_LEVEL)) is None:
-            return
-        handled = self.setup_logging_subsystem(level, os.environ.get(_FILE) or None)
-        if os.environ.get(_REDIRECT) and not handled:
-            self.redirect_stdouts(os.environ.get(_REDIRECT_LEVEL))
 
 
 def _unwrapped(stream: Any) -> Any:
