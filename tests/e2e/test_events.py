@@ -41,8 +41,8 @@ class Watched:
         spec.loader.exec_module(self.module)
         self.app = self.module.app
 
-    def worker(self, *options):
-        worker = self._spawn(*SCRIPT, "worker", "-c", "2", "-n", "w@host", "-l", "INFO", *options, cwd=HERE)
+    def worker(self, *options, name="w@host"):
+        worker = self._spawn(*SCRIPT, "worker", "-c", "2", "-n", name, "-l", "INFO", *options, cwd=HERE)
         worker.wait_for_output("ready.")
         return worker
 
@@ -134,6 +134,30 @@ def test_a_worker_with_processes_tells_all_of_its_tasks(watch, heard, wait_until
     assert all(event["pid"] == worker.pid for event in told)
     assert told[-1]["processed"] == 51
     assert worker.wait() == 0
+
+
+def test_of_two_workers_one_sends_the_task_that_they_elect_one_for(watch, heard, wait_until):
+    # Given two workers, of which the second has asked the first what it knows
+    watch.worker("-E", "--heartbeat-interval", "0.2", name="one@host")
+    second = watch.worker("-E", "--heartbeat-interval", "0.2", name="two@host")
+    assert "In step with 1 other workers" in second.output()
+
+    def beats(name):
+        return sum(event["hostname"] == name and event["type"] == "worker-heartbeat" for event in heard)
+
+    wait_until(lambda: beats("one@host") > 2 and beats("two@host") > 2, timeout=30)
+    # When they are asked to elect one that sends a task, and then one that sends another
+    for number in range(2):
+        watch.app.control.election(f"e{number}", "task", watch.app.signature("add", (1, number)))
+    wait_until(lambda: sum(event["type"] == "task-succeeded" for event in heard) == 2, timeout=30)
+    watch.app.send_task("fail")
+    wait_until(lambda: any(event["type"] == "task-failed" for event in heard), timeout=30)
+    # Then each was sent once
+    assert sorted(event["result"] for event in heard if event["type"] == "task-succeeded") == ["1", "2"]
+    elected = [event for event in heard if event["type"] == "worker-elect"]
+    assert sorted((event["hostname"], event["id"]) for event in elected) == [
+        (name, id) for name in ("one@host", "two@host") for id in ("e0", "e1")
+    ]
 
 
 def test_a_worker_tells_only_of_itself_unless_it_is_asked_to(watch, heard, wait_until):
