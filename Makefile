@@ -55,7 +55,8 @@ test-fast: $(STAMP)  ## Run the tests that answer at once: no faults, no end-to-
 	$(PYTEST) -n $(TEST_WORKERS) --dist worksteal -m "not slow" --ignore tests/faults --ignore tests/e2e --ignore tests/interop $(ARGS)
 
 laws: $(STAMP)  ## Try the laws of canvases with other canvases than the suite, and 500 of them: make laws CANVASES=5000
-	CANVAS_LAWS=$(CANVASES) $(PYTEST) -n $(TEST_WORKERS) tests/unit/canvas/test_laws.py tests/e2e/test_canvas.py $(ARGS)
+	CANVAS_LAWS=$(CANVASES) $(PYTEST) -n $(TEST_WORKERS) tests/unit/canvas/test_laws.py \
+		tests/unit/canvas/test_uncounted.py tests/e2e/test_canvas.py $(ARGS)
 
 # A report and no gate: tracing makes everything slower, so that a test may miss its time. Left out: under a tracer
 # CPython 3.11 spins for ever while an exception set on another thread waits for that thread to leave a C call, which
