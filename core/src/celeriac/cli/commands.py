@@ -13,6 +13,7 @@ from celeriac.exceptions import PluginError
 #: One line of each of the kernel's commands, so that ``--help`` imports none of them.
 _SUMMARIES = {
     "worker": "Run a worker.",
+    "beat": "Send periodic tasks.",
     "call": "Send a task by name.",
     "result": "Show the result of a task.",
     "inspect": "Ask workers.",

@@ -36,6 +36,11 @@ class KernelPlugin:
         return self._entry_point("pool", name)
 
     @hookimpl(trylast=True)
+    def celeriac_scheduler(self, name: str) -> Any:
+        """Answer with the entry point."""
+        return self._entry_point("scheduler", name)
+
+    @hookimpl(trylast=True)
     def celeriac_loader(self, name: str) -> Any:
         """Answer with the entry point."""
         return self._entry_point("loader", name)

@@ -19,6 +19,7 @@ HOOK_ARGUMENTS: Final[Mapping[str, str]] = {
     "backend": "scheme",
     "serializer": "name",
     "pool": "name",
+    "scheduler": "name",
     "loader": "name",
 }
 

@@ -15,8 +15,8 @@ from celeriac.pools.processors import processors
 from celeriac.protocol.origin import node_named
 from celeriac.worker.autoscale import WorkerComponent as Autoscaling
 from celeriac.worker.autoscale import bounds
+from celeriac.worker.components import Beat, Hub, StateDB, Timer
 from celeriac.worker.components import Consumer as ConsumerPart
-from celeriac.worker.components import Hub, StateDB, Timer
 from celeriac.worker.components import Pool as PoolPart
 from celeriac.worker.figures import figures
 from celeriac.worker.purging import discard_messages
@@ -36,7 +36,7 @@ class WorkerBlueprint(Blueprint):
     """The worker's own steps; those of plugins and users come on top."""
 
     name = "Worker"
-    default_steps = (Timer, Hub, StateDB, PoolPart, Autoscaling, ConsumerPart)
+    default_steps = (Timer, Hub, StateDB, PoolPart, Autoscaling, Beat, ConsumerPart)
 
 
 class WorkController:

@@ -46,6 +46,34 @@ class Hub(StartStopStep):
     terminate = stop
 
 
+class Beat(StartStopStep):
+    """Beat in a thread of the worker, for ``--beat``."""
+
+    label = "Beat"
+    requires = (Hub,)
+
+    def include_if(self, parent: Any) -> bool:
+        return bool(parent.options.get("beat"))
+
+    def create(self, parent: Any) -> Any:
+        from celeriac.beat import EmbeddedService  # most workers have none
+
+        self._service = EmbeddedService(
+            parent.app,
+            schedule_filename=parent.options.get("schedule_filename"),
+            scheduler_cls=parent.options.get("scheduler"),
+        )
+        return self._service
+
+    def start(self, parent: Any) -> None:
+        self._service.start()
+
+    def stop(self, parent: Any) -> None:
+        self._service.stop()
+
+    terminate = stop
+
+
 class Pool(StartStopStep):
     """What runs the tasks."""
 

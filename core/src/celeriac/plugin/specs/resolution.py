@@ -95,6 +95,26 @@ def celeriac_pool(app: Any, name: str) -> type[Pool] | None:
 
 
 @hookspec(firstresult=True)
+def celeriac_scheduler(app: Any, name: str) -> type[Any] | None:
+    """Chooses the class of beat's scheduler, in code.
+
+    - Called: in the process of beat, when it starts.
+    - For: plugins that decide at run time. For a fixed name, an entry point in `celeriac.schedulers` is enough.
+    - Parameters: `app` is the app, `name` the one of `--scheduler` or `beat_scheduler`.
+    - Returns: a class with the methods of `celeriac.beat.Scheduler`, or None to leave the answer to others.
+    - Default: the kernel, asked last, answers with the entry point of that name; it brings `persistent` and `store`.
+    - Results: the first that is not None.
+    - Since: 0.1.
+
+    ```python
+    @hookimpl
+    def celeriac_scheduler(app, name):
+        return DatabaseScheduler if name == "persistent" and app.conf.schedules_in_database else None
+    ```
+    """
+
+
+@hookspec(firstresult=True)
 def celeriac_loader(app: Any, name: str) -> type[Loader] | None:
     """Chooses the class of the loader, in code.
 

@@ -1,0 +1,306 @@
+"""Sends what is due: entries in a heap by when they are looked at next, so that a tick costs what is due."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import random
+import threading
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar, NamedTuple
+
+from celeriac.beat.entry import ScheduleEntry, evaluated
+from celeriac.beat.missed import runs_due
+from celeriac.schedules import crontab
+
+logger = logging.getLogger("celeriac.beat")
+
+#: The longest sleep between two ticks, in seconds.
+DEFAULT_MAX_INTERVAL = 300.0
+
+
+class SchedulingError(Exception):
+    """A periodic task could not be sent."""
+
+
+class event_t(NamedTuple):  # noqa: N801  # Celery's name
+    """When (seconds since the epoch) an entry is looked at next; `priority` keeps the order of equals."""
+
+    time: float
+    priority: int
+    entry: ScheduleEntry
+
+
+class Scheduler:
+    """Sends due entries; a subclass keeps them somewhere.
+
+    `tick` sends what is due and gives the seconds until it is to be called again.  All methods are called by the
+    thread of beat, but for `interrupt`.
+    """
+
+    #: The class of the entries.
+    Entry: ClassVar[type[ScheduleEntry]] = ScheduleEntry
+    max_interval: float = DEFAULT_MAX_INTERVAL
+    #: Seconds between two calls of `sync`.
+    sync_every: float = 180.0
+
+    def __init__(
+        self,
+        app: Any,
+        schedule: Mapping[str, Any] | None = None,
+        max_interval: float | None = None,
+        Producer: Any = None,
+        lazy: bool = False,
+        sync_every_tasks: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.app = app
+        self.data: dict[str, Any] = dict(schedule or {})
+        self.max_interval = max_interval or app.conf.beat_max_loop_interval or self.max_interval
+        self.Producer = Producer
+        self.sync_every_tasks = app.conf.beat_sync_every if sync_every_tasks is None else sync_every_tasks
+        self.options = kwargs
+        self._woken = threading.Event()
+        self._heap: list[event_t] | None = None
+        self._heap_invalidated = False
+        self._seen: Any = None
+        self._numbers = itertools.count()
+        self._begun = False
+        self._last_sync: float | None = None
+        self._tasks_since_sync = 0
+        #: When `tick` was called last, on the monotonic clock.
+        self.monotonic_last_tick: float | None = None
+        if not lazy:
+            self.setup_schedule()
+
+    # -- the entries --------------------------------------------------------------------------------------------------
+
+    def get_schedule(self) -> Any:
+        """The entries by name."""
+        return self.data
+
+    def set_schedule(self, schedule: Any) -> None:
+        """Replace the entries."""
+        self.data = schedule
+        self._heap_invalidated = True
+
+    @property
+    def schedule(self) -> Any:
+        """The entries by name; what is changed in place is told by `_heap_invalidated`."""
+        return self.get_schedule()
+
+    @schedule.setter
+    def schedule(self, schedule: Any) -> None:
+        self.set_schedule(schedule)
+
+    def setup_schedule(self) -> None:
+        """Read the entries; called once before the first tick."""
+        self.merge_inplace(self.app.conf.beat_schedule)
+        self.install_default_entries(self.data)
+
+    def install_default_entries(self, data: Any) -> None:
+        """Add the entry that has the result store cleaned, where that does not clean itself."""
+        backend = getattr(self.app, "backend", None)
+        if not self.app.conf.result_expires or backend is None or getattr(backend, "supports_autoexpire", True):
+            return
+        entry = {"task": "celery.backend_cleanup", "schedule": crontab(0, 4), "options": {"expires": 12 * 3600}}
+        self.update_from_dict({"celery.backend_cleanup": entry})
+
+    def add(self, **kwargs: Any) -> ScheduleEntry:
+        """Add an entry, by the arguments of its class."""
+        entry = self.Entry(app=self.app, **kwargs)
+        self.schedule[entry.name] = entry
+        self._heap_invalidated = True
+        return entry
+
+    def update_from_dict(self, dict_: Mapping[str, Any]) -> None:
+        """Add entries, as ``beat_schedule`` has them."""
+        self.schedule.update({name: self._entry_of(name, given) for name, given in dict_.items()})
+        self._heap_invalidated = True
+
+    def merge_inplace(self, b: Mapping[str, Any]) -> None:
+        """Have exactly these entries; what is known of those that stay, as when they ran last, stays."""
+        schedule = self.schedule
+        for name in set(schedule) - set(b):
+            schedule.pop(name)
+        for name, given in b.items():
+            entry = self._entry_of(name, given)
+            known = schedule.get(name)
+            if known is None:
+                schedule[name] = entry
+            else:
+                known.update(entry)
+        self._heap_invalidated = True
+
+    def _entry_of(self, name: str, given: Any) -> ScheduleEntry:
+        entry = self.Entry.of(name, given, self.app)
+        entry.name = name
+        return entry
+
+    # -- ticking ------------------------------------------------------------------------------------------------------
+
+    def populate_heap(self) -> None:
+        """Put all entries where they belong by when they are due."""
+        heap = [self._event(entry, self._delay_of(entry)) for entry in self.schedule.values() if entry.enabled]
+        heapq.heapify(heap)
+        self._heap, self._heap_invalidated, self._seen = heap, False, self.schedule
+
+    def tick(self) -> float:
+        """Send what is due; the seconds until the next tick."""
+        self.monotonic_last_tick = time.monotonic()
+        schedule = self.schedule
+        if self._heap is None or self._heap_invalidated or schedule is not self._seen:
+            self.populate_heap()
+        heap = self._heap
+        assert heap is not None
+        if not self._begun:
+            self._begun = True
+            if self._run_at_start():
+                self.populate_heap()
+                heap = self._heap
+        limit = time.time()
+        while heap and heap[0].time <= limit:
+            event = heapq.heappop(heap)
+            self._look_at(heap, event.entry)
+        if not heap:
+            return self.max_interval
+        return min(max(heap[0].time - time.time(), 0.0), self.max_interval)
+
+    def _run_at_start(self) -> bool:
+        """Send what is to run when beat starts; whether there was something."""
+        entries = [entry for entry in self.schedule.values() if entry.enabled and entry.run_at_start]
+        for entry in entries:
+            self._send_due(entry, [entry.default_now()])
+        return bool(entries)
+
+    def _look_at(self, heap: list[event_t], entry: ScheduleEntry) -> None:
+        if self.schedule.get(entry.name) is not entry or not entry.enabled:
+            return
+        is_due, seconds = self.is_due(entry)
+        if is_due:
+            now = entry.default_now()
+            entry = self._send_due(entry, self.runs_of(entry, now), now)
+        if seconds is not None:
+            if is_due and hasattr(entry.schedule, "next_after"):
+                seconds = self._delay_of(entry)  # counted from the run that was due, not from now
+            heapq.heappush(heap, self._event(entry, seconds))
+
+    def runs_of(self, entry: ScheduleEntry, now: datetime) -> list[datetime]:
+        """The moments for which a due entry is to be sent."""
+        last = entry.last_run_at
+        aware = last if last.tzinfo is not None else last.replace(tzinfo=UTC)
+        return runs_due(entry.schedule, aware, now, entry.missed, entry.deadline)
+
+    def _send_due(self, entry: ScheduleEntry, runs: list[datetime], now: datetime | None = None) -> ScheduleEntry:
+        """Send the entry for each of the runs; the entry that takes its place."""
+        if not runs:
+            logger.info("Scheduler: %s (%s) was missed, and is left out", entry.name, entry.task)
+            return self.reserve(entry, now)
+        for run in runs:
+            sent, entry = entry, self.reserve(entry, run)
+            self.apply_entry(sent)
+        return entry
+
+    def _delay_of(self, entry: ScheduleEntry) -> float:
+        """Seconds until the entry is looked at."""
+        is_due, seconds = self.is_due(entry)
+        if is_due:
+            return 0.0
+        return self.max_interval if seconds is None else seconds
+
+    def _event(self, entry: ScheduleEntry, seconds: float) -> event_t:
+        if entry.jitter and seconds:
+            seconds += random.uniform(0, entry.jitter)  # noqa: S311  # no secret
+        return event_t(time.time() + seconds, next(self._numbers), entry)
+
+    def is_due(self, entry: ScheduleEntry) -> Any:
+        """Whether an entry is due, and the seconds until it is looked at again."""
+        return entry.is_due()
+
+    def reserve(self, entry: ScheduleEntry, run: datetime | None = None) -> ScheduleEntry:
+        """Note that the entry runs; the one that takes its place."""
+        following = self.schedule[entry.name] = entry.next(run)
+        return following
+
+    # -- sending ------------------------------------------------------------------------------------------------------
+
+    def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
+        """Send an entry; what goes wrong is logged."""
+        logger.info("Scheduler: Sending due task %s (%s)", entry.name, entry.task)
+        try:
+            result = self.apply_async(entry, producer=producer, advance=False)
+        except Exception:
+            logger.exception("Scheduler: %s (%s) could not be sent", entry.name, entry.task)
+        else:
+            logger.debug("%s sent. id->%s", entry.task, getattr(result, "id", result))
+
+    def apply_async(self, entry: ScheduleEntry, producer: Any = None, advance: bool = True, **kwargs: Any) -> Any:
+        """Send an entry; its result.  Raises `SchedulingError`."""
+        if advance:
+            entry = self.reserve(entry)
+        task = self.app.tasks.get(entry.task)
+        options = {**entry.options, **kwargs}
+        options["headers"] = {
+            **(options.get("headers") or {}),
+            "periodic_task_name": entry.name,
+            "celery_beat_task": True,
+        }
+        if producer is not None:
+            options["producer"] = producer
+        try:
+            args, keywords = evaluated(entry.args), evaluated(entry.kwargs)
+            if task is not None:
+                return task.apply_async(args, keywords, **options)
+            return self.send_task(entry.task, args, keywords, **options)
+        except Exception as error:
+            raise SchedulingError(f"couldn't apply scheduled task {entry.name}: {error}") from error
+        finally:
+            self._tasks_since_sync += 1
+            if self.should_sync():
+                self._do_sync()
+
+    def send_task(self, *args: Any, **kwargs: Any) -> Any:
+        """Send a task that is not known here."""
+        return self.app.send_task(*args, **kwargs)
+
+    # -- keeping ------------------------------------------------------------------------------------------------------
+
+    def should_sync(self) -> bool:
+        """Whether it is time for `sync`."""
+        if self.sync_every_tasks and self._tasks_since_sync >= self.sync_every_tasks:
+            return True
+        return self._last_sync is None or time.monotonic() - self._last_sync > self.sync_every
+
+    def _do_sync(self) -> None:
+        try:
+            logger.debug("beat: Synchronizing schedule...")
+            self.sync()
+        finally:
+            self._last_sync = time.monotonic()
+            self._tasks_since_sync = 0
+
+    def sync(self) -> None:
+        """Keep what is known of the entries."""
+
+    def close(self) -> None:
+        """Keep it for the last time."""
+        self.sync()
+
+    # -- waiting ------------------------------------------------------------------------------------------------------
+
+    def wait(self, seconds: float) -> None:
+        """Sleep until the next tick, or until `interrupt`."""
+        self._woken.wait(seconds)
+        self._woken.clear()
+
+    def interrupt(self) -> None:
+        """End the present `wait`, or the next one; from any thread."""
+        self._woken.set()
+
+    @property
+    def info(self) -> str:
+        """What the banner says of it."""
+        return ""

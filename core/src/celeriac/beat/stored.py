@@ -1,0 +1,160 @@
+"""Schedules in a store: what anybody may add, change and remove while beat runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from uuid import NAMESPACE_URL, uuid5
+
+from celeriac.beat.entry import FIELDS, ScheduleEntry
+from celeriac.contracts.primitives import StorePrimitives
+from celeriac.exceptions import ImproperlyConfigured
+from celeriac.schedules import from_dict, maybe_schedule, to_dict
+
+#: Where an entry comes from: the configuration, or somebody who added it.
+CONFIGURED: Final = "configuration"
+ADDED: Final = "added"
+
+_EVERYTHING: Final = (float("-inf"), float("inf"))
+
+
+class RunState(NamedTuple):
+    """When an entry ran last; `sending` are runs that were about to be sent."""
+
+    last_run_at: datetime
+    total_run_count: int
+    sending: tuple[datetime, ...] = ()
+
+
+class Stored(NamedTuple):
+    """An entry as the store has it."""
+
+    fields: dict[str, Any]
+    source: str
+
+
+class StoredSchedule:
+    """The entries of one app in its result store, by name; may be used from anywhere, at any time.
+
+    A beat that runs follows a change in well under a second.  Raises `ImproperlyConfigured` where the store of the app
+    does not have the primitives.
+    """
+
+    def __init__(self, app: Any, store: Any = None) -> None:
+        self.app = app
+        found = app.backend if store is None else store
+        if not isinstance(found, StorePrimitives):
+            raise ImproperlyConfigured(
+                "the scheduler 'store' needs a result_backend with the store primitives (sqlite://, redis://), and "
+                f"{found.as_uri() or 'the one configured'} does not have them"
+            )
+        self.store: StorePrimitives = found
+        self.base = f"beat:{app.main or 'celery'}"
+
+    @property
+    def channel(self) -> str:
+        """Where changes are told."""
+        return f"{self.base}:changes"
+
+    def _key(self, kind: str, name: str) -> str:
+        return f"{self.base}:{kind}:{name}"
+
+    # -- entries ------------------------------------------------------------------------------------------------------
+
+    def changes(self, since: float = _EVERYTHING[0]) -> dict[str, float]:
+        """The entries that were added, changed or removed from a version on, each with the version of its last change.
+
+        Of two that change at once the later version may be seen first, so look some versions back.
+        """
+        return dict(self.store.members_between(self.channel, since, _EVERYTHING[1]))
+
+    def read(self, names: Iterable[str]) -> dict[str, Stored]:
+        """Those of the entries that there are."""
+        names = list(names)
+        found = self.store.get_values([self._key("entry", name) for name in names])
+        known = ((name, found.get(self._key("entry", name))) for name in names)
+        return {name: Stored(**json.loads(value)) for name, value in known if value is not None}
+
+    def all(self) -> dict[str, Stored]:
+        """All entries."""
+        return self.read(self.changes())
+
+    def put(self, name: str, entry: Mapping[str, Any], source: str = ADDED) -> None:
+        """Add an entry, in the form of ``beat_schedule``, or put it in the place of one.
+
+        Raises `ImproperlyConfigured` for one that is wrong, TypeError for arguments that JSON does not have.
+        """
+        made = ScheduleEntry.of(name, entry, self.app)
+        self._write(name, {"fields": fields_of(made), "source": source})
+
+    def remove(self, name: str) -> bool:
+        """Remove an entry; whether there was one."""
+        if name not in self.read([name]):
+            return False
+        self.store.delete_values([self._key("entry", name), self._key("state", name)])
+        self._tell(name)
+        return True
+
+    def set_enabled(self, name: str, enabled: bool) -> bool:
+        """Pause an entry, or have it go on; whether there is one."""
+        known = self.read([name]).get(name)
+        if known is None:
+            return False
+        self._write(name, {"fields": {**known.fields, "enabled": enabled}, "source": known.source})
+        return True
+
+    def _write(self, name: str, value: Mapping[str, Any]) -> None:
+        self.store.set_values({self._key("entry", name): json.dumps(value).encode()})
+        self._tell(name)
+
+    def _tell(self, name: str) -> None:
+        self.store.add_members(self.channel, {name: self.store.increment(self.channel)})
+        self.store.notify(self.channel)
+
+    def entry(self, name: str, stored: Stored) -> ScheduleEntry:
+        """The entry itself.  Raises `ImproperlyConfigured`."""
+        fields = {**stored.fields, "schedule": from_dict(stored.fields["schedule"], self.app)}
+        return ScheduleEntry.of(name, fields, self.app)
+
+    # -- runs ---------------------------------------------------------------------------------------------------------
+
+    def states(self, names: Iterable[str]) -> dict[str, RunState]:
+        """When those of the entries ran last that have run."""
+        names = list(names)
+        found = self.store.get_values([self._key("state", name) for name in names])
+        known = ((name, found.get(self._key("state", name))) for name in names)
+        return {name: _state(json.loads(value)) for name, value in known if value is not None}
+
+    def note(self, lock: str, token: int, states: Mapping[str, RunState]) -> bool:
+        """Keep states, unless the lock has been given to another; whether they were kept."""
+        values = {self._key("state", name): _encoded(state) for name, state in states.items()}
+        return self.store.set_fenced(lock, token, values)
+
+    def task_id(self, name: str, run: datetime) -> str:
+        """The id of the task of one run: whoever sends it, it is the same."""
+        return str(uuid5(NAMESPACE_URL, f"celeriac:{self.base}:{name}:{run.timestamp():.6f}"))
+
+
+def fields_of(entry: ScheduleEntry) -> dict[str, Any]:
+    """What is kept of an entry.  Raises `ImproperlyConfigured` for what JSON does not have."""
+    fields = {field: getattr(entry, field) for field in FIELDS}
+    fields["schedule"] = to_dict(maybe_schedule(entry.schedule))
+    fields["args"] = list(entry.args)
+    try:
+        kept: dict[str, Any] = json.loads(json.dumps(fields))
+    except (TypeError, ValueError) as error:
+        raise ImproperlyConfigured(f"the entry {entry.name!r} cannot be kept in a store: {error}") from error
+    return kept
+
+
+def _encoded(state: RunState) -> bytes:
+    return json.dumps(
+        [state.last_run_at.isoformat(), state.total_run_count, [run.isoformat() for run in state.sending]]
+    ).encode()
+
+
+def _state(known: Any) -> RunState:
+    last, count, sending = known
+    return RunState(datetime.fromisoformat(last), count, tuple(map(datetime.fromisoformat, sending)))

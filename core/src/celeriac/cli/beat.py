@@ -1,0 +1,212 @@
+"""``celeriac beat``, and the schedule of a beat that runs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from celeriac.beat.stored import StoredSchedule
+    from celeriac.cli.state import State
+
+
+@click.group("beat", invoke_without_command=True)
+@click.option("--detach", is_flag=True, help="Run in the background, as a daemon.")
+@click.option("-s", "--schedule", metavar="FILE", help="The file of the persistent scheduler.")
+@click.option("-S", "--scheduler", metavar="NAME", help="The scheduler: persistent, store, or module:Class.")
+@click.option("--max-interval", type=float, metavar="SECONDS", help="The longest sleep between two looks.")
+@click.option(
+    "--enable-remote-control/--no-enable-remote-control", default=None, help="Answer ping (beat_enable_remote_control)."
+)
+@click.option("-n", "--hostname", help="The node name for remote control.")
+@click.option("-l", "--loglevel", default="WARNING", show_default=True, help="DEBUG, INFO, WARNING, ERROR, CRITICAL.")
+@click.option("-f", "--logfile", help="Log to this file.")
+@click.option("--pidfile", metavar="FILE", help="Keep the process id there; refuse to start where another is.")
+@click.option("--uid", help="Run as this user.")
+@click.option("--gid", help="Run as this group.")
+@click.option("--umask", help="The umask, in octal.")
+@click.option("--executable", metavar="PATH", help="The Python of the daemon.")
+@click.pass_context
+def beat(context: click.Context, /, **options: Any) -> None:
+    """Send periodic tasks."""
+    if context.invoked_subcommand is not None:
+        return
+    state: State = context.obj
+    _refuse_daemon(options)
+    app = state.app
+    state.configure(context.command, options)
+    app.log.setup(options["loglevel"], options["logfile"])
+    if options["enable_remote_control"] is not None:
+        app.conf.beat_enable_remote_control = options["enable_remote_control"]
+    program = app.Beat(
+        max_interval=options["max_interval"],
+        pidfile=options["pidfile"],
+        loglevel=options["loglevel"],
+        logfile=options["logfile"],
+        schedule=options["schedule"],
+        scheduler=options["scheduler"],
+        quiet=state.quiet,
+    )
+    if not state.quiet:
+        click.echo(program.startup_info())
+    program.run()
+
+
+beat.takes_plugin_options = True  # type: ignore[attr-defined]  # read by LazyCommands
+
+
+def _refuse_daemon(options: dict[str, Any]) -> None:
+    wanted = [name for name in ("uid", "gid", "umask", "executable") if options[name]]
+    if options["detach"]:
+        wanted.insert(0, "detach")
+    if wanted:
+        raise click.UsageError(
+            f"--{wanted[0]} is not there yet; let systemd, a container or `nohup ... &` run beat in the background"
+        )
+
+
+@beat.group("schedule")
+def schedule() -> None:
+    """See and change the schedule while beat runs (scheduler: store)."""
+
+
+@schedule.command("list")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.pass_obj
+def list_entries(state: State, as_json: bool) -> None:
+    """Show the entries, and when each ran last."""
+    stored = _stored(state)
+    known = stored.all()
+    states = stored.states(known)
+    rows: list[dict[str, Any]] = [
+        {
+            "name": name,
+            **{field: one.fields.get(field) for field in ("task", "schedule", "args", "kwargs", "enabled")},
+            "source": one.source,
+            "last_run_at": states[name].last_run_at.isoformat() if name in states else None,
+            "total_run_count": states[name].total_run_count if name in states else 0,
+        }
+        for name, one in sorted(known.items())
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        paused = "" if row["enabled"] else " (paused)"
+        shown = stored.entry(row["name"], known[row["name"]]).schedule
+        click.echo(f"{row['name']}{paused}: {row['task']} {shown!r}, last {row['last_run_at'] or 'never'}")
+    if not rows:
+        click.echo("no entries")
+
+
+@schedule.command("add")
+@click.argument("name")
+@click.argument("task")
+@click.option("--every", type=float, metavar="SECONDS", help="An interval.")
+@click.option("--crontab", metavar="LINE", help='A line of a crontab, as "0 9 * * mon-fri".')
+@click.option("--at", metavar="TIME", help="Once, at a moment (ISO 8601).")
+@click.option("--tz", metavar="ZONE", help="The time zone of --crontab and --at.")
+@click.option("-a", "--args", "arguments", default="[]", metavar="JSON", help="Positional arguments: a list.")
+@click.option("-k", "--kwargs", default="{}", metavar="JSON", help="Keyword arguments: a map.")
+@click.option("--options", default="{}", metavar="JSON", help='Options of the call, as {"queue": "slow"}.')
+@click.option("--missed", type=click.Choice(["once", "skip", "all"]), default="once", show_default=True)
+@click.option("--deadline", type=float, metavar="SECONDS", help="A run may be so late.")
+@click.option("--jitter", type=float, default=0.0, metavar="SECONDS", help="Put each run off by up to so much.")
+@click.option("--disabled", is_flag=True, help="Paused until it is resumed.")
+@click.pass_obj
+def add(state: State, /, name: str, task: str, **options: Any) -> None:
+    """Add an entry, or replace the one of that name."""
+    entry = {
+        "task": task,
+        "schedule": _schedule_of(options),
+        "args": _parsed("--args", options["arguments"], list),
+        "kwargs": _parsed("--kwargs", options["kwargs"], dict),
+        "options": _parsed("--options", options["options"], dict),
+        **{field: options[field] for field in ("missed", "deadline", "jitter")},
+        "enabled": not options["disabled"],
+    }
+    _stored(state).put(name, entry)
+    click.echo(f"{name} added")
+
+
+@schedule.command("remove")
+@click.argument("name")
+@click.pass_obj
+def remove(state: State, name: str) -> None:
+    """Remove an entry; one of the configuration comes back when beat starts."""
+    _demand(_stored(state).remove(name), name)
+    click.echo(f"{name} removed")
+
+
+@schedule.command("pause")
+@click.argument("name")
+@click.pass_obj
+def pause(state: State, name: str) -> None:
+    """Do not send an entry until it is resumed."""
+    _demand(_stored(state).set_enabled(name, False), name)
+    click.echo(f"{name} paused")
+
+
+@schedule.command("resume")
+@click.argument("name")
+@click.pass_obj
+def resume(state: State, name: str) -> None:
+    """Have a paused entry go on."""
+    _demand(_stored(state).set_enabled(name, True), name)
+    click.echo(f"{name} resumed")
+
+
+@schedule.command("run-now")
+@click.argument("name")
+@click.pass_obj
+def run_now(state: State, name: str) -> None:
+    """Send the task of an entry once, now; when it is due does not change."""
+    from celeriac.beat.scheduler import Scheduler
+
+    stored = _stored(state)
+    known = stored.read([name]).get(name)
+    if known is None:
+        _demand(False, name)
+        return
+    result = Scheduler(state.app, lazy=True).apply_async(stored.entry(name, known), advance=False)
+    click.echo(result.id)
+
+
+def _stored(state: State) -> StoredSchedule:
+    from celeriac.beat.stored import StoredSchedule
+
+    return StoredSchedule(state.app)
+
+
+def _demand(found: bool, name: str) -> None:
+    if not found:
+        raise click.ClickException(f"there is no entry {name!r}; see: celeriac beat schedule list")
+
+
+def _schedule_of(options: dict[str, Any]) -> Any:
+    from celeriac.schedules import crontab, once
+    from celeriac.schedules import schedule as interval
+
+    given = [name for name in ("every", "crontab", "at") if options[name] is not None]
+    if len(given) != 1:
+        raise click.UsageError("give one of --every, --crontab and --at")
+    try:
+        if options["every"] is not None:
+            return interval(options["every"])
+        if options["crontab"] is not None:
+            return crontab.from_string(options["crontab"], tz=options["tz"])
+        return once(options["at"], tz=options["tz"])
+    except ValueError as error:
+        raise click.UsageError(f"--{given[0]}: {error}") from None
+
+
+def _parsed(option: str, text: str, kind: type) -> Any:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise click.UsageError(f"{option} is no JSON: {error}") from None
+    if not isinstance(value, kind):
+        raise click.UsageError(f"{option} must be a {'list' if kind is list else 'map'}")
+    return value

@@ -1,0 +1,101 @@
+"""The file of the schedule."""
+
+from __future__ import annotations
+
+import shelve
+from datetime import UTC, datetime
+
+import pytest
+
+from celeriac.beat import PersistentScheduler
+from celeriac.beat.record import Record
+from celeriac.exceptions import ImproperlyConfigured
+
+RUN = {"last_run_at": "2024-05-15T12:00:00+00:00", "total_run_count": 1}
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "celerybeat-schedule"
+
+
+def test_a_file_cut_at_any_byte_has_what_was_whole(path):
+    # Given a file to which much was added
+    record = Record(path)
+    record.replace({"a": RUN})
+    for count in range(2, 6):
+        record.add({"a": {**RUN, "total_run_count": count}, "b": {**RUN, "total_run_count": count}})
+    record.close()
+    whole = path.read_bytes()
+    header = whole.index(b"\n") + 1
+    counts = []
+    for length in range(header, len(whole) + 1):
+        # When it is cut
+        path.write_bytes(whole[:length])
+        found = Record(path).read()
+        # Then each entry is as one of the lines before has it
+        assert found.keys() <= {"a", "b"}
+        counts.append(found.get("a", {}).get("total_run_count", 0))
+        # and can be added to
+        again = Record(path)
+        again.add({"c": RUN})
+        again.close()
+        assert Record(path).read() == {**found, "c": RUN}
+    assert counts == sorted(counts)
+    assert set(counts) == {0, 1, 2, 3, 4, 5}
+
+
+def test_a_changed_line_is_passed_over(path):
+    record = Record(path)
+    record.replace({"a": RUN, "b": RUN})
+    path.write_bytes(path.read_bytes().replace(b'"a"', b'"x"'))
+    assert Record(path).read() == {"b": RUN}
+
+
+def test_the_old_contents_are_there_until_the_new_are(path, monkeypatch):
+    record = Record(path)
+    record.replace({"a": RUN})
+    monkeypatch.setattr("os.fsync", lambda descriptor: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(ImproperlyConfigured, match=r"cannot be used: .*No space left on device"):
+        record.replace({"b": RUN})
+    assert Record(path).read() == {"a": RUN}
+
+
+def test_a_file_of_another_program_is_moved_aside(path, caplog):
+    with shelve.open(str(path)) as other:
+        other["entries"] = {}
+    made = next(each for each in path.parent.glob("celerybeat-schedule*"))
+    made.rename(path)
+    assert Record(path).read() == {}
+    assert path.with_name("celerybeat-schedule.old").exists()
+    assert "is not a schedule of Celeriac" in caplog.text
+
+
+def test_a_place_that_cannot_be_written_is_told(make_app, tmp_path):
+    app = make_app(beat_schedule={})
+    with pytest.raises(ImproperlyConfigured, match="name another with --schedule"):
+        PersistentScheduler(app, schedule_filename=str(tmp_path / "absent" / "file"))
+
+
+@pytest.mark.covers("settings.beat_schedule_filename", "settings.beat_sync_every")
+def test_a_run_is_known_after_a_crash(make_app, path):
+    entries = {"tick": {"task": "t", "schedule": 60}}
+    app = make_app(beat_schedule=entries, beat_schedule_filename=str(path))
+    first = PersistentScheduler(app)
+    run = datetime(2024, 5, 15, 12, tzinfo=UTC)
+    first.reserve(first.schedule["tick"], run)
+    first._record.close()
+    # When it ends without a word, and another begins
+    second = PersistentScheduler(app)
+    # Then that knows of the run
+    assert second.schedule["tick"].last_run_at == run
+    assert second.schedule["tick"].total_run_count == 1
+
+
+def test_a_last_run_in_the_future_is_taken_for_now(make_app, path):
+    app = make_app(beat_schedule={"tick": {"task": "t", "schedule": 60}}, beat_schedule_filename=str(path))
+    scheduler = PersistentScheduler(app)
+    scheduler.reserve(scheduler.schedule["tick"], datetime(2999, 1, 1, tzinfo=UTC))
+    scheduler._record.close()
+    entry = PersistentScheduler(app).schedule["tick"]
+    assert entry.last_run_at <= entry.default_now()

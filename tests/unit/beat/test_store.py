@@ -1,0 +1,147 @@
+"""A schedule that several beats share."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+
+from celeriac.beat import Service, StoreScheduler
+from celeriac.beat.stored import StoredSchedule
+from celeriac.exceptions import ImproperlyConfigured
+
+
+@pytest.fixture
+def entries():
+    return {"hourly": {"task": "t", "schedule": 3600}}
+
+
+@pytest.fixture
+def stored(make_app, entries):
+    app = make_app(beat_schedule=entries)
+    return StoredSchedule(app)
+
+
+@pytest.fixture
+def run(wait_until):
+    """Return ``run(app)``: a beat in a thread, stopped when the test ends."""
+    running = []
+
+    def start(app):
+        service = Service(app, scheduler_cls="celeriac.beat:StoreScheduler")
+        thread = threading.Thread(target=service.start)
+        running.append((service, thread))
+        thread.start()
+        wait_until(lambda: service.scheduler.monotonic_last_tick is not None)
+        return service
+
+    yield start
+    for service, thread in running:
+        service.stop()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def test_of_two_beats_one_leads_and_the_other_takes_over(stored, run, wait_until):
+    first, second = run(stored.app), run(stored.app)
+    wait_until(lambda: first.scheduler.leads)
+    assert not second.scheduler.leads
+    # When the leader ends in order
+    first.stop(wait=True)
+    # Then the other one leads within a moment
+    wait_until(lambda: second.scheduler.leads, timeout=2)
+    assert second.scheduler.schedule.keys() == {"hourly"}
+
+
+def test_changes_are_followed_within_a_second(stored, run, record, wait_until):
+    messages = record(stored.app)
+    service = run(stored.app)
+    wait_until(lambda: service.scheduler.leads)
+    stored.put("often", {"task": "u", "schedule": 0.1, "args": [1]})
+    wait_until(lambda: messages, timeout=1.5)
+    stored.set_enabled("often", False)
+    wait_until(lambda: not service.scheduler.schedule["often"].enabled, timeout=1)
+    assert stored.remove("often")
+    wait_until(lambda: "often" not in service.scheduler.schedule, timeout=1)
+
+
+def test_each_run_has_one_task_id_whoever_sends_it(stored, record):
+    messages = record(stored.app)
+    stored.put("tick", {"task": "t", "schedule": 60, "missed": "all"})
+    leader = StoreScheduler(stored.app)
+    leader.tick()
+    entry = leader.schedule["tick"]
+    entry.last_run_at -= timedelta(seconds=180)
+    leader.populate_heap()
+    leader.tick()
+    runs = [entry.last_run_at + timedelta(seconds=60 * n) for n in (1, 2, 3)]
+    assert [message.headers["id"] for message in messages] == [stored.task_id("tick", run) for run in runs]
+    leader.close()
+
+
+def test_a_run_that_was_noted_and_perhaps_not_sent_is_sent_by_the_successor(stored, record):
+    messages = record(stored.app)
+    # Given a leader that dies between its note and the message
+    leader = StoreScheduler(stored.app)
+    leader.tick()
+    leader.apply_async = lambda *args, **kwargs: (_ for _ in ()).throw(KeyboardInterrupt)
+    entry = leader.schedule["hourly"]
+    entry.last_run_at -= timedelta(hours=1)
+    run = entry.last_run_at + timedelta(hours=1)
+    leader.populate_heap()
+    with pytest.raises(KeyboardInterrupt):
+        leader.tick()
+    stored.store.release_lock(leader._lock, leader._owner)
+    # When another takes over
+    successor = StoreScheduler(stored.app)
+    successor.tick()
+    # Then it sends it, and nobody does so again
+    assert [message.headers["id"] for message in messages] == [stored.task_id("hourly", run)]
+    successor.close()
+    third = StoreScheduler(stored.app)
+    third.tick()
+    third.close()
+    assert len(messages) == 1
+
+
+def test_a_leader_that_slept_through_its_lease_sends_nothing(stored, record):
+    messages = record(stored.app)
+    sleeper = StoreScheduler(stored.app)
+    sleeper.tick()
+    # Given that another leads by now, which the sleeper does not know yet
+    stored.store.release_lock(sleeper._lock, sleeper._owner)
+    other = StoreScheduler(stored.app)
+    other.tick()
+    entry = sleeper.schedule["hourly"]
+    entry.last_run_at -= timedelta(hours=1)
+    sleeper.populate_heap()
+    # When it wakes up
+    sleeper.tick()
+    # Then its note is refused, and nothing is sent
+    assert messages == []
+    assert not sleeper.leads
+    other.close()
+    sleeper.close()
+
+
+def test_entries_of_the_configuration_come_and_go_with_it(make_app, stored):
+    StoreScheduler(stored.app).tick()
+    stored.put("own", {"task": "u", "schedule": 5})
+    scheduler = StoreScheduler(stored.app)
+    scheduler._take_over(0)
+    assert stored.all().keys() == {"hourly", "own"}
+    stored.app.conf.beat_schedule = {}
+    scheduler = StoreScheduler(stored.app)
+    scheduler._take_over(0)
+    assert stored.all().keys() == {"own"}
+
+
+def test_what_json_does_not_have_is_refused(stored):
+    with pytest.raises(ImproperlyConfigured, match="'bad' cannot be kept in a store"):
+        stored.put("bad", {"task": "t", "schedule": 1, "args": [object()]})
+
+
+def test_a_store_without_the_primitives_is_told(make_app):
+    with pytest.raises(ImproperlyConfigured, match="needs a result_backend with the store primitives"):
+        StoredSchedule(make_app(backend="disabled://"))
