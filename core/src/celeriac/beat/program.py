@@ -37,6 +37,7 @@ class Beat:
         scheduler: Any = None,
         scheduler_cls: Any = None,
         quiet: bool = False,
+        hostname: str | None = None,
         **kwargs: Any,
     ) -> None:
         self.app = app or self.app
@@ -49,6 +50,7 @@ class Beat:
         self.schedule = schedule or self.app.conf.beat_schedule_filename
         self.scheduler_cls = scheduler_cls or scheduler or self.app.conf.beat_scheduler
         self.quiet = quiet
+        self.hostname = hostname
 
     def run(self) -> None:
         """Run until SIGTERM or SIGINT."""
@@ -70,6 +72,7 @@ class Beat:
             max_interval=self.max_interval,
             scheduler_cls=self.scheduler_cls,
             schedule_filename=self.schedule,
+            hostname=self.hostname,
         )
         _ = service.scheduler  # what is wrong with it is told before anything is installed
         self.install_sync_handler(service)

@@ -23,11 +23,13 @@ class Service:
         max_interval: float | None = None,
         schedule_filename: str | None = None,
         scheduler_cls: Any = None,
+        hostname: str | None = None,
     ) -> None:
         self.app = app
         self.max_interval = max_interval or app.conf.beat_max_loop_interval
         self.schedule_filename = schedule_filename or app.conf.beat_schedule_filename
         self.scheduler_cls = scheduler_cls or app.conf.beat_scheduler
+        self.hostname = hostname
         self._stop_requested = False
         self._stopped = threading.Event()
         self._scheduler: Scheduler | None = None
@@ -52,6 +54,7 @@ class Service:
         """Run until `stop`."""
         scheduler = self.scheduler
         logger.info("beat: Starting...")
+        control = self._remote_control()
         signals.beat_init.send(sender=self)
         if embedded_process:
             signals.beat_embedded_init.send(sender=self)
@@ -65,8 +68,19 @@ class Service:
         finally:
             try:
                 scheduler.close()
+                if control is not None:
+                    control.stop()
             finally:
                 self._stopped.set()
+
+    def _remote_control(self) -> Any:
+        if not self.app.conf.beat_enable_remote_control:
+            return None
+        from celeriac.beat.remote import RemoteControl  # most beats have none
+
+        control = RemoteControl(self.app, self.scheduler, self.hostname)
+        control.start()
+        return control
 
     def sync(self) -> None:
         """Have the scheduler keep what it knows."""

@@ -48,6 +48,7 @@ def beat(context: click.Context, /, **options: Any) -> None:
         schedule=options["schedule"],
         scheduler=options["scheduler"],
         quiet=state.quiet,
+        hostname=options["hostname"],
     )
     if not state.quiet:
         click.echo(program.startup_info())
