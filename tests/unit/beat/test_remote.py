@@ -55,7 +55,7 @@ def test_a_beat_that_does_not_tick_is_silent(app):
     # Given a scheduler whose last tick was ten seconds ago
     scheduler = Scheduler(app, lazy=True)
     scheduler.monotonic_last_tick = time.monotonic() - 10
-    node = PingNode("celerybeat@here", {}, handlers={"ping": lambda state: {"ok": "pong"}})
+    node = PingNode("celerybeat@here", {}, handlers={"ping": lambda state: {"ok": "pong"}}, mailbox=app.control.mailbox)
     node.scheduler = scheduler
     # Then it answers if that is not too long, and else says nothing
     for age, answer in ((None, {"ok": "pong"}), (60, {"ok": "pong"}), (5, None)):

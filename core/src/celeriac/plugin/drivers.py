@@ -26,6 +26,7 @@ GROUPS: Final = {
     "scheduler": "celeriac.schedulers",
     "loader": "celeriac.loaders",
     "command": "celeriac.commands",
+    "almanac": "celeriac.almanacs",
 }
 
 #: Kinds whose driver is an object, not a class.

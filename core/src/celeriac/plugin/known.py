@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 _DISTRIBUTIONS: Final[dict[str, dict[str, str]]] = {
+    "almanac": {"ephem": "celeriac-solar"},
     "broker": {
         "amqp": "celeriac-amqp",
         "amqps": "celeriac-amqp",

@@ -19,6 +19,7 @@ from celeriac.testing.conformance.broker import BrokerSuite
 from celeriac.testing.conformance.broker_harness import BrokerHarness
 from celeriac.testing.conformance.pool import PoolSuite
 from celeriac.testing.conformance.pool_harness import PoolHarness
+from celeriac.testing.conformance.scheduler import SchedulerHarness, SchedulerSuite
 from celeriac.testing.conformance.serializer import SerializerHarness, SerializerSuite
 from celeriac.testing.conformance.suite import NotClaimed, Suite, Verdict, VerdictKind, run
 
@@ -30,6 +31,8 @@ __all__ = [
     "NotClaimed",
     "PoolHarness",
     "PoolSuite",
+    "SchedulerHarness",
+    "SchedulerSuite",
     "SerializerHarness",
     "SerializerSuite",
     "Suite",

@@ -1,0 +1,3 @@
+"""Where the sun stands: an almanac for schedules by the sun."""
+
+from __future__ import annotations
