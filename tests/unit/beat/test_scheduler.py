@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from kombu.exceptions import OperationalError
 
 from celeriac.beat import BeatLazyFunc, ScheduleEntry, Scheduler
 from celeriac.exceptions import ImproperlyConfigured
@@ -137,6 +138,26 @@ def test_what_cannot_be_sent_does_not_stop_the_others(scheduler_of, ago, caplog)
     scheduler.tick()
     assert names(scheduler) == ["u"]
     assert "bad (t) could not be sent" in caplog.text
+
+
+def test_a_run_that_the_broker_did_not_take_is_sent_again(scheduler_of, ago):
+    scheduler = scheduler_of({"tick": {"task": "t", "schedule": 60}})
+    send = scheduler.send_task
+
+    def refuse(*args, **kwargs):
+        raise OperationalError("the broker is away")
+
+    scheduler.send_task = refuse
+    ago(scheduler, "tick", 60)
+    # When the broker is away, the next try comes soon
+    assert 0 < scheduler.tick() <= 1
+    assert scheduler.schedule["tick"].total_run_count == 0
+    # And when it is there again, the run is made up for
+    scheduler.send_task = send
+    scheduler.populate_heap()
+    scheduler.tick()
+    assert names(scheduler) == ["t"]
+    assert scheduler.schedule["tick"].total_run_count == 1
 
 
 @pytest.mark.parametrize(

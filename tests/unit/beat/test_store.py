@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
+from kombu.exceptions import OperationalError
 
 from celeriac.beat import Service, StoreScheduler
 from celeriac.beat.stored import StoredSchedule
@@ -103,6 +104,31 @@ def test_a_run_that_was_noted_and_perhaps_not_sent_is_sent_by_the_successor(stor
     third.tick()
     third.close()
     assert len(messages) == 1
+
+
+def test_a_run_that_the_broker_did_not_take_is_sent_again(stored, record):
+    stored.put("tick", {"task": "t", "schedule": 60, "missed": "all"})
+    leader = StoreScheduler(stored.app)
+    leader.tick()
+    first = leader.schedule["tick"].last_run_at
+    leader.schedule["tick"].last_run_at -= timedelta(seconds=120)
+    # Given a broker that takes the first of two runs
+    sent, answers = [], iter([None, OperationalError("away"), None])
+
+    def send(name, *args, **options):
+        if (answer := next(answers)) is not None:
+            raise answer
+        sent.append(options["task_id"])
+
+    leader.send_task = send
+    leader.populate_heap()
+    leader.tick()
+    leader.populate_heap()
+    leader.tick()
+    # Then the second is sent by itself, and nothing is left to send
+    assert sent == [stored.task_id("tick", first - timedelta(seconds=seconds)) for seconds in (60, 0)]
+    assert stored.states(["tick"])["tick"] == (first.astimezone(UTC), 2, ())
+    leader.close()
 
 
 def test_a_leader_that_slept_through_its_lease_sends_nothing(stored, record):

@@ -38,6 +38,10 @@ class PersistentScheduler(Scheduler):
         self._record.add({following.name: _kept(following)})
         return following
 
+    def _put_back(self, entry: ScheduleEntry) -> None:
+        super()._put_back(entry)
+        self._record.add({entry.name: _kept(entry)})
+
     def sync(self) -> None:
         self._record.replace({name: _kept(entry) for name, entry in self.data.items()})
 

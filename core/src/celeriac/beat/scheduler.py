@@ -21,6 +21,9 @@ logger = logging.getLogger("celeriac.beat")
 #: The longest sleep between two ticks, in seconds.
 DEFAULT_MAX_INTERVAL = 300.0
 
+#: Seconds until an entry is sent again for which the broker was out of reach.
+_AGAIN = 1.0
+
 
 class SchedulingError(Exception):
     """A periodic task could not be sent."""
@@ -69,6 +72,7 @@ class Scheduler:
         self._seen: Any = None
         self._numbers = itertools.count()
         self._begun = False
+        self._is_away = False
         self._last_sync: float | None = None
         self._tasks_since_sync = 0
         #: When `tick` was called last, on the monotonic clock.
@@ -186,6 +190,8 @@ class Scheduler:
         if seconds is not None:
             if is_due and hasattr(entry.schedule, "next_after"):
                 seconds = self._delay_of(entry)  # counted from the run that was due, not from now
+            if self._is_away:
+                seconds, self._is_away = max(seconds, _AGAIN), False
             heapq.heappush(heap, self._event(entry, seconds))
 
     def runs_of(self, entry: ScheduleEntry, now: datetime) -> list[datetime]:
@@ -200,9 +206,16 @@ class Scheduler:
             logger.info("Scheduler: %s (%s) was missed, and is left out", entry.name, entry.task)
             return self.reserve(entry, now)
         for run in runs:
-            sent, entry = entry, self.reserve(entry, run)
-            self.apply_entry(sent)
+            following = self.reserve(entry, run)
+            if not self.apply_entry(entry):
+                self._put_back(entry)
+                return entry
+            entry = following
         return entry
+
+    def _put_back(self, entry: ScheduleEntry) -> None:
+        """Undo `reserve`: the entry was not sent."""
+        self.schedule[entry.name] = entry
 
     def _delay_of(self, entry: ScheduleEntry) -> float:
         """Seconds until the entry is looked at."""
@@ -227,15 +240,20 @@ class Scheduler:
 
     # -- sending ------------------------------------------------------------------------------------------------------
 
-    def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
-        """Send an entry; what goes wrong is logged."""
+    def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> bool:
+        """Send an entry; what goes wrong is logged.  False where the broker is out of reach: it is to be sent again."""
         logger.info("Scheduler: Sending due task %s (%s)", entry.name, entry.task)
         try:
             result = self.apply_async(entry, producer=producer, advance=False)
-        except Exception:
+        except Exception as error:
+            if isinstance(error.__cause__, self.app.connection_errors):
+                logger.error("Scheduler: the broker is out of reach, trying again: %s", error)
+                self._is_away = True
+                return False
             logger.exception("Scheduler: %s (%s) could not be sent", entry.name, entry.task)
         else:
             logger.debug("%s sent. id->%s", entry.task, getattr(result, "id", result))
+        return True
 
     def apply_async(self, entry: ScheduleEntry, producer: Any = None, advance: bool = True, **kwargs: Any) -> Any:
         """Send an entry; its result.  Raises `SchedulingError`."""

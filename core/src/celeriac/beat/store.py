@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import time
@@ -183,19 +184,19 @@ class StoreScheduler(Scheduler):
             self._resign()
             return entry
         for run in moments:
-            self._send_run(entry, run)
+            if not self._send_run(entry, run):
+                state = RunState(entry.last_run_at.astimezone(UTC), entry.total_run_count)
+                break
             entry = self.reserve(entry, run)
         if not moments:
             return self.reserve(entry, last)
         self.stored.note(self._lock, token, {entry.name: state._replace(sending=())})
         return entry
 
-    def _send_run(self, entry: ScheduleEntry, run: datetime) -> None:
-        logger.info("Scheduler: Sending due task %s (%s)", entry.name, entry.task)
-        try:
-            self.apply_async(entry, advance=False, task_id=self.stored.task_id(entry.name, run))
-        except Exception:
-            logger.exception("Scheduler: %s (%s) could not be sent", entry.name, entry.task)
+    def _send_run(self, entry: ScheduleEntry, run: datetime) -> bool:
+        sent = copy.copy(entry)
+        sent.options = {**entry.options, "task_id": self.stored.task_id(entry.name, run)}
+        return self.apply_entry(sent)
 
     # -- waiting, and the end -----------------------------------------------------------------------------------------
 
