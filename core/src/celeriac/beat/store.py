@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from celeriac.beat.scheduler import Scheduler
-from celeriac.beat.stored import CONFIGURED, RunState, StoredSchedule, fields_of
+from celeriac.beat.stored import CONFIGURED, RunState, Stored, StoredSchedule, fields_of
 from celeriac.exceptions import CeleryError, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -85,11 +85,19 @@ class StoreScheduler(Scheduler):
             return False
         self._monotonic_renewed = now
         if token != self._token:
+            self._resign()
             # Not before all is read does it lead.
             self._take_over(token)
             self._token = token
             logger.info("beat: leading, with token %d", token)
         return True
+
+    def _hold(self) -> None:
+        """Renew the lease on the way of taking over, which takes seconds where there are many entries."""
+        now = time.monotonic()
+        if now - self._monotonic_renewed >= _RENEWAL:
+            self.stored.store.acquire_lock(self._lock, self._owner, LEASE)
+            self._monotonic_renewed = now
 
     def _renewed(self) -> int | None:
         """The token, if this beat still leads; renews the lease when it is time."""
@@ -119,14 +127,16 @@ class StoreScheduler(Scheduler):
 
     def _publish_configuration(self) -> None:
         """Have the entries of the configuration in the store as they are in this program."""
-        known = self.stored.all()
+        known, changed = self.stored.all(), {}
         for name, entry in self._configured.items():
+            self._hold()
             fields = fields_of(entry)
             stored = known.get(name)
             if stored is not None:
                 fields["enabled"] = stored.fields.get("enabled", True)  # who paused it, decides
             if stored is None or stored.fields != fields:
-                self.stored.put(name, {**fields, "schedule": entry.schedule}, CONFIGURED)
+                changed[name] = Stored(fields, CONFIGURED)
+        self.stored.put_all(changed)
         for name, stored in known.items():
             if stored.source == CONFIGURED and name not in self._configured:
                 self.stored.remove(name)
@@ -150,6 +160,7 @@ class StoreScheduler(Scheduler):
         stored, states = self.stored.read(names), self.stored.states(names)
         fresh: dict[str, RunState] = {}
         for name in names:
+            self._hold()
             known = stored.get(name)
             if known is None:
                 self.data.pop(name, None)

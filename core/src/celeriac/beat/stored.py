@@ -84,17 +84,23 @@ class StoredSchedule:
     def put(self, name: str, entry: Mapping[str, Any], source: str = ADDED) -> None:
         """Add an entry, in the form of ``beat_schedule``, or put it in the place of one.
 
-        Raises `ImproperlyConfigured` for one that is wrong, TypeError for arguments that JSON does not have.
+        Raises `ImproperlyConfigured` for one that is wrong.
         """
-        made = ScheduleEntry.of(name, entry, self.app)
-        self._write(name, {"fields": fields_of(made), "source": source})
+        self.put_all({name: Stored(fields_of(ScheduleEntry.of(name, entry, self.app)), source)})
+
+    def put_all(self, entries: Mapping[str, Stored]) -> None:
+        """Add entries, or put them in the place of others, in a few round trips for all."""
+        if entries:
+            values = {self._key("entry", name): json.dumps(one._asdict()).encode() for name, one in entries.items()}
+            self.store.set_values(values)
+            self._tell(entries)
 
     def remove(self, name: str) -> bool:
         """Remove an entry; whether there was one."""
         if name not in self.read([name]):
             return False
         self.store.delete_values([self._key("entry", name), self._key("state", name)])
-        self._tell(name)
+        self._tell([name])
         return True
 
     def set_enabled(self, name: str, enabled: bool) -> bool:
@@ -102,15 +108,11 @@ class StoredSchedule:
         known = self.read([name]).get(name)
         if known is None:
             return False
-        self._write(name, {"fields": {**known.fields, "enabled": enabled}, "source": known.source})
+        self.put_all({name: known._replace(fields={**known.fields, "enabled": enabled})})
         return True
 
-    def _write(self, name: str, value: Mapping[str, Any]) -> None:
-        self.store.set_values({self._key("entry", name): json.dumps(value).encode()})
-        self._tell(name)
-
-    def _tell(self, name: str) -> None:
-        self.store.add_members(self.channel, {name: self.store.increment(self.channel)})
+    def _tell(self, names: Iterable[str]) -> None:
+        self.store.add_members(self.channel, dict.fromkeys(names, self.store.increment(self.channel)))
         self.store.notify(self.channel)
 
     def entry(self, name: str, stored: Stored) -> ScheduleEntry:
