@@ -116,7 +116,6 @@ ARRIVING: Final[dict[str, str]] = {
             "settings.worker_lost_wait",
             "settings.worker_prefetch_multiplier",
             "settings.worker_soft_shutdown_timeout",
-            "settings.worker_state_db",
             "settings.worker_timer_precision",
         ),
         _WORKER,
@@ -133,8 +132,8 @@ ARRIVING: Final[dict[str, str]] = {
     ),
     **dict.fromkeys(
         (
-            *("cli.amqp*", "cli.control*", "cli.events*", "cli.graph workers", "cli.inspect*", "cli.list*"),
-            *("cli.logtool*", "cli.migrate*", "cli.multi", "cli.shell*", "cli.status*", "cli.upgrade*"),
+            *("cli.amqp*", "cli.events*", "cli.graph workers", "cli.list*"),
+            *("cli.logtool*", "cli.migrate*", "cli.multi", "cli.shell*", "cli.upgrade*"),
             *(f"cli.worker.--{option}" for option in ("detach", "statedb", "disable-prefetch", "pool-start-method")),
             *(f"cli.worker.--{option}" for option in ("autoscale", "beat", "schedule-filename", "scheduler")),
             *(f"cli.worker.--{option}" for option in ("pidfile", "uid", "gid", "umask", "executable")),

@@ -82,4 +82,6 @@ def _command_line(commands: dict[str, list[tuple[str, str]]]) -> list[Name]:
                 spellings = tuple(spelled.split("/"))
                 longest = next((one for one in spellings if one.startswith("--")), spellings[0])
                 found.append(Name(f"{owner}.{longest}", "option", owner, command, spellings))
+            else:
+                found.append(Name(f"{owner}.{spelled}", "argument", owner, command, spelled))
     return found

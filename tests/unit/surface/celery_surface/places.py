@@ -141,6 +141,12 @@ def _option(name: Name) -> Any:
     return command if set(name.takes) <= taken else MISSING
 
 
+def _argument(name: Name) -> Any:
+    command = _command(name.member)
+    taken = {one.name for one in getattr(command, "params", ()) if isinstance(one, click.Argument)}
+    return command if name.takes in taken else MISSING
+
+
 def _driver(kind: str) -> Callable[[Name], Any]:
     @cache
     def offered() -> frozenset[str]:
@@ -162,6 +168,7 @@ _FINDERS: dict[str, Callable[[Name], Any]] = {
     "control": _control,
     "command": lambda name: _command(name.member),
     "option": _option,
+    "argument": _argument,
     "backends": _driver("backend"),
     "transports": _driver("broker"),
     "pools": _driver("pool"),

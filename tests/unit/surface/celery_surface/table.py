@@ -85,8 +85,10 @@ def _tests_by_name(shown: Iterable[Shown]) -> Mapping[str, list[str]]:
 
 
 def _options(each: Shown) -> Iterator[str]:
-    """The options that a test of a command writes out."""
+    """The arguments of the command that a test is of, and the options that it writes out."""
     for name in names().values():
+        if name.family == "argument" and name.owner in each.names:
+            yield name.path
         if name.family == "option" and name.owner in each.names and not each.words.isdisjoint(name.takes):
             yield name.path
 
