@@ -104,7 +104,6 @@ ARRIVING: Final[dict[str, str]] = {
     "settings.result_serializer": "awaits serializers other than JSON",
     **dict.fromkeys(
         (
-            "settings.worker_autoscaler",
             "settings.worker_cancel_long_running_tasks_on_connection_loss",
             "settings.worker_consumer",
             "settings.worker_detect_quorum_queues",
@@ -124,7 +123,6 @@ ARRIVING: Final[dict[str, str]] = {
         (
             "settings.worker_pool_putlocks",
             "settings.worker_pool_restarts",
-            "settings.worker_pool_start_method",
             "settings.worker_proc_alive_timeout",
             *(f"pools.{name}" for name in ("eventlet", "gevent", "processes", "custom")),
         ),
