@@ -55,6 +55,7 @@ class Watched:
                 channel = connection.channel()
                 for delete, name in [
                     (channel.queue_delete, self.name),
+                    (channel.exchange_delete, self.name),
                     (channel.exchange_delete, f"{self.name}.ev"),
                     (channel.exchange_delete, f"{self.name}.pidbox"),
                     (channel.exchange_delete, f"reply.{self.name}.pidbox"),
