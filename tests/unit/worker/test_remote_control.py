@@ -185,11 +185,12 @@ def test_a_worker_is_heard_again_after_its_connections_were_cut(new_app, start_w
     inspect(app)
 
 
+@pytest.mark.parametrize("broker", ["sqlite", "rabbitmq"])
 def test_two_workers_of_one_name_both_run_tasks_and_the_second_answers_when_the_first_has_ended(
-    new_app, start_worker, wait_until, inspect, caplog
+    new_app, start_worker, wait_until, inspect, caplog, broker
 ):
     # Given two workers of one name, where a queue belongs to one connection
-    app = new_app("rabbitmq")
+    app = new_app(broker)
     first, thread = start_worker(app, hostname=NODE)
     inspect(app)
     start_worker(app, hostname=NODE)

@@ -64,6 +64,12 @@ class SqliteQoS(virtual.QoS):
         self.channel.consume_soon()  # there may be room for more now
 
 
+class ResourceLocked(ChannelError):  # type: ignore[misc]  # the companion of Kombu that has it has no types
+    """An exclusive queue belongs to another; the code is that of AMQP."""
+
+    code = 405
+
+
 class SqliteChannel(virtual.Channel):
     """A channel on the transport's connection to the file, with claims of its own."""
 
@@ -130,7 +136,10 @@ class SqliteChannel(virtual.Channel):
     # -- queues -----------------------------------------------------------------------------------
 
     def queue_declare(self, queue: str | None = None, passive: bool = False, **kwargs: Any) -> Any:
-        """Declare a queue.  Raises ChannelError if it is to be passive and is not there."""
+        """Declare a queue.
+
+        Raises ChannelError if it is to be passive and is not there, or exclusive and another's.
+        """
         name = queue or f"amq.gen-{self._next_delivery_tag()}"
         if passive and not self._has_queue(name):
             raise ChannelError(f"no queue {name!r}", (50, 10), "404", "Channel.queue_declare")
@@ -142,6 +151,8 @@ class SqliteChannel(virtual.Channel):
         arguments = kwargs.get("arguments") or {}
         with self.claims:
             owner = self.claims.owner() if kwargs.get("exclusive") else None
+            if owner is not None and self._topology.owner_of(queue) not in {None, owner}:
+                raise ResourceLocked(f"the exclusive queue {queue!r} belongs to another", (50, 10), "405")
             self._topology.declare_queue(queue, arguments, owner)
         if owner is not None:
             self._exclusive.setdefault(queue, (arguments, []))

@@ -77,6 +77,11 @@ class Topology:
         row = self._database.execute("SELECT type FROM exchange WHERE name = ?", (exchange,)).fetchone()
         return None if row is None else row[0]
 
+    def owner_of(self, queue: str) -> int | None:
+        """Whose exclusive queue it is, None where it is nobody's or is not there."""
+        row = self._database.execute("SELECT owner FROM queue WHERE name = ?", (queue,)).fetchone()
+        return None if row is None else row[0]
+
     # -- declaring --------------------------------------------------------------------------------
 
     def declare_once(self, queue: Any) -> None:
