@@ -148,3 +148,22 @@ def test_children_that_cannot_start_are_tried_again_ever_more_slowly(driver, tmp
     driver.until(lambda: driver.pool.room() > 0)
     (report,) = driver.until_reported(driver.submit(driver.job()))
     assert report.detail == "'at last'"
+
+
+@pytest.mark.covers("settings.worker_proc_alive_timeout")
+def test_a_child_that_is_not_ready_in_time_is_replaced(driver, tmp_path, caplog):
+    stuck = tmp_path / "stuck"
+    stuck.touch()
+
+    def make():
+        if stuck.exists():
+            stuck.unlink()
+            time.sleep(60)
+        return driver.executor_class(lambda job: os.getpid(), None)
+
+    pool = driver.start(executor=make, concurrency=1, alive_timeout=1.0)
+    (pid,) = pool.pids()
+    (report,) = driver.until_reported(driver.submit(driver.job()))
+    assert report.kind is OutcomeKind.SUCCESS
+    assert pid not in pool.pids()
+    assert f"Child process {pid} is not ready after 1 s" in caplog.text

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 
 import pytest
 
 from celeriac.contracts import Job, PoolContext, Report
 from celeriac.contracts.outcome import OutcomeKind
-from celeriac.exceptions import WorkerTerminate
+from celeriac.exceptions import SoftTimeLimitExceeded, WorkerTerminate
 from celeriac.worker.solo import SoloPool
 
 
@@ -149,3 +151,48 @@ def test_stopping_twice_and_before_a_start_is_harmless(executor):
     pool.terminate()
     pool.stop()
     assert not executor.is_closed
+
+
+def limited_jobs(limits):
+    return [job._replace(headers={**job.headers, "timelimit": limits}) for job in jobs(1)]
+
+
+def test_a_soft_limit_is_an_exception_in_the_task(solo, executor, turn_until):
+    def work():
+        try:
+            time.sleep(20)
+        except SoftTimeLimitExceeded:
+            return "soft"
+
+    executor.functions[1] = work
+    solo.submit(limited_jobs([None, 0.05]))
+    turn_until(lambda: solo.reports)
+    assert solo.reports[0].detail == "soft"
+
+
+def test_a_hard_limit_ends_a_task_that_catches_all_exceptions(solo, executor, turn_until):
+    def work():
+        while True:
+            try:
+                time.sleep(20)
+            except Exception:  # noqa: BLE001  # whatever it is, also the soft limit
+                continue
+
+    executor.functions[1] = work
+    solo.submit([*limited_jobs([0.1, 0.05]), *jobs(2)])
+    turn_until(lambda: len(solo.reports) == 2)
+    assert [report.kind for report in solo.reports] == [OutcomeKind.HARD_TIME_LIMIT, OutcomeKind.SUCCESS]
+    assert "TimeLimitExceeded(0.1)" in solo.reports[0].detail
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_in_a_thread_without_signals_limits_are_said_not_to_hold(hub, executor, caplog):
+    pool = SoloPool(PoolContext(app=None, concurrency=1, executor=lambda: executor))
+    reports = []
+    pool.start(hub, reports.extend)
+    pool.submit(limited_jobs([10, None]))
+    thread = threading.Thread(target=pool._work)
+    thread.start()
+    thread.join()
+    assert reports[0].kind is OutcomeKind.SUCCESS
+    assert "not kept" in caplog.text

@@ -11,6 +11,7 @@ import click
 
 import celeriac
 from celeriac.cli.commands import LazyCommands
+from celeriac.cli.early import patch_for_pool
 from celeriac.cli.global_options import global_options
 from celeriac.cli.state import State
 
@@ -29,7 +30,9 @@ def celeriac_command(context: click.Context, /, **options: Any) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The program ``celeriac``.  Ends the process with the command's exit code."""
-    run(None, sys.argv[1:] if argv is None else argv)
+    words = sys.argv[1:] if argv is None else argv
+    patch_for_pool(words)
+    run(None, words)
 
 
 def run(app: Celery | None, argv: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ from celeriac.worker.components import Beat, Hub, StateDB, Timer
 from celeriac.worker.components import Consumer as ConsumerPart
 from celeriac.worker.components import Pool as PoolPart
 from celeriac.worker.figures import figures
+from celeriac.worker.pool_names import pool_named
 from celeriac.worker.purging import discard_messages
 from celeriac.worker.signalling import Stop, StopSignals
 
@@ -103,7 +104,7 @@ class WorkController:
         app.finalize()
         for complaint in conf.unknown():
             logger.warning("Configuration: %s", complaint)
-        self.pool_name = pool_cls or pool or conf.worker_pool
+        self.pool_name = pool_named(pool_cls or pool or conf.worker_pool)
         self.pool_class: type[Pool] = app.plugins.driver("pool", self.pool_name)
         self.concurrency = concurrency_of(
             conf.worker_concurrency if concurrency is None else concurrency, self.pool_class.auto_concurrency

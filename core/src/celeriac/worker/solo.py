@@ -10,9 +10,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from celeriac import signals
+from celeriac.contracts.limits import NO_LIMITS, Limits, limits_of, seconds
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import TERMINATED, Executor, Job, Pool, PoolContext, Report, Run
-from celeriac.exceptions import WorkerTerminate
+from celeriac.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerTerminate
+from celeriac.worker.alarm import Alarm, HardLimitReached, can_ring
 
 if TYPE_CHECKING:
     from celeriac.contracts.loop import EventLoop
@@ -33,6 +36,10 @@ class SoloPool(Pool):
     def __init__(self, context: PoolContext) -> None:
         super().__init__(context)
         self.context.concurrency = 1
+        options = context.options
+        self._default_limits = Limits(
+            seconds(options.get("soft_time_limit"), NO_LIMITS.soft), seconds(options.get("time_limit"), NO_LIMITS.hard)
+        )
         self._waiting: deque[Job] = deque()
         #: Of jobs that will not run.
         self._dropped: list[Report] = []
@@ -51,6 +58,7 @@ class SoloPool(Pool):
         self._loop = loop
         self._on_reports = on_reports
         self._executor = self.context.executor()
+        signals.worker_process_init.send(sender=None)
 
     def room(self) -> int:
         return _AHEAD - len(self._waiting) - self._running
@@ -87,7 +95,7 @@ class SoloPool(Pool):
             self._on_started([self._current])
         try:
             self._is_in_task = True
-            report = executor.run(job)
+            report = self._run_limited(executor, job)
             self._is_in_task = False
         except (SystemExit, KeyboardInterrupt) as error:
             if self._is_interrupted:
@@ -98,6 +106,25 @@ class SoloPool(Pool):
             self._running = 0
             self._current = None
             self._is_in_task = False
+        return report
+
+    def _run_limited(self, executor: Executor, job: Job) -> Report:
+        limits = limits_of(job.headers, self._default_limits)
+        if limits == NO_LIMITS:
+            return executor.run(job)
+        if not can_ring():
+            logger.warning("Time limits of job %d are not kept: this worker runs in a thread of its own", job.number)
+            return executor.run(job)
+        begun, report = time.monotonic(), None
+        try:
+            with Alarm(limits):
+                report = executor.run(job)
+        except HardLimitReached:
+            logger.error("Hard time limit of %g s reached by job %d", limits.hard, job.number)
+            detail = repr(TimeLimitExceeded(limits.hard))
+            report = report or Report(job.number, OutcomeKind.HARD_TIME_LIMIT, time.monotonic() - begun, detail)
+        except SoftTimeLimitExceeded as late:  # came between the end of the task and the end of the alarm
+            report = report or Report(job.number, OutcomeKind.WORKER_LOST, None, repr(late))
         return report
 
     def interrupt(self) -> None:

@@ -15,8 +15,8 @@ from celeriac.contracts.limits import NO_LIMITS, Limits, seconds
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import TERMINATED, Job, Pool, PoolContext, Report, Run, at_least_one
 from celeriac.exceptions import TimeLimitExceeded
-from celeriac_threads.mailbox import Mailbox
-from celeriac_threads.outbox import Outbox
+from celeriac.pools.mailbox import Mailbox
+from celeriac.pools.outbox import Outbox
 from celeriac_threads.worker import Begun, Failed, Left, Ready, Surroundings, Worker
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from celeriac.exceptions import SoftTimeLimitExceeded
 from celeriac.pools.interruption import JobTerminated, interrupt
 
 if TYPE_CHECKING:
-    from celeriac_threads.outbox import Outbox
+    from celeriac.pools.outbox import Outbox
 
 logger = logging.getLogger(__name__)
 

@@ -42,6 +42,7 @@ ABSENT: Final[dict[str, str]] = {
         _BROKER,
     ),
     "backends.disabled": "no driver: it is what there is where no result store is configured",
+    "pools.eventlet": "its authors ask to leave it; gevent takes its place, and who asks for it is told",
     "settings.worker_agent": "actors have been unmaintained for years; a bootstep does what an agent did",
     "settings.security_*": "belongs to the plugin that signs messages",
     **dict.fromkeys(
@@ -64,7 +65,7 @@ DIFFERENT: Final[dict[str, str]] = {
 
 #: Here, and shown by no test that would not be one of Python's own behaviour.
 UNSHOWN: Final[dict[str, str]] = {
-    "signals.eventlet_pool_*": "sent by the plugin of that pool",
+    "signals.eventlet_pool_*": "there to be imported; there is no pool of eventlet to send them",
     "settings.result_cache_max": "accepted; a client keeps no results, so there is nothing to bound",
     "settings.result_chord_join_timeout": "accepted; the parts of a chord are counted, and nobody waits for them",
     "settings.result_persistent": "accepted; for results that are messages, which belong to the plugin of RabbitMQ",
@@ -83,7 +84,6 @@ ARRIVING: Final[dict[str, str]] = {
         _BEAT,
     ),
     "signals.heartbeat_sent": "arrives with events",
-    "signals.worker_before_create_process": _POOL,
     **dict.fromkeys(
         (
             "settings.broker_channel_error_retry",
@@ -123,16 +123,14 @@ ARRIVING: Final[dict[str, str]] = {
         (
             "settings.worker_pool_putlocks",
             "settings.worker_pool_restarts",
-            "settings.worker_proc_alive_timeout",
-            *(f"pools.{name}" for name in ("eventlet", "gevent", "processes", "custom")),
         ),
         _POOL,
     ),
     **dict.fromkeys(
         (
-            *("cli.amqp*", "cli.events*", "cli.graph workers", "cli.list*"),
-            *("cli.logtool*", "cli.migrate*", "cli.multi", "cli.shell*", "cli.upgrade*"),
-            *(f"cli.worker.--{option}" for option in ("detach", "statedb", "disable-prefetch", "pool-start-method")),
+            *("cli.amqp*", "cli.control*", "cli.events*", "cli.graph workers", "cli.inspect*", "cli.list*"),
+            *("cli.logtool*", "cli.migrate*", "cli.multi", "cli.shell*", "cli.status*", "cli.upgrade*"),
+            *(f"cli.worker.--{option}" for option in ("detach", "statedb", "disable-prefetch")),
             *(f"cli.worker.--{option}" for option in ("autoscale", "beat", "schedule-filename", "scheduler")),
             *(f"cli.worker.--{option}" for option in ("pidfile", "uid", "gid", "umask", "executable")),
         ),

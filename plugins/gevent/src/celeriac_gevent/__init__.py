@@ -1,0 +1,3 @@
+"""A pool of greenlets."""
+
+from __future__ import annotations

@@ -1,0 +1,49 @@
+"""Which pool a name means."""
+
+from __future__ import annotations
+
+import pytest
+
+from celeriac import Celery
+from celeriac.exceptions import ImproperlyConfigured, PluginNotFound
+from celeriac.worker.pool_names import pool_named
+from celeriac.worker.solo import SoloPool
+
+
+@pytest.fixture
+def app():
+    with Celery("pools", broker="memory://", set_as_current=False) as app:
+        yield app
+
+
+class OwnPool(SoloPool):
+    """A pool of the user's."""
+
+    name = "own"
+
+
+@pytest.mark.covers("pools.custom")
+@pytest.mark.parametrize("place", ["celeriac.worker.solo:SoloPool", "celeriac.worker.solo.SoloPool"])
+def test_custom_is_the_class_that_the_variable_names(app, monkeypatch, place):
+    monkeypatch.setenv("CELERY_CUSTOM_WORKER_POOL", place)
+    assert app.plugins.driver("pool", pool_named("custom")) is SoloPool
+
+
+def test_custom_without_the_variable_says_what_is_missing(monkeypatch):
+    with pytest.raises(ImproperlyConfigured, match="CELERY_CUSTOM_WORKER_POOL"):
+        pool_named("custom")
+
+
+def test_a_class_is_itself_and_a_name_is_a_plugins(app):
+    assert app.Worker(pool=OwnPool).pool_class is OwnPool
+    assert pool_named("prefork") == "prefork"
+
+
+@pytest.mark.covers("pools.processes")
+def test_processes_is_prefork(app):
+    assert app.plugins.driver("pool", "processes").name == "prefork"
+
+
+def test_who_asks_for_eventlet_is_told_what_to_use(app):
+    with pytest.raises(PluginNotFound, match="pip install celeriac-gevent"):
+        app.plugins.driver("pool", "eventlet")
