@@ -26,7 +26,7 @@ def most_at_once(runs):
     return max(sum(begun <= moment < ended for begun, ended in runs) for moment, _ in runs)
 
 
-@pytest.mark.covers("settings.worker_autoscaler")
+@pytest.mark.covers("settings.worker_autoscaler", "cli.worker.--autoscale")
 @pytest.mark.parametrize("pool", ["prefork", "threads", "asyncio"])
 def test_a_worker_grows_with_its_queue_and_shrinks_when_that_is_empty(spawn, tmp_path, wait_until, pool):
     (tmp_path / "scaled.py").write_text(APP)

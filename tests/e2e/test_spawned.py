@@ -31,6 +31,7 @@ COMMANDS = {
 
 
 @pytest.mark.covers(
+    "cli.worker.--pool-start-method",
     "settings.worker_pool_start_method",
     "signals.worker_process_init",
     "signals.worker_process_shutdown",

@@ -22,7 +22,6 @@ class OwnPool(SoloPool):
     name = "own"
 
 
-@pytest.mark.covers("pools.custom")
 @pytest.mark.parametrize("place", ["celeriac.worker.solo:SoloPool", "celeriac.worker.solo.SoloPool"])
 def test_custom_is_the_class_that_the_variable_names(app, monkeypatch, place):
     monkeypatch.setenv("CELERY_CUSTOM_WORKER_POOL", place)
