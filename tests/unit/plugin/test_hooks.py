@@ -63,6 +63,10 @@ class Everything:
         return Driver if (app, name) == (APP, "everything") else None
 
     @hookimpl
+    def celeriac_scheduler(self, app, name):
+        return Driver if (app, name) == (APP, "everything") else None
+
+    @hookimpl
     def celeriac_loader(self, app, name):
         return Driver if (app, name) == (APP, "everything") else None
 
@@ -123,7 +127,7 @@ ASKED = {
     ),
     **{
         f"celeriac_{kind}": lambda plugins, _, kind=kind: plugins.driver(kind, "everything") is Driver
-        for kind in ("broker", "backend", "serializer", "pool", "loader")
+        for kind in ("broker", "backend", "serializer", "pool", "scheduler", "loader")
     },
     "celeriac_fixups": lambda plugins, _: plugins.fixups() == [("fixup", APP)],
     "celeriac_worker_steps": lambda plugins, _: plugins.worker_steps() == [("worker step", APP)],

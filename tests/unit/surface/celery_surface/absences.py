@@ -81,7 +81,7 @@ _COMMANDS: Final = "arrives with the whole of the command line"
 #: Parts that are being completed: excuses every gap of the names, until there is none.
 ARRIVING: Final[dict[str, str]] = {
     **dict.fromkeys(
-        ("app.base.Celery.Beat", "schedules.*", "signals.beat_*", "settings.beat_*", "cli.beat*"),
+        (f"cli.beat.--{option}" for option in ("detach", "uid", "gid", "umask", "executable")),
         _BEAT,
     ),
     "signals.heartbeat_sent": "arrives with events",
@@ -129,10 +129,9 @@ ARRIVING: Final[dict[str, str]] = {
     ),
     **dict.fromkeys(
         (
-            *("cli.amqp*", "cli.control*", "cli.events*", "cli.graph workers", "cli.inspect*", "cli.list*"),
-            *("cli.logtool*", "cli.migrate*", "cli.multi", "cli.shell*", "cli.status*", "cli.upgrade*"),
-            *(f"cli.worker.--{option}" for option in ("detach", "statedb", "disable-prefetch")),
-            *(f"cli.worker.--{option}" for option in ("beat", "schedule-filename", "scheduler")),
+            *("cli.amqp*", "cli.events*", "cli.graph workers", "cli.list*"),
+            *("cli.logtool*", "cli.migrate*", "cli.multi", "cli.shell*", "cli.upgrade*"),
+            *(f"cli.worker.--{option}" for option in ("detach", "statedb", "disable-prefetch", "scheduler")),
             *(f"cli.worker.--{option}" for option in ("pidfile", "uid", "gid", "umask", "executable")),
         ),
         _COMMANDS,
