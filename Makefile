@@ -9,6 +9,8 @@ TEST_WORKERS ?= auto
 ARGS ?=
 # How many canvases `make laws` tries.
 CANVASES ?= 500
+# The random moments of `make faults` follow from it.
+export FAULTS_SEED ?=
 
 DISTRIBUTIONS := core $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 BIN := $(VENV)/bin
@@ -22,7 +24,7 @@ TOO_OLD := Celeriac needs Python 3.11 or newer and '$(PYTHON)' is not; install o
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test test-fast laws coverage lint format types architecture docs-check interop surface demo demo-crash bench dist clean clean-all
+.PHONY: help setup test test-fast laws faults coverage lint format types architecture docs-check interop surface demo demo-crash bench dist clean clean-all
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -61,6 +63,9 @@ test-fast: $(STAMP)  ## Run the tests that answer at once: no faults, no end-to-
 laws: $(STAMP)  ## Try the laws of canvases with other canvases than the suite, and 500 of them: make laws CANVASES=5000
 	CANVAS_LAWS=$(CANVASES) $(PYTEST) -n $(TEST_WORKERS) tests/unit/canvas/test_laws.py \
 		tests/unit/canvas/test_uncounted.py tests/e2e/test_canvas.py $(ARGS)
+
+faults: $(STAMP)  ## Let everything fail 20 times over 10,000 tasks, on each broker (up to an hour): make faults FAULTS_SEED=7
+	FAULTS_EACH=20 FAULTS_TASKS=10000 FAULTS_AWAY=5 $(PYTEST) -n $(TEST_WORKERS) tests/faults -rP --show-capture=stdout $(ARGS)
 
 # A report and no gate: tracing makes everything slower, so that a test may miss its time. Left out: under a tracer
 # CPython 3.11 spins for ever while an exception set on another thread waits for that thread to leave a C call, which

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
 
 from celeriac import Celery
 
-app = Celery("faults")
+app = Celery("faults", **json.loads(os.environ["FAULTS_SETTINGS"]))
 
 
 def note(word: str, task_id: str) -> None:

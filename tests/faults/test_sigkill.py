@@ -1,4 +1,4 @@
-"""SIGKILL at random moments under load on the embedded queue: late acks lose nothing, early acks run nothing twice."""
+"""SIGKILL at random moments under load, on every broker: late acks lose nothing, early acks run nothing twice."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import signal
 
 import pytest
+from strained.measure import BROKERS, EACH, LIMIT, LONGEST, TASKS_A_MOMENT
 
 
 def kill_a_child(strain):
@@ -18,40 +19,38 @@ def kill_the_worker(strain):
     """Its children learn of it from the kernel."""
     strain.worker.signal(signal.SIGKILL)
     strain.worker.wait()
+    strain.deaths += 1
     strain.start_worker()
 
 
 def kill_all(strain):
     strain.worker.kill()
+    strain.deaths += 1
     strain.start_worker()
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
-@pytest.mark.parametrize(
-    ("kill", "moments"),
-    [
-        pytest.param(kill_a_child, 8, id="a child, 8 times"),
-        pytest.param(kill_the_worker, 6, id="the worker, 6 times"),
-        pytest.param(kill_all, 6, id="the worker and its children, 6 times"),
-    ],
-)
-def test_tasks_outlive_sigkill_of(strain, kill, moments):
+@pytest.mark.timeout(LIMIT)
+@pytest.mark.parametrize("place", BROKERS, indirect=True)
+@pytest.mark.parametrize("kill", [kill_a_child, kill_the_worker, kill_all])
+def test_tasks_outlive_sigkill(strain, kill):
     # Given a worker under load
     strain.start_worker()
 
     # When processes are killed at random moments
-    for _ in range(moments):
-        strain.send(100)
-        strain.random_moment(most=60)
+    for _ in range(EACH):
+        strain.send(TASKS_A_MOMENT, longest=LONGEST)
+        strain.random_moment(most=TASKS_A_MOMENT * 3 // 5)
+        strain.wait_until(strain.cut_short, message="a task runs")
         kill(strain)
     strain.send(20)
 
     # Then every task has one recorded result, every late-acked one is a success,
     strain.finish()
     strain.assert_late_succeeded()
+    strain.assert_nothing_was_raised()
 
-    # and the early-acked ones ran at most once; those that died running are known to be lost
+    # and the early-acked ones ran at most once; those that died running are known to be lost, where the broker can tell
     lost = strain.assert_early_ran_at_most_once()
     cut_short = strain.cut_short()
     assert set(strain.early) & cut_short <= set(lost)
@@ -59,6 +58,7 @@ def test_tasks_outlive_sigkill_of(strain, kill, moments):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("place", BROKERS, indirect=True)
 def test_the_other_of_two_workers_takes_over_from_one_that_was_killed(strain):
     # Given two workers under load
     strain.start_worker()
@@ -69,8 +69,10 @@ def test_the_other_of_two_workers_takes_over_from_one_that_was_killed(strain):
 
     # When one of them is killed and nobody starts another
     victim.kill()
+    strain.deaths += 1
 
     # Then the other accounts for all its tasks
     strain.finish()
     strain.assert_late_succeeded()
+    strain.assert_nothing_was_raised()
     assert set(strain.early) & strain.cut_short() <= set(strain.assert_early_ran_at_most_once())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 import pytest
+from strained.measure import BROKERS, EACH, LIMIT, TASKS_A_MOMENT
 
 
 def stop_warm(strain):
@@ -25,17 +26,21 @@ def stop_warm_then_cold(strain):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
-@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
+@pytest.mark.timeout(LIMIT)
+@pytest.mark.parametrize(
+    ("pool", "place"),
+    [*(("prefork", broker) for broker in BROKERS), ("threads", "sqlite"), ("solo", "sqlite")],
+    indirect=["place"],
+)
 def test_sigterm_under_load_loses_nothing_and_runs_nothing_twice(strain, pool):
     # Given a worker under load
     strain.pool = pool
     strain.start_worker()
 
     # When one worker after the other is told to stop, at random moments
-    for _ in range(5):
-        strain.send(80)
-        strain.random_moment(most=50)
+    for _ in range(EACH):
+        strain.send(TASKS_A_MOMENT)
+        strain.random_moment(most=TASKS_A_MOMENT // 2)
         stop_warm(strain)
 
         # Then each leaves no process behind and no task that has begun and not ended
@@ -46,21 +51,23 @@ def test_sigterm_under_load_loses_nothing_and_runs_nothing_twice(strain, pool):
     # And in the end every task has run exactly once, and succeeded
     strain.finish()
     strain.assert_late_succeeded()
+    strain.assert_nothing_was_raised()
     assert strain.assert_early_ran_at_most_once() == []
     assert set(strain.runs("begin").values()) == {1}
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(LIMIT)
+@pytest.mark.parametrize("place", BROKERS, indirect=True)
 @pytest.mark.parametrize("stop", [stop_cold, stop_warm_then_cold])
 def test_a_cold_stop_under_load_leaves_no_task_in_a_state_between(strain, stop):
     # Given a worker under load
     strain.start_worker()
 
     # When one worker after the other is told to stop at once, at random moments
-    for _ in range(5):
-        strain.send(80)
-        strain.random_moment(most=50)
+    for _ in range(EACH):
+        strain.send(TASKS_A_MOMENT)
+        strain.random_moment(most=TASKS_A_MOMENT // 2)
         stop(strain)
         assert strain.worker.session_pids() == []
         strain.start_worker()
@@ -68,5 +75,6 @@ def test_a_cold_stop_under_load_leaves_no_task_in_a_state_between(strain, stop):
     # Then every late-acked task succeeds, and an early-acked one that was cut short is known to be lost
     strain.finish()
     strain.assert_late_succeeded()
+    strain.assert_nothing_was_raised()
     lost = strain.assert_early_ran_at_most_once()
     assert set(strain.early) & strain.cut_short() <= set(lost)

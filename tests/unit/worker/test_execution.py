@@ -173,6 +173,23 @@ def test_results_that_nobody_wants_are_not_stored_unless_they_are_errors_that_so
 # -- the store is away -------------------------------------------------------------------------------------------------
 
 
+def test_results_wait_for_a_store_that_is_away(store, run, monkeypatch, caplog):
+    def work():
+        return 1
+
+    def come_back(_pause):
+        slept.append(1)
+        store.is_away = len(slept) < 12
+
+    # More often than any single call of the store is tried again
+    slept: list[int] = []
+    monkeypatch.setattr("time.sleep", come_back)
+    store.is_away = True
+    assert run(work).kind is OutcomeKind.SUCCESS
+    assert store.results["id-1"]["result"] == 1
+    assert "1 results wait for the store: the store is away. Trying again in" in caplog.text
+
+
 @pytest.fixture
 def impatient(app):
     app.conf.update(result_backend_always_retry=True, result_backend_max_retries=0)

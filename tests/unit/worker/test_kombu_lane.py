@@ -286,10 +286,10 @@ def test_a_message_that_comes_again_is_known_by_its_id_and_its_count_of_retries(
     assert not stale
     stale.add("tag", headers(1))
     assert stale
-    assert stale.claimed_again(headers(1, retries=1)) is None
-    assert stale.claimed_again(headers(2)) is None
-    assert stale.claimed_again(headers(1)) == ("tag", None)
-    assert stale.claimed_again(headers(1)) is None
+    assert stale.claimed_again(headers(1, retries=1), True) is None
+    assert stale.claimed_again(headers(2), True) is None
+    assert stale.claimed_again(headers(1), True) == ("tag", None)
+    assert stale.claimed_again(headers(1), True) is None
 
 
 def test_what_was_said_meanwhile_is_remembered():
@@ -297,14 +297,14 @@ def test_what_was_said_meanwhile_is_remembered():
     stale.add("tag", headers(1))
     stale.settle("tag", Settled.ACK)
     stale.settle("unknown", Settled.ACK)
-    assert stale.claimed_again(headers(1)) == ("tag", Settled.ACK)
+    assert stale.claimed_again(headers(1), True) == ("tag", Settled.ACK)
 
 
 @pytest.mark.parametrize("odd", [{}, {"id": ["a", "list"]}, {"id": "a", "retries": {}}, {"id": 7}])
 def test_headers_without_an_id_are_never_taken_for_others(odd):
     stale = StaleClaims()
     stale.add("tag", odd)
-    assert stale.claimed_again(odd) is None
+    assert stale.claimed_again(odd, True) is None
 
 
 def test_those_that_never_come_back_do_not_fill_the_memory():
@@ -313,5 +313,41 @@ def test_those_that_never_come_back_do_not_fill_the_memory():
         stale.add(number, headers(number))
         stale.settle(number, Settled.REJECT)
     assert len(stale._tags) == len(stale._keys) == len(stale._settled) == 10_000
-    assert stale.claimed_again(headers(0)) is None
-    assert stale.claimed_again(headers(10_499)) == (10_499, Settled.REJECT)
+    assert stale.claimed_again(headers(0), True) is None
+    assert stale.claimed_again(headers(10_499), True) == (10_499, Settled.REJECT)
+
+
+def test_what_was_acked_on_a_connection_that_was_lost_is_known_when_it_comes_again():
+    stale = StaleClaims()
+    for number in (1, 2, 3, 4):
+        stale.acked(headers(number))
+    # What is delivered while the connection stands is another message.
+    assert not stale
+    stale.lost()
+    stale.connected()
+    assert stale.claimed_again(headers(1), True) == (None, Settled.ACK)
+    assert stale.claimed_again(headers(1), True) is None
+    # Sent anew by anybody, or by us: neither is the message that was acked.
+    assert stale.claimed_again(headers(2), False) is None
+    assert stale.claimed_again(headers(2), True) is None
+    stale.published(headers(3))
+    assert stale.claimed_again(headers(3), True) is None
+    assert stale.claimed_again(headers(4, retries=1), True) is None
+
+
+def test_what_was_acked_is_not_known_for_ever(monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    stale = StaleClaims()
+    for number in range(10_500):
+        stale.acked(headers(number))
+    assert len(stale._acked) == 10_000
+    stale.lost()
+    stale.connected()
+    now += 61
+    assert stale.claimed_again(headers(10_499), True) is None
+    assert not stale
+    stale.acked(headers(1))
+    now += 121
+    stale.lost()
+    assert not stale

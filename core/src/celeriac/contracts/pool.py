@@ -75,9 +75,9 @@ class Executor(Protocol):
         """Store the results of these jobs in one batch; what comes back may be sent to the worker.
 
         ``stored`` is None in all that come back, and a job whose result could not be stored is reported as
-        STORE_FAILED.  Blocks while the store is out of reach, up to the retry policy.  May be called from another
-        thread than `run`, by one thread at a time, and with reports of any executor of the same context.  Must be
-        called before the pool reports a job.
+        STORE_FAILED.  Blocks while the store is out of reach, unless the settings bound that.  May be called from
+        another thread than `run`, by one thread at a time, and with reports of any executor of the same context.
+        Must be called before the pool reports a job.
         """
 
     def close(self, exitcode: int = 0) -> None:

@@ -13,6 +13,7 @@ from celeriac.contracts.outcome import Outcome, OutcomeKind
 from celeriac.contracts.pool import Pool, Report
 from celeriac.exceptions import ImproperlyConfigured, TaskRevokedError
 from celeriac.worker.broker_access import BrokerAccess, no_stop
+from celeriac.worker.cancelling import Cancelling
 from celeriac.worker.dead_letters import DeadLetters
 from celeriac.worker.endings import Endings
 from celeriac.worker.farewell import take_leave
@@ -97,6 +98,7 @@ class Consumer:
         self._dead_letters = DeadLetters(app, hostname, self.queues)
         self.stock = Stock(pool, hub, self.wake)
         self.revoking = Revoking(self)
+        self._cancelling = Cancelling(self)
         self.listening = Listening(self)
         self._upkeep = Upkeep(self)
         self._number = 0
@@ -364,7 +366,7 @@ class Consumer:
         dropped = self.stock.drop(set(tags))
         self._ledger.void(len(dropped))
         self.wake()
-        return set(tags) - dropped
+        return set(tags) - dropped - self._cancelling.end(tags)
 
     # -- out ----------------------------------------------------------------------------------------------------------
 
@@ -387,7 +389,7 @@ class Consumer:
         job = self.stock.jobs.pop(report.number, None)
         if job is None:
             return
-        if cold and not job.early:
+        if (cold and not job.early) or self._cancelling.is_cancelled(report):
             decided = Verdict.REDELIVER
         else:
             decided = verdict(report.kind, job.task, job.early, report.requeue)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Callable
 from traceback import format_exception
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from celeriac import signals, states
 from celeriac.app.async_tracing import AsyncTrace, async_trace
@@ -19,12 +20,20 @@ from celeriac.canvas.completion import store
 from celeriac.contracts.chords import Deposit
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Job, Report
-from celeriac.exceptions import BackendError, ProtocolError, SecurityError, SerializationError, SoftTimeLimitExceeded
+from celeriac.exceptions import (
+    BackendError,
+    ProtocolError,
+    SecurityError,
+    SerializationError,
+    SoftTimeLimitExceeded,
+    StoreUnavailable,
+)
 from celeriac.protocol.body import TaskBody, decode_body
 from celeriac.protocol.compression import expand
 from celeriac.protocol.headers import HEADER_KEYS
 from celeriac.protocol.reprs import safe_repr
 from celeriac.protocol.results import encode_exception
+from celeriac.worker.backoff import Backoff
 from celeriac.worker.doubles import Doubles
 
 if TYPE_CHECKING:
@@ -34,6 +43,8 @@ logger = logging.getLogger("celeriac.worker.execution")
 
 #: Outcomes whose result belongs into the store even where results are not wanted.
 _ERRORS = frozenset({OutcomeKind.FAILURE})
+#: The longest pause, in seconds, between two tries to reach a result store.
+_LONGEST_PAUSE: Final = 2.0
 
 
 def executor_factory(app: Celery, hostname: str, in_child: bool = False) -> Callable[[], TaskExecutor]:
@@ -252,7 +263,7 @@ class TaskExecutor:
         if not deposits:
             return reports
         try:
-            store(self.app, deposits)
+            self._store(deposits)
         except SerializationError:  # one of them; nothing is stored yet, so store each by itself
             return [self._flush_one(report) for report in reports]
         except self._out_of_reach as error:
@@ -262,15 +273,33 @@ class TaskExecutor:
             return self._failed(reports, error)
         return [report._replace(stored=None) for report in reports]
 
+    def _store(self, deposits: list[Deposit]) -> None:
+        """Store these, waiting for a store that is out of reach: nobody else has them.
+
+        Raises `StoreUnavailable` only where the settings say how often to try.
+        """
+        backoff = Backoff(longest=_LONGEST_PAUSE)
+        while True:
+            try:
+                store(self.app, deposits)
+            except StoreUnavailable as error:
+                if self.app.conf.result_backend_always_retry:
+                    raise
+                pause = backoff.pause()
+                logger.error("%d results wait for the store: %s. Trying again in %.1f s", len(deposits), error, pause)
+                time.sleep(pause)
+            else:
+                return
+
     def _flush_one(self, report: Report) -> Report:
         if report.stored is None:
             return report
         try:
             try:
-                store(self.app, [report.stored])
+                self._store([report.stored])
             except SerializationError as error:
                 logger.error("A result cannot be encoded by the result serializer: %s", error)
-                store(self.app, [self._undone(report.stored, error)])
+                self._store([self._undone(report.stored, error)])
                 return report._replace(kind=OutcomeKind.FAILURE, detail=repr(error), stored=None)
         except Exception as error:  # noqa: BLE001  # of this one report, which is told
             return self._failed([report], error)[0]

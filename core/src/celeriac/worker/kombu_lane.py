@@ -67,6 +67,7 @@ class KombuConsumerLane(ConsumerLane):
 
     def _consume(self) -> None:
         self._channel = self.connection.default_channel
+        self._stale.connected()
         self._consumers = {queue.name: self._consumer_of(queue) for queue in self._queues}
         self._set_qos()
         if self._takes_more:
@@ -117,7 +118,8 @@ class KombuConsumerLane(ConsumerLane):
             raise
 
     def _lost(self) -> None:
-        """Nothing that was not acked is ours any more."""
+        """Nothing that was not acked is ours any more, and of that the broker may not have heard."""
+        self._stale.lost()
         self._consumers, self._channel = {}, None
         void = [tag for tag in self._held if tag not in self._begun]
         if self.connection.connected:
@@ -173,17 +175,23 @@ class KombuConsumerLane(ConsumerLane):
 
     def _recognised(self, claim: Claim) -> bool:
         """Whether this is a message that was claimed before the connection was lost; then it is dealt with."""
-        found = self._stale.claimed_again(_headers(claim.message))
+        message = claim.message
+        headers = _headers(message)
+        found = self._stale.claimed_again(headers, _is_redelivered(message, headers))
         if found is None:
             return False
         tag, settled = found
         if settled is None:
             self._held[tag] = claim  # its task runs
         elif settled is Settled.ACK:
-            claim.message.ack()
+            self._ack(message)
         else:
-            claim.message.reject(requeue=settled is Settled.REQUEUE)
+            message.reject(requeue=settled is Settled.REQUEUE)
         return True
+
+    def _ack(self, message: Any) -> None:
+        message.ack()
+        self._stale.acked(_headers(message))
 
     def stop_receiving(self) -> None:
         self._takes_more = False
@@ -212,7 +220,7 @@ class KombuConsumerLane(ConsumerLane):
         held, begun = self._held, self._begun
         for tag in batch.begin:
             if tag in held and tag not in begun:
-                held[tag].message.ack()
+                self._ack(held[tag].message)
                 begun.add(tag)
         for tag in batch.ack:
             self._end(tag, Settled.ACK)
@@ -230,9 +238,10 @@ class KombuConsumerLane(ConsumerLane):
         if tag in self._begun:
             if settled is Settled.REQUEUE:
                 self._publish_again(claim)
+                self._stale.published(_headers(message))
         elif not message.acknowledged:
             if settled is Settled.ACK:
-                message.ack()
+                self._ack(message)
             else:
                 message.reject(requeue=settled is Settled.REQUEUE)
         del self._held[tag]
@@ -299,9 +308,13 @@ def _delivery(tag: int, claim: Claim) -> Delivery:
         str(message.content_encoding or ""),
         info.get("exchange") or "",
         info.get("routing_key") or "",
-        bool(info.get("redelivered") or headers.get("redelivered")),
+        _is_redelivered(message, headers),
         0,
     )
+
+
+def _is_redelivered(message: Any, headers: dict[str, Any]) -> bool:
+    return bool((message.delivery_info or {}).get("redelivered") or headers.get("redelivered"))
 
 
 def _headers(message: Any) -> dict[str, Any]:

@@ -1,13 +1,18 @@
-"""Claims whose connection was lost while their tasks run: the broker will deliver them again, to us or to others."""
+"""Claims whose connection was lost: those whose tasks run, and those of which the broker may not have heard the end."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final
 
-#: So many are remembered; others may have got those that never come back.
+#: So many of either are remembered; others may have got those that never come back.
 _MOST: Final = 10_000
+#: An ack that was sent that many seconds before the loss may have been on its way; two heartbeats of 60 s tell of one.
+_ON_ITS_WAY: Final = 120.0
+#: Seconds after which what comes again to a new connection has come.
+_COMES_BACK: Final = 60.0
 
 Key = tuple[Any, Any]
 
@@ -27,9 +32,14 @@ class StaleClaims:
         self._tags: dict[Key, Any] = {}
         self._keys: dict[Any, Key] = {}
         self._settled: dict[Any, Settled] = {}
+        #: When those were acked that were acked last: an ack is not confirmed, and may be lost with the connection.
+        self._acked: dict[Key, float] = {}
+        #: Acked on a connection that was lost since.
+        self._unheard: set[Key] = set()
+        self._monotonic_connected = 0.0
 
     def __bool__(self) -> bool:
-        return bool(self._tags)
+        return bool(self._tags or self._unheard)
 
     def add(self, tag: Any, headers: Mapping[str, Any]) -> None:
         """The claim `tag` on a message with these headers became stale while its task runs."""
@@ -47,9 +57,48 @@ class StaleClaims:
         if tag in self._keys:
             self._settled[tag] = settled
 
-    def claimed_again(self, headers: Mapping[str, Any]) -> tuple[Any, Settled | None] | None:
-        """The old tag of a message that has come again, and what was said of it; None for one that is new."""
+    def acked(self, headers: Mapping[str, Any]) -> None:
+        """The broker was told, on a connection that may be lost before it reads that."""
         key = _key(headers)
+        if key is not None:
+            acked = self._acked
+            acked.pop(key, None)
+            acked[key] = time.monotonic()
+            if len(acked) > _MOST:
+                del acked[next(iter(acked))]
+
+    def published(self, headers: Mapping[str, Any]) -> None:
+        """A message that was acked is sent once more: it will come again for good reason."""
+        key = _key(headers)
+        if key is not None:
+            self._acked.pop(key, None)
+            self._unheard.discard(key)
+
+    def lost(self) -> None:
+        """The connection is lost."""
+        since = time.monotonic() - _ON_ITS_WAY
+        self._unheard.update(key for key, acked in self._acked.items() if acked > since)
+        self._acked.clear()
+
+    def connected(self) -> None:
+        """There is a connection, on which the broker delivers again what it takes for unacked."""
+        self._monotonic_connected = time.monotonic()
+
+    def claimed_again(self, headers: Mapping[str, Any], redelivered: bool) -> tuple[Any, Settled | None] | None:
+        """The old tag of a message that has come again, and what was said of it; None for one that is new.
+
+        `redelivered` is what the broker says: one that is not is another message, whoever has sent it once more.
+        """
+        key = _key(headers)
+        if key is None:
+            return None
+        if self._unheard:
+            if time.monotonic() - self._monotonic_connected > _COMES_BACK:
+                self._unheard.clear()
+            elif key in self._unheard:
+                self._unheard.discard(key)
+                if redelivered:
+                    return None, Settled.ACK
         if key not in self._tags:
             return None
         tag = self._tags[key]

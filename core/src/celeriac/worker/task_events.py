@@ -101,6 +101,8 @@ class TaskEvents:
             tell("task-succeeded", {"uuid": uuid, "result": report.detail, "runtime": report.runtime})
         elif kind is OutcomeKind.RETRY:
             tell("task-retried", {"uuid": uuid, "exception": report.detail, "traceback": report.traceback})
+        elif kind is OutcomeKind.REVOKED and requeued:
+            tell("task-cancelled", {"uuid": uuid})
         elif kind is OutcomeKind.REJECTED or requeued:
             tell("task-rejected", {"uuid": uuid, "requeue": requeued})
         elif kind in _REVOKED:

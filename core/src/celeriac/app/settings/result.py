@@ -15,7 +15,13 @@ SETTINGS: Final = (
         None,
         "Content types that are decoded in results; None: those of accept_content.",
     ),
-    Setting("result_backend_always_retry", bool, False, "Errors of the result store are tried again until they pass."),
+    Setting(
+        "result_backend_always_retry",
+        bool,
+        False,
+        "A store that is out of reach is tried result_backend_max_retries times, also by workers, which otherwise wait"
+        " until it is back.",
+    ),
     Setting("result_backend_base_sleep_between_retries_ms", int, 10, "Milliseconds before the first retry."),
     Setting("result_backend_max_retries", float, float("inf"), "How often to try again."),
     Setting(

@@ -14,7 +14,7 @@ SETTINGS: Final = (
         "worker_cancel_long_running_tasks_on_connection_loss",
         bool,
         False,
-        "Cancel late-acked tasks when the connection is lost.",
+        "End running late-acked tasks when the connection is lost, where the broker then delivers them again.",
     ),
     Setting("worker_concurrency", "any", None, 'How many tasks run at once; None or "auto": one per processor.'),
     Setting("worker_consumer", str, "celeriac.worker.consumer:Consumer", "The class of the consumer."),

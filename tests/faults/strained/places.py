@@ -1,0 +1,91 @@
+"""Where messages and results of a test are kept: one place per kind of broker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from kombu import Connection
+
+from strained.outages import RabbitNode, RedisServer, Server, SqliteFile
+
+AMQP = "kombu.transport.pyamqp:Transport"
+
+
+@dataclass
+class Place:
+    """A broker and a result store, apart from each other."""
+
+    broker: Server
+    store: Server
+    #: How many messages are left, of whatever kind, by where they are.
+    leftovers: Callable[[], dict[str, int]]
+    settings: dict[str, Any] = field(default_factory=dict)
+    #: Whether a task that was acknowledged early and whose worker died is known to be lost.
+    knows_of_lost: bool = True
+    release: Callable[[], None] = lambda: None
+
+    def __post_init__(self) -> None:
+        self.settings = {"broker_url": self.broker.url, "result_backend": self.store.url, **self.settings}
+
+
+def sqlite_place(directory: Path) -> Place:
+    """Two files."""
+    broker = SqliteFile(directory / "broker.db")
+
+    def leftovers() -> dict[str, int]:
+        return {table: broker.count(table) for table in ("message", "ready", "delayed", "claim", "owner")}
+
+    return Place(broker, SqliteFile(directory / "store.db"), leftovers)
+
+
+def redis_place(spawn: Callable[..., Any], directory: Path) -> Place:
+    """Two servers."""
+    from redis import Redis
+
+    broker = RedisServer(spawn, directory / "broker")
+
+    def leftovers() -> dict[str, int]:
+        with Redis.from_url(broker.url) as server:
+            return {
+                "celery": server.llen("celery"),
+                "unacked": server.hlen("unacked"),
+                "celeriac.eta": server.zcard("celeriac.eta"),
+                "begun": sum(server.scard(key) for key in server.scan_iter("celeriac.begun.*")),
+            }
+
+    # What a killed worker has claimed comes back when its lease has run out.
+    return Place(broker, RedisServer(spawn, directory / "store"), leftovers, {"redis_lease": 2.0})
+
+
+@dataclass
+class SharedNode:
+    """The machine's RabbitMQ, which nobody stops."""
+
+    url: str
+
+    def stop(self) -> None:
+        raise AssertionError("this node is not the test's own")
+
+    start = stop
+
+
+def rabbitmq_place(node: RabbitNode | SharedNode, spawn: Callable[..., Any], directory: Path) -> Place:
+    """A queue of its own on a node, through the plain Kombu transport; results are on a Redis server."""
+    queue = f"faults-{uuid4().hex}"
+
+    def leftovers() -> dict[str, int]:
+        with Connection(node.url) as connection:
+            return {"ready": connection.default_channel.queue_declare(queue, passive=True).message_count}
+
+    def release() -> None:
+        if isinstance(node, SharedNode):
+            with Connection(node.url) as connection:
+                connection.default_channel.queue_delete(queue)
+
+    settings = {"broker_transport": AMQP, "task_default_queue": queue}
+    store = RedisServer(spawn, directory / "store")
+    return Place(node, store, leftovers, settings, knows_of_lost=False, release=release)
