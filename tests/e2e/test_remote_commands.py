@@ -39,13 +39,16 @@ def run(spawn, tmp_path):
 @pytest.fixture
 def worker(run, spawn, tmp_path):
     command = (sys.executable, "-m", "celeriac", "-A", "remote_tasks", "worker", "-P", "solo", "-n", "one@host")
+    command = (*command, "--statedb", "worker.state")
     worker = spawn(*command, "-l", "INFO", cwd=tmp_path)
     worker.wait_for_output("ready.")
     return worker
 
 
-@pytest.mark.covers("cli.inspect", "cli.control", "cli.status", "cli.status.--json", "cli.inspect.--json")
-def test_a_worker_is_asked_and_told(run, worker):
+@pytest.mark.covers(
+    "cli.inspect", "cli.control", "cli.status", "cli.status.--json", "cli.inspect.--json", "cli.worker.--statedb"
+)
+def test_a_worker_is_asked_and_told(run, worker, tmp_path):
     code, output = run("status", "-t", "10", "-d", "one@host")
     assert (code, output) == (0, "->  one@host: OK\n\n1 node online.\n")
     code, output = run("status", "--json", "-t", "10", "-d", "one@host")
@@ -62,6 +65,10 @@ def test_a_worker_is_asked_and_told(run, worker):
     assert code == 0
     code, output = run("inspect", "-d", "one@host", "-t", "10", "dump_revoked")
     assert output == "->  one@host: OK\n        * id-1\n        * id-2\n"
+    assert [task_id for task_id, _ in json.loads((tmp_path / "worker.state").read_text())["revoked"]] == [
+        "id-1",
+        "id-2",
+    ]
     code, output = run("inspect", "-d", "one@host", "-t", "10", "echo", "this", "that")
     assert output == "->  one@host: OK\n        * this\n        * that\n"
     code, output = run("-q", "control", "-d", "one@host", "-t", "10", "shutdown")

@@ -273,6 +273,7 @@ def test_inspect_is_found_with_its_app_and_as_the_class(app):
     "settings.control_queue_ttl",
     "settings.control_queue_expires",
     "settings.control_queue_exclusive",
+    "settings.control_queue_durable",
     "settings.control_exchange",
 )
 def test_the_queues_are_declared_as_the_settings_say(app):
@@ -281,6 +282,9 @@ def test_the_queues_are_declared_as_the_settings_say(app):
     assert queue.name == f"one@host.{app.conf.control_exchange}.pidbox"
     assert (queue.message_ttl, queue.expires, queue.exclusive, queue.durable) == (7, 8, False, False)
     assert queue.auto_delete
+    with Celery("proj", set_as_current=False, control_queue_durable=True, control_queue_exclusive=False) as other:
+        durable = other.control.mailbox.get_queue("one@host")
+        assert (durable.durable, durable.auto_delete) == (True, False)
     reply = app.control.mailbox.reply_queue
     assert (reply.expires, reply.exclusive, reply.durable) == (8, False, False)
     assert reply.exchange.name == f"reply.{app.conf.control_exchange}.pidbox"

@@ -202,6 +202,7 @@ def test_two_workers_of_one_name_both_run_tasks_and_the_second_answers_when_the_
     assert app.control.inspect([NODE], timeout=5).stats()[NODE]["pid"]
 
 
+@pytest.mark.covers("settings.worker_enable_remote_control")
 def test_without_remote_control_nobody_answers(new_app, start_worker):
     app = new_app("memory", worker_enable_remote_control=False)
     worker, _ = start_worker(app, hostname=NODE)
@@ -527,7 +528,13 @@ def test_time_limits_are_changed_for_calls_that_have_none(new_app, start_worker,
 # -- the pool ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.covers("control.pool_grow", "control.pool_shrink", "control.pool_restart", "control.autoscale")
+@pytest.mark.covers(
+    "control.pool_grow",
+    "control.pool_shrink",
+    "control.pool_restart",
+    "control.autoscale",
+    "settings.worker_pool_restarts",
+)
 def test_the_pool_grows_shrinks_and_restarts(new_app, start_worker, ask, wait_until):
     app = new_app("memory")
     app.task(name="proj.work")(threading.get_ident)
