@@ -95,7 +95,6 @@ ARRIVING: Final[dict[str, str]] = {
             "settings.broker_native_delayed_delivery_queue_type",
             "settings.broker_port",
             "settings.broker_use_ssl",
-            "settings.control_queue_durable",
             "settings.redis_backend_use_ssl",
             "settings.redis_socket_*",
             "backends.rediss",
@@ -110,7 +109,6 @@ ARRIVING: Final[dict[str, str]] = {
             "settings.worker_detect_quorum_queues",
             "settings.worker_disable_prefetch",
             "settings.worker_enable_prefetch_count_reduction",
-            "settings.worker_enable_remote_control",
             "settings.worker_enable_soft_shutdown_on_idle",
             "settings.worker_eta_task_limit",
             "settings.worker_lost_wait",
@@ -121,17 +119,14 @@ ARRIVING: Final[dict[str, str]] = {
         _WORKER,
     ),
     **dict.fromkeys(
-        (
-            "settings.worker_pool_putlocks",
-            "settings.worker_pool_restarts",
-        ),
+        ("settings.worker_pool_putlocks",),
         _POOL,
     ),
     **dict.fromkeys(
         (
             *("cli.amqp*", "cli.events*", "cli.graph workers", "cli.list*"),
             *("cli.logtool*", "cli.migrate*", "cli.multi", "cli.shell*", "cli.upgrade*"),
-            *(f"cli.worker.--{option}" for option in ("detach", "statedb", "disable-prefetch", "scheduler")),
+            *(f"cli.worker.--{option}" for option in ("detach", "disable-prefetch", "scheduler")),
             *(f"cli.worker.--{option}" for option in ("pidfile", "uid", "gid", "umask", "executable")),
         ),
         _COMMANDS,
