@@ -24,7 +24,7 @@ TOO_OLD := Celeriac needs Python 3.11 or newer and '$(PYTHON)' is not; install o
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test test-fast laws faults coverage lint format types architecture docs-check interop surface demo demo-crash bench dist clean clean-all
+.PHONY: help setup test faults-beat test-fast laws faults coverage lint format types architecture docs-check interop surface demo demo-crash bench dist clean clean-all
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -53,7 +53,6 @@ $(INTEROP_STAMP): pyproject.toml
 test: $(STAMP)  ## Run the whole test suite, faults included
 	$(PYTEST) -n $(TEST_WORKERS) --dist worksteal --ignore tests/interop $(ARGS)
 
-.PHONY: faults-beat
 faults-beat: $(STAMP)  ## Kill leading beats at random moments for five minutes, on SQLite and on Redis
 	BEAT_FAULT_SECONDS=300 $(PYTEST) -n 2 -rP tests/faults/test_beat.py $(ARGS)
 
