@@ -14,6 +14,7 @@ SURFACE = json.loads((Path(__file__).parents[1] / "data" / "celery-surface.json"
 #: `after_task_publish` all that `before_task_publish` is told of the message.
 UNDECLARED = {
     "worker_shutting_down": {"sig", "how", "exitcode"},
+    "worker_process_shutdown": {"pid", "exitcode"},
     "task_postrun": {"state"},
     "after_task_publish": {"headers", "properties", "retry_policy"},
 }

@@ -94,6 +94,7 @@ def started(celeriac, app):
     tasks = logging.getLogger("celeriac.task")
     for handler in [*tasks.handlers]:
         tasks.removeHandler(handler)
+        handler.close()
     tasks.propagate = True
 
 
@@ -105,7 +106,7 @@ def test_a_worker_takes_its_name_its_size_and_its_limits(started):
     )
 
     assert worker.hostname == "one@" + os.uname().nodename.partition(".")[0]
-    assert (worker.concurrency, worker.loglevel, worker.prefetch_multiplier) == (3, logging.CRITICAL, 2)
+    assert (worker.concurrency, worker.loglevel, worker.prefetch_multiplier) == (3, "CRITICAL", 2)
     assert {name: worker.pool_options[name] for name in ("max_tasks_per_child", "max_memory_per_child")} == {
         "max_tasks_per_child": 9,
         "max_memory_per_child": 1000,
