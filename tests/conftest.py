@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +17,7 @@ from urllib.parse import urlsplit
 
 import hypothesis
 import pytest
+from _pytest.logging import LogCaptureHandler
 
 # Two workers of a test run share a core with whatever the machine does besides; hypothesis' own 200 ms
 # per example would measure the machine. The limit that counts is pytest's, per test.
@@ -35,9 +38,29 @@ def celeriac_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in list(os.environ):
         if name.startswith(("CELERIAC_", "CELERY_")) and name != REQUIRE_SERVICES:
             monkeypatch.delenv(name)
+    # Of a worker that root runs, as some machines run their tests, there is a warning.
+    monkeypatch.setenv("C_FORCE_ROOT", "1")
     home = tmp_path / "celeriac-home"
     monkeypatch.setenv("CELERIAC_HOME", str(home))
     return home
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Leave loggers and streams as they were: a test may set up logging as a program does, for the whole process."""
+    monkeypatch.setattr(sys, "stdout", sys.stdout)
+    monkeypatch.setattr(sys, "stderr", sys.stderr)
+    loggers = [logging.getLogger(), *(logging.getLogger(name) for name in ("celeriac", "celeriac.task"))]
+    before = [(logger, [*logger.handlers], logger.level, logger.propagate, logger.parent) for logger in loggers]
+    yield
+    for logger, handlers, level, propagate, parent in before:
+        for handler in {*logger.handlers}.difference(handlers):
+            if not isinstance(handler, LogCaptureHandler):  # pytest's own come and go with the phases of a test
+                handler.close()
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
+        logger.propagate = propagate
+        logger.parent = parent
 
 
 # --- waiting ----------------------------------------------------------------------------------------------------------

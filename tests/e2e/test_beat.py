@@ -57,7 +57,7 @@ def test_beat_sends_and_a_worker_runs_what_it_sends(celeriac, notes, wait_until,
     assert b'"name":"often"' in (tmp_path / "schedule").read_bytes()
 
 
-@pytest.mark.covers("cli.worker")
+@pytest.mark.covers("cli.worker", "signals.beat_embedded_init")
 def test_beat_in_a_worker(celeriac, notes, wait_until, tmp_path):
     worker = celeriac("worker", "-P", "prefork", "-c", "1", "-B", "-s", str(tmp_path / "schedule"))
     wait_until(lambda: len(notes("often")) > 3, timeout=30)
@@ -65,7 +65,6 @@ def test_beat_in_a_worker(celeriac, notes, wait_until, tmp_path):
     assert worker.wait() == 0
 
 
-@pytest.mark.covers("cli.beat")
 def test_the_schedule_is_changed_while_beat_runs(celeriac, notes, wait_until):
     celeriac("worker", "-P", "solo")
     beat = celeriac("beat", "-S", "store", "-l", "INFO")
@@ -92,23 +91,6 @@ def test_the_schedule_is_changed_while_beat_runs(celeriac, notes, wait_until):
     absent = celeriac("beat", "schedule", "remove", "cron")
     assert absent.wait() == 1
     assert "there is no entry 'cron'" in absent.output()
-
-
-@pytest.mark.covers("cli.beat")
-def test_beat_logs_where_it_is_told_and_answers_ping_under_its_name(celeriac, wait_until, tmp_path):
-    log = tmp_path / "beat.log"
-    celeriac(
-        *("beat", "--schedule", str(tmp_path / "schedule"), "--loglevel", "INFO", "--logfile", str(log)),
-        *("--max-interval", "0.5", "--enable-remote-control", "--hostname", "celerybeat@there"),
-    )
-    wait_until(lambda: log.exists() and "Sending due task often" in log.read_text(), timeout=30)
-
-    def answers():
-        ping = celeriac("inspect", "ping", "--timeout", "2")
-        ping.wait()
-        return "celerybeat@there" in ping.output()
-
-    wait_until(answers, timeout=30)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,6 @@ def app():
 
 
 @pytest.mark.covers(
-    "schedules.solar",
     "schedules.solar.is_due",
     "schedules.solar.remaining_estimate",
     "schedules.solar.max_search_days",

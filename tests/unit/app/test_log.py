@@ -21,21 +21,8 @@ pytestmark = pytest.mark.covers("app.base.Celery.log")
 
 
 @pytest.fixture(autouse=True)
-def loggers(monkeypatch):
-    """Leaves loggers and streams as they were."""
-    monkeypatch.setattr(sys, "stdout", sys.stdout)
-    monkeypatch.setattr(sys, "stderr", sys.stderr)
+def nobody_has_set_it_up(monkeypatch):
     monkeypatch.setattr(Logging, "already_setup", False)
-    named = [logging.getLogger(), *(logging.getLogger(name) for name in ("celeriac", "celeriac.task", "mine"))]
-    before = [(logger, list(logger.handlers), logger.level, logger.propagate, logger.parent) for logger in named]
-    yield
-    for logger, handlers, level, propagate, parent in before:
-        for handler in set(logger.handlers) - set(handlers):
-            handler.close()
-        logger.handlers[:] = handlers
-        logger.setLevel(level)
-        logger.propagate = propagate
-        logger.parent = parent
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -39,15 +38,3 @@ def ago() -> Callable[..., None]:
         scheduler.populate_heap()
 
     return set_back
-
-
-@pytest.fixture(autouse=True)
-def _beat_is_heard(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Have `caplog` hear beat, whatever an app of an earlier test has set up for logging."""
-    beat = logging.getLogger("celeriac.beat")
-    level = beat.level
-    beat.setLevel(logging.INFO)
-    beat.addHandler(caplog.handler)
-    yield
-    beat.removeHandler(caplog.handler)
-    beat.setLevel(level)

@@ -77,7 +77,7 @@ def test_a_place_that_cannot_be_written_is_told(make_app, tmp_path):
         PersistentScheduler(app, schedule_filename=str(tmp_path / "absent" / "file"))
 
 
-@pytest.mark.covers("settings.beat_schedule_filename")
+@pytest.mark.covers("settings.beat_schedule_filename", "settings.beat_sync_every")
 def test_a_run_is_known_after_a_crash(make_app, path):
     entries = {"tick": {"task": "t", "schedule": 60}}
     app = make_app(beat_schedule=entries, beat_schedule_filename=str(path))

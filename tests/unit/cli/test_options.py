@@ -75,27 +75,13 @@ def started(celeriac, app):
             made.append((parent, options))
             raise SystemExit(0)
 
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-
     def start(*options):
         app.steps["worker"].add(Ending)
         code, _, errors = celeriac("-q", "worker", "-P", "solo", *options, app=app)
         assert code == 0, errors
         return made[-1]
 
-    yield start
-    for handler in [*root.handlers]:
-        if handler not in before[0]:
-            root.removeHandler(handler)
-            handler.close()
-    root.handlers[:] = before[0]
-    root.setLevel(before[1])
-    tasks = logging.getLogger("celeriac.task")
-    for handler in [*tasks.handlers]:
-        tasks.removeHandler(handler)
-        handler.close()
-    tasks.propagate = True
+    return start
 
 
 @pytest.mark.covers("cli.worker")
@@ -106,7 +92,7 @@ def test_a_worker_takes_its_name_its_size_and_its_limits(started):
     )
 
     assert worker.hostname == "one@" + os.uname().nodename.partition(".")[0]
-    assert (worker.concurrency, worker.loglevel, worker.prefetch_multiplier) == (3, "CRITICAL", 2)
+    assert (worker.concurrency, worker.loglevel, worker.prefetch_multiplier) == (3, logging.CRITICAL, 2)
     assert {name: worker.pool_options[name] for name in ("max_tasks_per_child", "max_memory_per_child")} == {
         "max_tasks_per_child": 9,
         "max_memory_per_child": 1000,

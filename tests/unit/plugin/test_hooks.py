@@ -111,6 +111,10 @@ class Everything:
         return [("listener", app)]
 
     @hookimpl
+    def celeriac_health_checks(self, app):
+        return [("check", app)]
+
+    @hookimpl
     def celeriac_report(self, app):
         return {"everything": str(app is APP)}
 
@@ -141,6 +145,7 @@ ASKED = {
     "celeriac_consume_middleware": lambda plugins, _: plugins.middlewares("consume") == LAYERS,
     "celeriac_execute_middleware": lambda plugins, _: plugins.middlewares("execute") == LAYERS,
     "celeriac_outcome_listeners": lambda plugins, _: plugins.outcome_listeners() == [("listener", APP)],
+    "celeriac_health_checks": lambda plugins, _: plugins.health_checks() == [("check", APP)],
     "celeriac_report": lambda plugins, _: plugins.report()["everything"] == "True",
 }
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from celeriac.cli.daemon import Daemon, daemon_options, start_anew
+from celeriac.platforms import check_privileges
 from celeriac.protocol.origin import node_named
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 @click.option("--time-limit", type=float, help="Seconds after which a task's process is killed.")
 @click.option("--soft-time-limit", type=float, help="Seconds after which a task is interrupted.")
 @click.option("--pool-start-method", type=click.Choice(["fork", "spawn"]), help="How a pool starts its processes.")
+@click.option("--disable-prefetch", is_flag=True, help="Claim a message only when a process is free to run it.")
 @click.option("--purge", "--discard", "purge", is_flag=True, help="Remove all messages from the queues first.")
 @click.option("-S", "--statedb", metavar="FILE", help="Keep revoked tasks in this file, for after a restart.")
 @click.option("-O", "--optimization", help="Accepted for compatibility; hand-over is always fair.")
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
 @click.option("--without-mingle", is_flag=True, help="Do not ask other workers what they know at the start.")
 @click.option("--without-heartbeat", is_flag=True, help="Send no heartbeats.")
 @click.option("--heartbeat-interval", type=float, help="Seconds between two heartbeats.")
+@click.option("--health", metavar="ADDRESS", help="Serve /livez, /readyz and /status at HOST:PORT or unix:PATH.")
+@daemon_options
 @click.pass_context
 def worker(context: click.Context, /, **options: Any) -> None:
     """Run a worker."""
@@ -51,12 +56,14 @@ def worker(context: click.Context, /, **options: Any) -> None:
     from celeriac.worker.boot import WorkController
 
     options.pop("optimization")
+    if options.pop("disable_prefetch"):
+        state.app.conf.worker_disable_prefetch = True
     app = state.app
     state.configure(context.command, options)
     if options.pop("logformat") == "json":
         app.conf.worker_log_format = "json"
     node = options["hostname"] = node_named(options["hostname"])
-    with as_they_were() as printed:
+    with Daemon.from_options(options, node).running() as settle, as_they_were() as printed:
         app.log.setup(
             options["loglevel"],
             options.pop("logfile"),
@@ -64,11 +71,15 @@ def worker(context: click.Context, /, **options: Any) -> None:
             redirect_level=app.conf.worker_redirect_stdouts_level,
             hostname=node,
         )
+        check_privileges(app.conf.accept_content)
         options["include"] = [name.strip() for name in (options["include"] or "").split(",") if name.strip()]
         controller = WorkController(app, **options)
         if not state.quiet:
             click.echo(banner(controller), file=printed)
+        settle()
         code = controller.start()
+    if controller.restart_requested:
+        start_anew()
     context.exit(code)
 
 

@@ -15,6 +15,7 @@ from celeriac.contracts.broker import (
 from celeriac.contracts.chords import CLAIM_SECONDS, ChordPart, ChordStore, Deposit, NewChord, Turn
 from celeriac.contracts.control import ControlCommand
 from celeriac.contracts.fixup import Fixup
+from celeriac.contracts.health import HealthCheck
 from celeriac.contracts.loader import Loader
 from celeriac.contracts.loop import EventLoop
 from celeriac.contracts.middleware import Middleware
@@ -37,6 +38,7 @@ __all__ = [
     "EventLoop",
     "Executor",
     "Fixup",
+    "HealthCheck",
     "Job",
     "LaneCapabilities",
     "Loader",

@@ -24,7 +24,7 @@ from celeriac.plugin.specs import PHASES
 from celeriac.plugin.spelling import did_you_mean
 
 if TYPE_CHECKING:
-    from celeriac.contracts import ControlCommand, Fixup, Middleware, Outcome
+    from celeriac.contracts import ControlCommand, Fixup, HealthCheck, Middleware, Outcome
     from celeriac.plugin.state import PluginState
 
 
@@ -242,6 +242,10 @@ class PluginManager:
                         )
                 parameters.append(parameter)
         return parameters
+
+    def health_checks(self) -> list[HealthCheck]:
+        """Questions about the health of this process."""
+        return self._all("celeriac_health_checks", app=self._app)
 
     def report(self) -> dict[str, str]:
         """Facts for a bug report, the kernel's own first; a plugin that fails is a line of it."""

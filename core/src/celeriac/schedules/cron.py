@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 
@@ -49,9 +49,12 @@ class crontab(ComputedSchedule):  # noqa: N801  # Celery's name
         day_of_week: Cronspec = "*",
         day_of_month: Cronspec = "*",
         month_of_year: Cronspec = "*",
-        **kwargs: Any,
+        *,
+        nowfun: Callable[[], datetime] | None = None,
+        app: Any = None,
+        tz: str | tzinfo | None = None,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(nowfun, app, tz)
         given: tuple[Any, ...] = (minute, hour, day_of_week, day_of_month, month_of_year)
         # An iterator would be spent.
         self._given = tuple(tuple(spec) if _is_several(spec) else spec for spec in given)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 
 from celeriac.schedules.base import ComputedSchedule
@@ -36,9 +37,11 @@ class solar(ComputedSchedule):  # noqa: N801  # Celery's name
         event: str,
         lat: float,
         lon: float,
-        **kwargs: Any,
+        nowfun: Callable[[], datetime] | None = None,
+        app: Any = None,
+        tz: str | tzinfo | None = None,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(nowfun, app, tz)
         if event not in EVENTS:
             raise ValueError(f"the sun has no event {event!r}; it has {', '.join(EVENTS)}")
         self.event = event
@@ -59,14 +62,10 @@ class solar(ComputedSchedule):  # noqa: N801  # Celery's name
         return f"<solar: {self.event} at latitude {self.lat}, longitude: {self.lon}>"
 
     def __reduce__(self) -> Any:
-        return _restore, (type(self), self.event, self.lat, self.lon, self.nowfun, self._tz)
+        return type(self), (self.event, self.lat, self.lon, self.nowfun, None, self._tz)
 
     def _identity(self) -> Any:
         return self.event, self.lat, self.lon, self._tz
-
-
-def _restore(cls: type[solar], event: str, lat: float, lon: float, nowfun: Any, tz: Any) -> solar:
-    return cls(event, lat, lon, nowfun=nowfun, tz=tz)
 
 
 def _degrees(name: str, value: Any, most: int) -> float:

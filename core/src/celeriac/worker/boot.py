@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from celeriac import signals
+from celeriac.app.loggers import level_of
 from celeriac.app.queues import worker_direct
 from celeriac.bootsteps import RUN, Blueprint, in_order
 from celeriac.exceptions import ImproperlyConfigured, WorkerShutdown, WorkerTerminate
@@ -19,9 +22,10 @@ from celeriac.worker.components import Beat, Hub, StateDB, Timer
 from celeriac.worker.components import Consumer as ConsumerPart
 from celeriac.worker.components import Pool as PoolPart
 from celeriac.worker.figures import figures
+from celeriac.worker.health.step import Health
 from celeriac.worker.pool_names import pool_named
 from celeriac.worker.purging import discard_messages
-from celeriac.worker.signalling import Stop, StopSignals
+from celeriac.worker.signalling import Stop, WorkerSignals
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
@@ -37,7 +41,7 @@ class WorkerBlueprint(Blueprint):
     """The worker's own steps; those of plugins and users come on top."""
 
     name = "Worker"
-    default_steps = (Timer, Hub, StateDB, PoolPart, Autoscaling, Beat, ConsumerPart)
+    default_steps = (Timer, Hub, StateDB, PoolPart, Autoscaling, Beat, Health, ConsumerPart)
 
 
 class WorkController:
@@ -80,7 +84,7 @@ class WorkController:
         conf = app.conf
         self.hostname = node_named(hostname)
         self.options = options
-        self.loglevel = loglevel
+        self.loglevel = None if loglevel is None else level_of(loglevel)
         #: Whether events of tasks are sent from the start.
         self.task_events = bool(task_events or conf.worker_send_task_events)
         self.prefetch_multiplier = prefetch_multiplier
@@ -89,6 +93,9 @@ class WorkController:
         self.stop_requested = Stop.NONE
         #: The signal that asked for it, for `worker_shutting_down`.
         self.stop_signal: str | None = None
+        #: Whoever has started the worker is to start another one when this has ended.
+        self.restart_requested = False
+        self._soft_timeout: float = conf.worker_soft_shutdown_timeout
         self._has_run = False
         self._purge = purge
         self._ready_callback = ready_callback
@@ -161,7 +168,7 @@ class WorkController:
         if self._has_run:
             raise RuntimeError("this worker has run and ended; make another one")
         self._has_run = True
-        with StopSignals(self):
+        with WorkerSignals(self):
             try:
                 if not self.is_stopping():
                     self._start()
@@ -190,10 +197,21 @@ class WorkController:
             consumer.stop_claiming()
             while consumer.running and self.stop_requested is Stop.WARM:
                 turn()
+        if self.stop_requested is Stop.SOFT:
+            self._run_softly()
         if self.stop_requested is Stop.COLD:
             self._set_exit_code(self.exit_code or 1)
             self._announce("Cold", "stopping")
             self._stop_tasks()
+
+    def _run_softly(self) -> None:
+        """Give what runs the time that worker_soft_shutdown_timeout grants it."""
+        self._announce("Soft", f"giving {self._soft_timeout:g} s to")
+        self.consumer.stop_claiming()
+        timer = self.hub.call_later(self._soft_timeout, self.request_stop, Stop.COLD)
+        while self.consumer.running and self.stop_requested is Stop.SOFT:
+            self.hub.run_once()
+        timer.cancel()
 
     def _announce(self, how: str, what: str) -> None:
         logger.warning("%s shutdown: %s %d running tasks", how, what, self.consumer.running)
@@ -240,6 +258,21 @@ class WorkController:
         if in_sighandler:
             self.pool.interrupt()
 
+    def stop_faster(self) -> None:
+        """The next faster way to end than the present one: a signal handler was asked for it.
+
+        That is a soft shutdown, where worker_soft_shutdown_timeout grants one, and else a cold one.
+        """
+        if self.stop_requested.value >= Stop.SOFT.value or not self._soft_timeout:
+            self.terminate(in_sighandler=True)
+            return
+        self.request_stop(Stop.SOFT)
+        if self.pool.blocking:
+            # While a task runs here the loop stands still, and nobody would see that the time is up.
+            late = threading.Timer(self._soft_timeout, _stop_faster_if_late, (self,))
+            late.daemon = True
+            late.start()
+
     def is_stopping(self) -> bool:
         """Whether the worker has been asked to stop."""
         return self.stop_requested is not Stop.NONE
@@ -277,6 +310,11 @@ def concurrency_of(value: int | str | None, auto: Callable[[int], int] = int) ->
 
 def _either(given: Any, configured: Any) -> Any:
     return configured if given is None else given
+
+
+def _stop_faster_if_late(worker: WorkController) -> None:
+    if worker.consumer.running:
+        os.kill(os.getpid(), signal.SIGQUIT)
 
 
 def _nothing() -> None:

@@ -9,6 +9,8 @@ from celeriac.plugin import Setting, hookimpl
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from celeriac.contracts import HealthCheck
+
 
 @hookimpl
 def celeriac_settings() -> Iterable[Setting]:
@@ -76,3 +78,11 @@ def celeriac_report(app: Any) -> Mapping[str, str]:
     from celeriac_sqlite.report import facts
 
     return facts(app)
+
+
+@hookimpl
+def celeriac_health_checks(app: Any) -> Iterable[HealthCheck]:
+    """Tell of a disk that is about to be full."""
+    from celeriac_sqlite.health import checks
+
+    return checks(app)

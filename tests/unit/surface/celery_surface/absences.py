@@ -81,7 +81,7 @@ _COMMANDS: Final = "arrives with the whole of the command line"
 #: Parts that are being completed: excuses every gap of the names, until there is none.
 ARRIVING: Final[dict[str, str]] = {
     **dict.fromkeys(
-        (f"cli.beat.--{option}" for option in ("detach", "uid", "gid", "umask", "executable")),
+        ("app.base.Celery.Beat", "schedules.*", "signals.beat_*", "settings.beat_*", "cli.beat*"),
         _BEAT,
     ),
     "signals.heartbeat_sent": "arrives with events",
@@ -113,7 +113,6 @@ ARRIVING: Final[dict[str, str]] = {
             "settings.worker_eta_task_limit",
             "settings.worker_lost_wait",
             "settings.worker_prefetch_multiplier",
-            "settings.worker_soft_shutdown_timeout",
             "settings.worker_timer_precision",
         ),
         _WORKER,
@@ -126,8 +125,7 @@ ARRIVING: Final[dict[str, str]] = {
         (
             *("cli.amqp*", "cli.events*", "cli.graph workers", "cli.list*"),
             *("cli.logtool*", "cli.migrate*", "cli.multi", "cli.shell*", "cli.upgrade*"),
-            *(f"cli.worker.--{option}" for option in ("detach", "disable-prefetch", "scheduler")),
-            *(f"cli.worker.--{option}" for option in ("pidfile", "uid", "gid", "umask", "executable")),
+            *(f"cli.worker.--{option}" for option in ("disable-prefetch", "scheduler")),
         ),
         _COMMANDS,
     ),
