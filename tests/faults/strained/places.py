@@ -27,6 +27,8 @@ class Place:
     #: Whether a task that was acknowledged early and whose worker died is known to be lost.
     knows_of_lost: bool = True
     release: Callable[[], None] = lambda: None
+    #: How many messages wait in the broker and are with no worker.
+    waiting: Callable[[], int] = lambda: 0
 
     def __post_init__(self) -> None:
         self.settings = {"broker_url": self.broker.url, "result_backend": self.store.url, **self.settings}
@@ -39,7 +41,7 @@ def sqlite_place(directory: Path) -> Place:
     def leftovers() -> dict[str, int]:
         return {table: broker.count(table) for table in ("message", "ready", "delayed", "claim", "owner")}
 
-    return Place(broker, SqliteFile(directory / "store.db"), leftovers)
+    return Place(broker, SqliteFile(directory / "store.db"), leftovers, waiting=lambda: broker.count("ready"))
 
 
 def redis_place(spawn: Callable[..., Any], directory: Path) -> Place:
@@ -58,7 +60,9 @@ def redis_place(spawn: Callable[..., Any], directory: Path) -> Place:
             }
 
     # What a killed worker has claimed comes back when its lease has run out.
-    return Place(broker, RedisServer(spawn, directory / "store"), leftovers, {"redis_lease": 2.0})
+    settings = {"redis_lease": 2.0}
+    store = RedisServer(spawn, directory / "store")
+    return Place(broker, store, leftovers, settings, waiting=lambda: leftovers()["celery"])
 
 
 @dataclass
@@ -88,4 +92,5 @@ def rabbitmq_place(node: RabbitNode | SharedNode, spawn: Callable[..., Any], dir
 
     settings = {"broker_transport": AMQP, "task_default_queue": queue}
     store = RedisServer(spawn, directory / "store")
-    return Place(node, store, leftovers, settings, knows_of_lost=False, release=release)
+    waiting = lambda: leftovers()["ready"]  # noqa: E731  # as for the others
+    return Place(node, store, leftovers, settings, knows_of_lost=False, release=release, waiting=waiting)

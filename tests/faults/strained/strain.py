@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import sys
@@ -38,15 +39,41 @@ class Strain:
     pool: str = "prefork"
     late: list[str] = field(default_factory=list)
     early: list[str] = field(default_factory=list)
+    #: All that were started, and the one that runs now.
+    workers: list[Any] = field(default_factory=list)
     worker: Any = None
+    #: Of the workers that are started from now on, beside those of the place.
+    settings: dict[str, Any] = field(default_factory=dict)
+    concurrency: int = CONCURRENCY
     #: Workers that died at once: each may have had that many begun tasks of which nobody knows, on some brokers.
     deaths: int = 0
     _read: int = 0
     _lines: list[list[str]] = field(default_factory=list)
 
-    def start_worker(self, *options: str) -> None:
+    def start_worker(self, *options: str) -> Any:
+        """Start one more worker; returns it, and remembers it as the one that runs now."""
         command = [sys.executable, "-m", "celeriac", "-A", "journaled", "worker", "-P", self.pool, *options]
-        self.worker = self.spawn(*command, "-c", str(CONCURRENCY), "-n", f"faults-{uuid4().hex}", cwd=HERE)
+        env = {"FAULTS_SETTINGS": json.dumps({**self.place.settings, **self.settings})}
+        name = f"faults-{uuid4().hex}"
+        self.worker = self.spawn(*command, "-c", str(self.concurrency), "-n", name, cwd=HERE, env=env)
+        self.workers.append(self.worker)
+        return self.worker
+
+    def ready_worker(self, *options: str) -> Any:
+        """As `start_worker`; the worker claims by now."""
+        worker = self.start_worker("-l", "INFO", *options)
+        worker.wait_for_output("ready.")
+        return worker
+
+    def send_late(self, seconds: float, **options: Any) -> str:
+        """Send one task that is acknowledged late; returns its id."""
+        self.late.append(self.app.send_task("journaled.late", [seconds], **options).id)
+        return self.late[-1]
+
+    def send_early(self, seconds: float, **options: Any) -> str:
+        """Send one task that is acknowledged before it runs; returns its id."""
+        self.early.append(self.app.send_task("journaled.early", [seconds], **options).id)
+        return self.early[-1]
 
     def send(self, count: int, longest: float = 0.015) -> None:
         """Send so many tasks, half of them acknowledged late, that take up to `longest` seconds each."""

@@ -104,7 +104,9 @@ class BrokerAccess:
             if native is not None:
                 lane = native(connection)
             else:
-                lane = KombuConsumerLane(connection, self._on_void, self.app.conf.broker_heartbeat_checkrate)
+                conf = self.app.conf
+                rate, is_strict = conf.broker_heartbeat_checkrate, conf.worker_disable_prefetch
+                lane = KombuConsumerLane(connection, self._on_void, rate, is_strict)
             try:
                 self._prefetch = prefetch
                 lane.prefetch(prefetch)

@@ -41,7 +41,9 @@ class KombuConsumerLane(ConsumerLane):
         connection: Any,
         on_void: Callable[[Collection[int]], Collection[int]] = lambda _: (),
         heartbeat_rate: float = 3.0,
+        is_strict: bool = False,
     ) -> None:
+        """`is_strict`: also tasks that are begun, which the broker takes for settled, count for the prefetch limit."""
         self.connection = connection
         self._on_void = on_void
         self._heartbeat_rate = heartbeat_rate
@@ -57,6 +59,10 @@ class KombuConsumerLane(ConsumerLane):
         self._consumers: dict[str, Any] = {}
         self._limit = 0
         self._takes_more = True
+        self._is_strict = is_strict
+        #: Where it is strict: begun tasks for which the broker was told to leave room, and whether they leave none.
+        self._room_for = 0
+        self._is_full = False
 
     # -- connecting ---------------------------------------------------------------------------------------------------
 
@@ -69,11 +75,17 @@ class KombuConsumerLane(ConsumerLane):
         self._channel = self.connection.default_channel
         self._stale.connected()
         self._consumers = {queue.name: self._consumer_of(queue) for queue in self._queues}
+        if self._is_strict:
+            self._room_for = len(self._begun)
+            self._is_full = self._room_for >= self._limit > 0
         self._set_qos()
-        if self._takes_more:
+        self._receive()
+        self._on_ready()
+
+    def _receive(self) -> None:
+        if self._takes_more and not self._is_full:
             for consumer in self._consumers.values():
                 consumer.consume()
-        self._on_ready()
 
     def _consumer_of(self, queue: Any) -> Any:
         from kombu import Consumer
@@ -97,7 +109,7 @@ class KombuConsumerLane(ConsumerLane):
             return  # consumed as soon as the connection is there again
         try:
             consumer = self._consumers[queue.name] = self._consumer_of(queue)
-            if self._takes_more:
+            if self._takes_more and not self._is_full:
                 consumer.consume()
         except self._errors as error:
             self._queues.remove(queue)
@@ -138,7 +150,7 @@ class KombuConsumerLane(ConsumerLane):
             self._limit = limit
             if self._channel is not None:
                 try:
-                    self._set_qos()
+                    self._fit(self._room_for)
                 except self._errors as error:
                     self._say_lost(error)
                     raise
@@ -148,7 +160,32 @@ class KombuConsumerLane(ConsumerLane):
         quorum = any((queue.queue_arguments or {}).get("x-queue-type") == "quorum" for queue in self._queues)
         # Where this is not as the protocol says, the limit of a consumer is that of its start, unless it is global.
         everywhere = not quorum and not connection.qos_semantics_matches_spec
-        self._channel.basic_qos(0, self._limit, everywhere)
+        self._channel.basic_qos(0, max(self._limit - self._room_for, 1) if self._limit else 0, everywhere)
+
+    def _leave_room(self, begun: int) -> None:
+        """Where it is strict: have the broker push no more than there is room for beside so many begun tasks.
+
+        Said before the acks by which the broker makes room for others, so that nothing comes that would have to wait.
+        """
+        if self._is_strict and begun != self._room_for and self._channel is not None:
+            self._fit(begun)
+
+    def _fit(self, begun: int) -> None:
+        was_full, self._room_for = self._is_full, begun
+        self._is_full = self._is_strict and begun >= self._limit > 0
+        if not self._is_full:
+            self._set_qos()
+            if was_full:
+                self._receive()
+        elif not was_full:
+            for consumer in self._consumers.values():
+                consumer.cancel()
+            self._return_buffer()
+
+    def _return_buffer(self) -> None:
+        while self._buffer:
+            self._buffer[0].message.requeue()
+            self._buffer.popleft()
 
     # -- in -----------------------------------------------------------------------------------------------------------
 
@@ -198,9 +235,7 @@ class KombuConsumerLane(ConsumerLane):
         try:
             for consumer in self._consumers.values():
                 consumer.cancel()
-            while self._buffer:
-                self._buffer[0].message.requeue()
-                self._buffer.popleft()
+            self._return_buffer()
         except self._errors as error:
             self._say_lost(error)
 
@@ -218,6 +253,8 @@ class KombuConsumerLane(ConsumerLane):
     def _settle(self, batch: Settlements) -> None:
         # Each is forgotten only after the broker was told, so that what failed can be told again.
         held, begun = self._held, self._begun
+        if batch.begin:
+            self._leave_room(len(begun.union(batch.begin)))
         for tag in batch.begin:
             if tag in held and tag not in begun:
                 self._ack(held[tag].message)
@@ -228,6 +265,7 @@ class KombuConsumerLane(ConsumerLane):
             self._end(tag, Settled.REJECT)
         for tag in (*batch.requeue, *batch.redeliver):
             self._end(tag, Settled.REQUEUE)
+        self._leave_room(len(begun))
 
     def _end(self, tag: int, settled: Settled) -> None:
         claim = self._held.get(tag)

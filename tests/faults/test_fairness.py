@@ -1,0 +1,75 @@
+"""Long tasks hold up nobody: not in a busy child, and not in a worker that has messages to spare."""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import pytest
+from strained.measure import BROKERS
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("place", BROKERS, indirect=True)
+def test_a_long_task_delays_no_other_while_another_child_is_idle(strain):
+    # Given a worker that may hold a hundred messages, and has a long task in one of its two children
+    strain.settings["worker_prefetch_multiplier"] = 50
+    strain.ready_worker()
+    strain.send_late(6)
+    strain.wait_until(lambda: strain.begun() == 1, message="the long task runs")
+
+    # When others are sent, one by one
+    waits = []
+    for _ in range(30):
+        sent = time.time()
+        began = strain.app.send_task("journaled.when").get(timeout=5)
+        waits.append(began - sent)
+
+    # Then none waits for the long one. (50 ms is the promise on a machine that does nothing else: benchmarks/eta.py.)
+    assert strain.runs("end") == {}
+    assert statistics.median(waits) < 0.05
+    assert max(waits) < 2
+
+    # And not when they come all at once, with a second long one among them that has another child to itself
+    burst = [strain.app.send_task("journaled.when") for _ in range(60)]
+    for result in burst:
+        result.get(timeout=5)
+    assert strain.runs("end") == {}
+    strain.finish()
+
+
+@pytest.mark.covers("settings.worker_disable_prefetch")
+@pytest.mark.parametrize("kind", ["late", "early"])
+@pytest.mark.parametrize("place", BROKERS, indirect=True)
+def test_a_worker_without_prefetch_claims_nothing_while_its_children_are_busy(strain, kind):
+    # Given a worker without prefetch whose two children are busy
+    strain.settings["worker_disable_prefetch"] = True
+    send = strain.send_late if kind == "late" else strain.send_early
+    busy = strain.ready_worker()
+    for _ in range(2):
+        send(5)
+    strain.wait_until(lambda: strain.begun() == 2, message="both are busy")
+
+    # When more is sent
+    for _ in range(5):
+        send(0)
+
+    # Then that stays with the broker
+    watched = time.monotonic() + 1
+    while time.monotonic() < watched:
+        assert strain.place.waiting() == 5
+
+    # And another worker gets it at once
+    strain.ready_worker()
+    strain.wait_until(lambda: sum(strain.runs("end").values()) == 5, 4, "the other has run them all")
+    assert strain.begun() == 7
+
+    # And the first one goes on claiming when it has room
+    strain.worker.signal(15)
+    assert strain.worker.wait() == 0
+    strain.worker = busy
+    for _ in range(6):
+        send(0.01)
+    strain.finish()
+    assert set(strain.runs("begin").values()) == {1}
