@@ -37,6 +37,10 @@ def again(cure):
 """
 
 
+#: Claims of a worker that has died come back after so many seconds; RabbitMQ knows of its end at once.
+LEASE = {"lease": 5.0}
+
+
 @pytest.fixture(params=["sqlite", "redis", "rabbitmq"])
 def make_project(request, tmp_path, monkeypatch):
     """Return ``make_project(**settings)``: a project on one broker, imported here, with a queue of its own."""
@@ -116,6 +120,22 @@ def test_a_message_that_kills_its_process_is_kept_shown_and_run_again(make_proje
     assert celeriac("dlq", "requeue", queue, result.id) == "1 messages sent again\n"
     assert project.app.AsyncResult(result.id).get(timeout=20) == "cured"
     assert json.loads(celeriac("dlq", "list", "--json")) == {queue: 0}
+
+
+def test_the_deaths_of_a_message_are_counted_over_all_workers(make_project, celeriac, start_worker, tmp_path):
+    # Given a worker in which a task has killed its process once, and which has then died itself
+    project = make_project(task_max_worker_losses=2, broker_transport_options=LEASE)
+    first = start_worker()
+    result = project.deadly.delay(str(tmp_path / "cure"))
+    first.wait_for_output("its message goes back to the queue")
+    first.kill()
+
+    # When another one takes over, then it loses one process to it, and no second one
+    second = start_worker()
+    with pytest.raises(WorkerLostError, match="died 2 times"):
+        result.get(timeout=30)
+    assert second.output().count("Child process") == 1
+    assert json.loads(celeriac("dlq", "list", "--json")) == {project.app.conf.task_default_queue: 1}
 
 
 def test_a_message_of_a_task_that_nobody_knows_is_kept_until_somebody_does(make_project, celeriac, start_worker):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 
+from celeriac.app.base import Celery
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Report
+from celeriac.exceptions import StoreUnavailable
 from celeriac.worker.losses import Losses
 from celeriac.worker.settlement import Verdict
 
@@ -64,3 +68,41 @@ def test_without_a_bound_it_goes_back_for_ever():
 @pytest.mark.parametrize("decided", [Verdict.ACK, Verdict.REJECT])
 def test_what_does_not_go_back_anyway_is_left_as_it_is(decided):
     assert Losses(1).bound("a", lost(), decided) == (lost(), decided)
+
+
+# -- with a store that all workers share -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def store():
+    url = f"memory://{uuid.uuid4()}"
+    with Celery("proj", broker=url, backend=url, set_as_current=False) as app:
+        yield app.results.backend
+
+
+def test_workers_that_share_a_store_count_together_and_a_new_one_goes_on(store):
+    one, two = Losses(3, store), Losses(3, store)
+    assert verdicts(one, 1) + verdicts(two, 1) + verdicts(Losses(3, store), 1) == [
+        Verdict.REDELIVER,
+        Verdict.REDELIVER,
+        Verdict.BURY,
+    ]
+    # What was buried is forgotten: sent again, it has all its tries
+    assert verdicts(Losses(3, store), 1) == [Verdict.REDELIVER]
+
+
+def test_a_task_that_has_ended_where_its_death_was_counted_is_forgiven_by_all(store):
+    one = Losses(2, store)
+    verdicts(one, 1)
+    one.forget("a")
+    assert verdicts(Losses(2, store), 1) == [Verdict.REDELIVER]
+
+
+def test_while_the_store_is_away_each_worker_counts_for_itself(store, monkeypatch, caplog):
+    def away(*_):
+        raise StoreUnavailable("the store is away")
+
+    for name in ("get_values", "delete_values"):
+        monkeypatch.setattr(store, name, away)
+    assert verdicts(Losses(2, store), 2) == [Verdict.REDELIVER, Verdict.BURY]
+    assert "is counted here alone: the store is away" in caplog.text

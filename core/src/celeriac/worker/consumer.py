@@ -94,7 +94,7 @@ class Consumer:
         self.strategy = Strategy(app, self.state.revocations)
         self.endings = Endings(app, hub, listeners)
         self._ledger = Ledger()
-        self._losses = Losses(conf.task_max_worker_losses)
+        self._losses = Losses(conf.task_max_worker_losses, app.results.backend)
         self._dead_letters = DeadLetters(app, hostname, self.queues)
         self.stock = Stock(pool, hub, self.wake)
         self.revoking = Revoking(self)
