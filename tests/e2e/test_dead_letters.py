@@ -12,6 +12,7 @@ from celeriac.exceptions import DeliveryLimitExceeded, NotRegistered, WorkerLost
 
 APP = """
 import os
+import time
 from pathlib import Path
 
 from celeriac import Celery
@@ -27,6 +28,15 @@ def deadly(cure):
     if not Path(cure).exists():
         os._exit(9)
     return "cured"
+
+
+@app.task(acks_late=True, reject_on_worker_lost=True)
+def patient(gate):
+    first = not Path("begun").exists()
+    Path("begun").touch()
+    while not first and not Path(gate).exists():
+        time.sleep(0.01)
+    os._exit(9)
 
 
 @app.task(acks_late=True, max_deliveries=2)
@@ -126,9 +136,10 @@ def test_the_deaths_of_a_message_are_counted_over_all_workers(make_project, cele
     # Given a worker in which a task has killed its process once, and which has then died itself
     project = make_project(task_max_worker_losses=2, broker_transport_options=LEASE)
     first = start_worker()
-    result = project.deadly.delay(str(tmp_path / "cure"))
+    result = project.patient.delay(str(tmp_path / "gate"))
     first.wait_for_output("its message goes back to the queue")
     first.kill()
+    (tmp_path / "gate").touch()
 
     # When another one takes over, then it loses one process to it, and no second one
     second = start_worker()

@@ -87,8 +87,8 @@ def test_workers_that_share_a_store_count_together_and_a_new_one_goes_on(store):
         Verdict.REDELIVER,
         Verdict.BURY,
     ]
-    # What was buried is forgotten: sent again, it has all its tries
-    assert verdicts(Losses(3, store), 1) == [Verdict.REDELIVER]
+    # One that comes again, because its worker died before it was kept as a dead letter, has used up its tries
+    assert verdicts(Losses(3, store), 1) == [Verdict.BURY]
 
 
 def test_a_task_that_has_ended_where_its_death_was_counted_is_forgiven_by_all(store):

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from celeriac.app.lanes import properties_to_send_again, publish_plainly
 from celeriac.app.queues import is_missing_queue
 from celeriac.contracts.broker import OutgoingMessage
-from celeriac.protocol.dead_letter import dead_letter_queue, properties_of_letter, revived, story_of
+from celeriac.contracts.primitives import StorePrimitives
+from celeriac.protocol.dead_letter import dead_letter_queue, losses_key, properties_of_letter, revived, story_of
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
@@ -62,10 +63,11 @@ class DeadLetters:
     def requeue(self, queue: str, task_ids: Collection[str] | None = None) -> int:
         """Send them again to where they were sent first, all or those of these tasks; gives their number.
 
-        Each is sent before it is taken off: one that dies between the two is there twice.
+        Each is sent before it is taken off: one that dies between the two is there twice.  Raises `StoreUnavailable`.
         """
 
         def send(channel: Any, message: Any) -> None:
+            self._forgive(message.headers.get("id"))
             story = story_of(message.headers)
             publish_plainly(
                 channel,
@@ -81,6 +83,12 @@ class DeadLetters:
             )
 
         return self._settle(queue, task_ids, send)
+
+    def _forgive(self, task_id: Any) -> None:
+        """Give the task all its tries again, where the deaths of its processes are counted in the store."""
+        backend = self.app.results.backend
+        if isinstance(backend, StorePrimitives) and isinstance(task_id, str):
+            backend.delete_values([losses_key(task_id)])
 
     def purge(self, queue: str, task_ids: Collection[str] | None = None) -> int:
         """Remove them, all or those of these tasks; gives their number.  There is no undo."""

@@ -13,6 +13,7 @@ from typing import Any, Final
 DEAD_LETTER: Final = "dead_letter"
 
 _SUFFIX: Final = ".dlq"
+_LOSSES: Final = "celeriac.losses:"
 #: Characters of an error that are kept.
 _MOST: Final = 1024
 #: It would let the broker drop the letter.
@@ -22,6 +23,11 @@ _LIMITED: Final = "expiration"
 def dead_letter_queue(queue: str) -> str:
     """The name of the queue for the dead letters of `queue`."""
     return queue + _SUFFIX
+
+
+def losses_key(task_id: str) -> str:
+    """Where stores with primitives keep how often the process of a task has died."""
+    return _LOSSES + task_id
 
 
 def queue_of(dead_letter_queue: str) -> str | None:

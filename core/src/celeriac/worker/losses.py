@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from celeriac.contracts.primitives import StorePrimitives
 from celeriac.exceptions import BackendError
+from celeriac.protocol.dead_letter import losses_key
 from celeriac.worker.settlement import Verdict
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ logger = logging.getLogger("celeriac.worker.losses")
 _REMEMBERED: Final = 10_000
 #: Seconds for which the store remembers one.
 _FORGIVEN_AFTER: Final = 86_400.0
-_KEY: Final = "celeriac.losses:"
 
 
 class Losses:
@@ -44,7 +44,7 @@ class Losses:
         return deaths
 
     def _counted_by_all(self, task_id: str) -> int:
-        store, key = self._store, _KEY + task_id
+        store, key = self._store, losses_key(task_id)
         if store is None:
             return 0
         try:
@@ -65,7 +65,7 @@ class Losses:
         """The task has ended; the store is told where a death of it was counted here, else it forgets in a day."""
         if self._counts.pop(task_id, None) is not None and self._store is not None:
             try:
-                self._store.delete_values([_KEY + task_id])
+                self._store.delete_values([losses_key(task_id)])
             except BackendError as error:
                 logger.warning("The deaths of task %s are remembered although it has ended: %s", task_id, error)
 
@@ -79,7 +79,8 @@ class Losses:
         deaths = self.count(task_id)
         if not self.is_enough(deaths):
             return report, decided
-        self.forget(task_id)
+        # The store remembers it until the dead letter is sent again: this worker may die before that is written.
+        self._counts.pop(task_id, None)
         told = f"{report.detail}; its process has died {deaths} times (task_max_worker_losses), so it is not run again"
         return report._replace(detail=told), Verdict.BURY
 
