@@ -24,7 +24,7 @@ TOO_OLD := Celeriac needs Python 3.11 or newer and '$(PYTHON)' is not; install o
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test faults-beat test-fast laws faults coverage lint format types architecture docs-check interop surface demo demo-crash bench dist clean clean-all
+.PHONY: help setup test faults-beat test-fast laws faults coverage lint format types architecture docs-check interop surface demo demo-crash bench soak dist clean clean-all
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -106,6 +106,9 @@ demo-crash: $(STAMP)  ## The same, with the worker killed by SIGKILL half way an
 
 bench: $(BENCH_STAMP)  ## Measure against other task queues, with a Redis server of its own where there is one
 	PATH="$(abspath $(BIN)):$$PATH" bash benchmarks/run.sh $(ARGS)
+
+soak: $(BENCH_STAMP)  ## Five minutes of mixed load: what leaks, what is lost; make soak ARGS="--minutes 60 --broker redis"
+	$(BIN)/python benchmarks/soak.py $(ARGS)
 
 dist: $(STAMP)  ## Build the wheels of core, every plugin and the suite into dist/
 	@for distribution in . $(DISTRIBUTIONS); do \

@@ -62,3 +62,44 @@ print("counted", probe.Reader(Path(os.environ["BENCH_SLOTS"])).read()[0])
     counting = spawn(sys.executable, "-c", program, cwd=benchmarks)
     assert counting.wait() == 0, counting.output()
     assert "counted 4" in counting.output()
+
+
+@pytest.mark.slow
+def test_the_soak_accounts_for_every_task(benchmarks, spawn):
+    # When a few seconds of mixed load have passed
+    soak = spawn(sys.executable, "soak.py", "--minutes", "0.1", "--rate", "50", cwd=benchmarks)
+    soak.wait(50)
+
+    # Then each task has ended as it should; what six seconds say of memory is another matter
+    rows = [line.split(" | ") for line in soak.output().splitlines() if line.startswith("| ")]
+    ends = {row[0].removeprefix("| "): row[1:] for row in rows if len(row) == 5 and row[1] != "sent"}
+    assert list(ends) == ["quick", "slow", "retries", "fails", "soft", "hard"], soak.output()
+    for sent, right, *other in ends.values():
+        assert sent == right != "0"
+        assert other == ["0", "0 |"]
+
+
+def test_growth_and_loss_are_told_of(benchmarks, spawn):
+    program = """
+import random
+from collections import Counter
+import soak
+
+load = soak.Load(None, random.Random(1))
+load.sent, load.ended = Counter(quick=3), Counter(quick=2)
+load.outstanding["id"] = "quick"
+rising = [100.0] * 20 + [float(100 + number) for number in range(80)]
+looks = soak.Looks(rising, [50.0] * 100, [9] * 90 + [10] * 10)
+print("kept:", soak.report(load, looks, 100, 1))
+looks = soak.Looks([100.0] * 100, [50.0] * 100, [9] * 100)
+load.outstanding.clear()
+print("kept:", soak.report(load, looks, 100, 1))
+"""
+    done = spawn(sys.executable, "-c", program, cwd=benchmarks)
+    assert done.wait() == 0, done.output()
+    first, second = done.output().split("kept: ")[:2]
+    assert "| quick | 3 | 2 | 0 | 1 |" in first
+    assert "| main process, RSS MiB | 109.5 | 169.5 | +54.8% | under 2 % | NO |" in first
+    assert "| all processes, PSS MiB | 50.0 | 50.0 | +0.0% | under 2 % | yes |" in first
+    assert second.startswith("False")
+    assert done.output().strip().endswith("kept: True")

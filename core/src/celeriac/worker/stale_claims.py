@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final
 
-#: So many of either are remembered; others may have got those that never come back.
+#: So many are remembered; others may have got those that never come back.
 _MOST: Final = 10_000
+#: Acks that are remembered: a broker that reads none sends no more than the prefetch, so that no more are on their way.
+_MOST_ACKED: Final = 2_000
 #: An ack that was sent that many seconds before the loss may have been on its way; two heartbeats of 60 s tell of one.
 _ON_ITS_WAY: Final = 120.0
 #: Seconds after which what comes again to a new connection has come.
@@ -64,7 +66,7 @@ class StaleClaims:
             acked = self._acked
             acked.pop(key, None)
             acked[key] = time.monotonic()
-            if len(acked) > _MOST:
+            if len(acked) > _MOST_ACKED:
                 del acked[next(iter(acked))]
 
     def published(self, headers: Mapping[str, Any]) -> None:
