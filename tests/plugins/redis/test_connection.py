@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
+import ssl
 import subprocess
+import time
 import traceback
 
 import pytest
@@ -12,11 +15,14 @@ from kombu import Connection, Queue
 from kombu.exceptions import OperationalError
 from redis import Redis
 
+from celeriac import Celery
 from celeriac.contracts import Settlements
+from celeriac.exceptions import StoreUnavailable
 from celeriac_redis.address import parse
 from celeriac_redis.broker import RedisTransport
 from celeriac_redis.link import Link
 from celeriac_redis.options import LinkOptions
+from celeriac_redis.servers import ListedServers
 
 
 def tags(deliveries):
@@ -179,7 +185,7 @@ def test_a_server_whose_memory_is_full_refuses_messages_and_can_still_be_emptied
 
 
 def test_an_exchange_that_was_interrupted_is_not_continued(url, monkeypatch):
-    link = Link([parse(url)], LinkOptions(), OperationalError)
+    link = Link(ListedServers([parse(url)], ""), LinkOptions(), OperationalError)
     assert link.ask(("ECHO", "a")) == [b"a"]
     read, calls = link.read, []
 
@@ -201,8 +207,6 @@ def test_an_exchange_that_was_interrupted_is_not_continued(url, monkeypatch):
 
 
 def test_a_unix_socket_serves_lanes_and_plain_kombu(own_server, message, loop, bodies):
-    from celeriac import Celery
-
     server = own_server()
     app = Celery("proj", set_as_current=False, broker=f"redis+socket://{server.socket_path}?virtual_host=3")
     producer = RedisTransport.producer_lane(app.connection_for_write())
@@ -268,6 +272,77 @@ def test_tls_checks_the_certificate_unless_told_not_to(own_server, message, loop
     for wrong in (url, f"rediss://127.0.0.1:{server.port}/0?ssl_ca_certs={cert}"):
         with pytest.raises(OperationalError, match=r"(?i)certificate"):
             RedisTransport.producer_lane(connection(wrong)).publish([message("1")])
+
+
+@pytest.mark.covers("settings.broker_use_ssl", "settings.redis_backend_use_ssl", "backends.rediss")
+def test_a_client_shows_its_certificate_as_the_settings_say(own_server, message, certificate):
+    cert, key = map(str, certificate)
+    server = own_server(
+        *("--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert, "--tls-auth-clients", "yes"),
+        tls=True,
+    )
+    url = f"rediss://localhost:{server.port}/0"
+    shown = {"ssl_ca_certs": cert, "ssl_certfile": cert, "ssl_keyfile": key, "ssl_cert_reqs": ssl.CERT_REQUIRED}
+    app = Celery("proj", set_as_current=False, broker=url, result_backend=url)
+    app.conf.update(broker_use_ssl=shown, redis_backend_use_ssl=shown)
+    lane = RedisTransport.producer_lane(app.connection_for_write())
+    lane.publish([message("1")])
+    lane.close()
+    app.backend.set_values({"a": b"1"})
+    assert app.backend.get_values(["a"]) == {"a": b"1"}
+    app.close()
+    bare = Celery("proj", set_as_current=False, broker=url, result_backend=url)
+    bare.conf.update(redis_backend_use_ssl={"ssl_ca_certs": cert}, broker_use_ssl={"ssl_ca_certs": cert})
+    with pytest.raises(OperationalError):
+        RedisTransport.producer_lane(bare.connection_for_write()).publish([message("2")])
+    with pytest.raises(StoreUnavailable):
+        bare.backend.get_values(["a"])
+    bare.close()
+
+
+@pytest.mark.covers("settings.redis_socket_timeout", "settings.redis_socket_keepalive")
+def test_a_store_that_does_not_answer_is_given_up_in_the_time_that_is_set(redis_url):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        app = Celery("proj", set_as_current=False, broker=url, result_backend=url)
+        app.conf.update(redis_socket_timeout=0.2, redis_socket_connect_timeout=5)
+        begun = time.monotonic()
+        with pytest.raises(StoreUnavailable, match=r"(?i)time"):
+            app.backend.get_values(["a"])
+        assert 0.15 < time.monotonic() - begun < 5
+        app.close()
+    app = Celery("proj", set_as_current=False, broker=redis_url, result_backend=redis_url)
+    for wanted in (True, False):
+        app.conf.redis_socket_keepalive = wanted
+        link = type(app.backend)(app, redis_url)._link()
+        link.connect()
+        with socket.socket(fileno=os.dup(link.fileno())) as connected:
+            assert bool(connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)) is wanted
+        link.close()
+    app.close()
+
+
+@pytest.mark.covers("settings.redis_socket_connect_timeout")
+def test_a_store_that_takes_no_connections_is_given_up_in_the_time_that_is_set():
+    full = socket.socket()
+    full.bind(("127.0.0.1", 0))
+    full.listen(0)
+    address = full.getsockname()
+    # The system takes connections on behalf of a program until the queue is full; then it says nothing at all.
+    waiting = [socket.socket() for _ in range(4)]
+    for each in waiting:
+        each.setblocking(False)
+        each.connect_ex(address)
+    url = f"redis://127.0.0.1:{address[1]}/0"
+    app = Celery("proj", set_as_current=False, broker=url, result_backend=url)
+    app.conf.update(redis_socket_connect_timeout=0.3)
+    begun = time.monotonic()
+    with pytest.raises(StoreUnavailable, match=r"(?i)time"):
+        app.backend.get_values(["a"])
+    assert 0.2 < time.monotonic() - begun < 5
+    app.close()
+    for each in (*waiting, full):
+        each.close()
 
 
 RIGHTS = (

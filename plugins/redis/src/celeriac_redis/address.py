@@ -7,13 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from celeriac.contracts.urls import mask_password
+from celeriac.contracts.urls import mask_password, scheme_of
 from celeriac.exceptions import ImproperlyConfigured
 
 DEFAULT_PORT: Final = 6379
 
-_TCP: Final = frozenset({"redis", "valkey"})
-_TLS: Final = frozenset({"rediss", "valkeys"})
+SENTINEL_PORT: Final = 26379
+
+# Kombu takes the part before a + off a URL: what is left of a cluster's is `cluster`.
+_CLUSTER: Final = frozenset({"cluster", "redis+cluster", "rediss+cluster", "valkey+cluster", "valkeys+cluster"})
+_TCP: Final = frozenset({"redis", "valkey", "sentinel"})
+_TLS: Final = frozenset({"rediss", "valkeys", "rediss+cluster", "valkeys+cluster"})
 _SOCKET: Final = frozenset({"socket", "redis+socket", "valkey+socket"})
 
 _CERTIFICATES: Final = {
@@ -52,10 +56,10 @@ def parse(url: str, ssl: Any = None, **given: Any) -> Address:
     """
     parts = urlsplit(url if "://" in url else f"redis://{url}")
     scheme = parts.scheme
-    if scheme not in _TCP | _TLS | _SOCKET:
+    if scheme not in _TCP | _TLS | _SOCKET | _CLUSTER:
         raise ImproperlyConfigured(
             f"{mask_password(url)!r} is no address of a Redis server: its scheme can be redis, rediss, valkey, "
-            "valkeys, redis+socket or valkey+socket"
+            "valkeys, redis+socket, valkey+socket, sentinel, redis+cluster or rediss+cluster"
         )
     query = dict(parse_qsl(parts.query))
     try:
@@ -65,7 +69,7 @@ def parse(url: str, ssl: Any = None, **given: Any) -> Address:
         raise ImproperlyConfigured(f"{mask_password(url)!r} is no address of a Redis server: {error}") from None
     found: dict[str, Any] = {
         "host": unquote(parts.hostname) if parts.hostname and scheme not in _SOCKET else None,
-        "port": port,
+        "port": SENTINEL_PORT if port is None and is_sentinel(url) else port,
         "path": f"/{unquote(parts.path).lstrip('/')}" if scheme in _SOCKET else None,
         "db": database,
         "username": unquote(parts.username or "") or query.get("username") or None,
@@ -74,6 +78,16 @@ def parse(url: str, ssl: Any = None, **given: Any) -> Address:
     }
     values = {name: given.get(name) if value is None else value for name, value in found.items()}
     return Address(**{name: value for name, value in values.items() if value is not None})
+
+
+def is_sentinel(url: str) -> bool:
+    """Whether a URL names a Sentinel."""
+    return scheme_of(url) == "sentinel"
+
+
+def is_cluster(url: str) -> bool:
+    """Whether a URL names a node of a cluster."""
+    return scheme_of(url) in _CLUSTER
 
 
 def _database(text: str) -> int | None:

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from celeriac.contracts import Backend, ChordPart, ChordStore, NewChord, ResultWatcher, StoredResult, Turn
 from celeriac.exceptions import ProtocolError, SecurityError, StoreUnavailable
-from celeriac_redis.address import Address, parse
 from celeriac_redis.chords import Chords
 from celeriac_redis.link import Link
 from celeriac_redis.links import Links
@@ -16,6 +15,7 @@ from celeriac_redis.options import LinkOptions, link_options
 from celeriac_redis.payload import Codec
 from celeriac_redis.primitives import RedisPrimitives
 from celeriac_redis.scripts import Command, Script
+from celeriac_redis.servers import servers_of
 from celeriac_redis.watcher import RedisResultWatcher
 
 _store: Final = Script("store")
@@ -34,16 +34,17 @@ class RedisBackend(RedisPrimitives, Backend, ChordStore):
         conf = app.conf
         given: dict[str, Any] = dict(conf.result_backend_transport_options or {})
         prefix = given.get("global_keyprefix") or ""
-        self._prefix = prefix if not prefix or prefix[-1] in ":_-." else f"{prefix}_"
+        joined = prefix if not prefix or prefix[-1] in ":_-." else f"{prefix}_"
         ssl = getattr(conf, "redis_backend_use_ssl", None)
-        self._addresses: list[Address] = [parse(part, ssl) for part in url.split(";")]
         self._options = _options(conf, given)
+        self._servers = servers_of(url.split(";"), self._options, given, joined, ssl)
+        self._prefix = self._servers.prefix
         self._codec = Codec(app)
         self._chords = Chords(self._codec, self._group_key)
         self._links = Links(self._link)
 
     def _link(self) -> Link:
-        return Link(self._addresses, self._options, StoreUnavailable)
+        return Link(self._servers, self._options, StoreUnavailable)
 
     def _key(self, task_id: str) -> str:
         return f"{self._prefix}celery-task-meta-{task_id}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from redis.exceptions import RedisError
 
 if TYPE_CHECKING:
+    from celeriac_redis.address import Address
     from celeriac_redis.link import Link
     from celeriac_redis.scripts import Command
 
@@ -37,6 +38,11 @@ class Bell:
         if self._patterns:
             self._link.send(("PSUBSCRIBE", *self._patterns))  # the answers come with everything else
 
+    @property
+    def address(self) -> Address:
+        """The server that tells."""
+        return self._link.address
+
     def listen_to(self, pattern: str) -> None:
         """Subscribe to one more pattern of broadcast messages."""
         self._patterns.append(pattern)
@@ -53,6 +59,8 @@ class Bell:
 
     def tracking(self, link: Link) -> Any:
         """Have the server tell this bell of what `link` watches; the server's error if it does not do that."""
+        if not self._link.connected:
+            return RedisError("the connection that is to be told does not exist")
         (answer,) = link.try_all(("CLIENT", "TRACKING", "ON", "REDIRECT", self._client_id, "OPTIN", "NOLOOP"))
         return answer if isinstance(answer, RedisError) else None
 

@@ -6,32 +6,51 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, ClassVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kombu.exceptions import OperationalError
 from kombu.transport import redis as kombu_redis
 from redis import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.exceptions import ConnectionError as ConnectionLostError
+from redis.exceptions import MovedError, RedisError
 
 from celeriac.contracts import BROKER_API, ConsumerLane, ProducerLane
-from celeriac_redis.address import Address, parse
 from celeriac_redis.consumer import RedisConsumerLane
 from celeriac_redis.link import Link
-from celeriac_redis.options import LinkOptions, broker_options, link_options
+from celeriac_redis.options import BrokerOptions, LinkOptions, broker_options, link_options
 from celeriac_redis.producer import RedisProducerLane
+from celeriac_redis.servers import Servers, servers_of
+
+if TYPE_CHECKING:
+    from celeriac_redis.address import Address
 
 
 class RedisChannel(kombu_redis.Channel):
     """Kombu's channel, connecting where the URL says and as it says: with certificates checked, for one."""
 
+    @property
+    def global_keyprefix(self) -> str:
+        """What all keys begin with; in a cluster, with its tag."""
+        return self._servers.prefix
+
+    @global_keyprefix.setter
+    def global_keyprefix(self, prefix: str) -> None:
+        """Kombu's own reading of the option, which is read in `_servers`."""
+
+    @cached_property
+    def _servers(self) -> Servers:
+        return servers_for(self.connection.client)
+
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
         params: dict[str, Any] = super()._connparams(asynchronous=asynchronous)
-        address = addresses_of(self.connection.client)[0]
+        address = self._servers.address
         for name in ("host", "port", "path", "username", "password"):
             params.pop(name, None)
         if params.get("credential_provider") is None:
             params.update(username=address.username, password=address.password)
         params["db"] = address.db
-        params["connection_class"] = self._reporting(address, asynchronous)
+        params["connection_class"] = self._finding(address, asynchronous)
         if address.path is not None:
             params["path"] = address.path
             for name in ("socket_connect_timeout", "socket_keepalive", "socket_keepalive_options"):
@@ -40,22 +59,41 @@ class RedisChannel(kombu_redis.Channel):
             params.update(host=address.host, port=address.port, **address.tls or {})
         return params
 
-    def _reporting(self, address: Address, asynchronous: bool) -> type[Any]:
+    def _finding(self, address: Address, asynchronous: bool) -> type[Any]:
+        """A class of connections that ask where to connect each time, and report that to Kombu's loop."""
         kind: type[Any] = Connection
         if address.path is not None:
             kind = UnixDomainSocketConnection
         elif address.tls is not None:
             kind = SSLConnection
-        if not asynchronous:
-            return kind
-        channel = self
+        channel, servers = self, self._servers
+
+        def connect(connection: Any) -> None:
+            found = servers.locate()
+            connection.host, connection.port, connection.path = found.host, found.port, found.path
+            try:
+                kind.connect(connection)
+            except (RedisError, OSError):
+                servers.failed(found)
+                raise
+
+        def read_response(connection: Any, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return kind.read_response(connection, *args, **kwargs)
+            except MovedError as error:
+                servers.moved(error.host, error.port)
+                connection.disconnect()
+                raise ConnectionLostError(f"the keys have gone to {error.host}:{error.port}") from error
 
         def disconnect(connection: Any, *args: Any, **kwargs: Any) -> None:
             kind.disconnect(connection, *args, **kwargs)
             if channel._registered:  # Kombu takes it out of what it waits for
                 channel._on_connection_disconnect(connection)
 
-        return type(kind.__name__, (kind,), {"disconnect": disconnect})
+        own: dict[str, Any] = {"connect": connect, "read_response": read_response}
+        if asynchronous:
+            own["disconnect"] = disconnect
+        return type(kind.__name__, (kind,), own)
 
 
 class RedisTransport(kombu_redis.Transport):
@@ -69,18 +107,19 @@ class RedisTransport(kombu_redis.Transport):
     @classmethod
     def producer_lane(cls, connection: Any) -> ProducerLane:
         """A lane to the server that the Kombu connection names."""
-        options = broker_options(connection.transport_options, getattr(connection, "app", None))
-        return RedisProducerLane(Link(addresses_of(connection), _link_options(connection), OperationalError), options)
+        servers = servers_for(connection)
+        link = Link(servers, _link_options(connection), OperationalError)
+        return RedisProducerLane(link, _options(connection, servers))
 
     @classmethod
     def consumer_lane(cls, connection: Any) -> ConsumerLane:
         """A lane from the server that the Kombu connection names."""
-        options = broker_options(connection.transport_options, getattr(connection, "app", None))
-        return RedisConsumerLane(addresses_of(connection), _link_options(connection), options)
+        servers = servers_for(connection)
+        return RedisConsumerLane(servers, _link_options(connection), _options(connection, servers))
 
 
-def addresses_of(connection: Any) -> list[Address]:
-    """The server of a Kombu connection, then those to try when it cannot be reached."""
+def servers_for(connection: Any) -> Servers:
+    """Where a Kombu connection leads."""
     given = {
         "port": connection.port,
         "username": connection.userid,
@@ -89,8 +128,18 @@ def addresses_of(connection: Any) -> list[Address]:
     virtual_host = str(connection.virtual_host or "").strip("/")
     if virtual_host.isdecimal():
         given["db"] = int(virtual_host)
-    urls = connection.alt or [connection.hostname or "127.0.0.1"]
-    return [parse(url, connection.ssl, **given) for url in urls]
+    hostname = connection.hostname or "127.0.0.1"
+    if connection.uri_prefix:  # Kombu has taken it off
+        hostname = f"{connection.uri_prefix}+{hostname}"
+    options = connection.transport_options
+    prefix = options.get("global_keyprefix") or ""
+    urls = connection.alt or [hostname]
+    return servers_of(urls, _link_options(connection), options, prefix, connection.ssl, **given)
+
+
+def _options(connection: Any, servers: Servers) -> BrokerOptions:
+    given = {**connection.transport_options, "global_keyprefix": servers.prefix}
+    return broker_options(given, getattr(connection, "app", None))
 
 
 def _link_options(connection: Any) -> LinkOptions:

@@ -23,8 +23,8 @@ from celeriac_redis.watch import Watch
 
 if TYPE_CHECKING:
     from celeriac.contracts.loop import EventLoop
-    from celeriac_redis.address import Address
     from celeriac_redis.options import BrokerOptions, LinkOptions
+    from celeriac_redis.servers import Servers
 
 logger = logging.getLogger("celeriac.redis")
 
@@ -47,12 +47,12 @@ class RedisConsumerLane(ConsumerLane):
         | LaneCapabilities.CHANGE_QUEUES
     )
 
-    def __init__(self, addresses: Sequence[Address], link_options: LinkOptions, options: BrokerOptions) -> None:
+    def __init__(self, servers: Servers, link_options: LinkOptions, options: BrokerOptions) -> None:
         self._options = options
         self._keys = Keys(options)
-        self._link = Link(addresses, link_options, OperationalError, self._connected)
-        self._bell_link = Link(addresses, link_options, OperationalError)
-        self._keeper_link = Link(addresses, link_options, OperationalError)
+        self._link = Link(servers, link_options, OperationalError, self._connected)
+        self._bell_link = Link(servers, link_options, OperationalError)
+        self._keeper_link = Link(servers, link_options, OperationalError)
         self._client_name = link_options.client_name
         self.renew_interval = options.lease / _LEASES_PER_RENEWAL
         self._watch: Watch | None = None

@@ -17,8 +17,11 @@ _REMEDIES: Final = {
     "NOREPLICAS": "the server has too few replicas to accept writes",
     "WRONGTYPE": "a key that Celeriac uses holds something else; give Celeriac a database or a global_keyprefix of its"
     " own",
-    "CROSSSLOT": "the server is a cluster, and the keys are on several of its nodes; connect to a single server",
-    "MOVED": "the server is a node of a cluster; connect to a single server",
+    "CROSSSLOT": "the server is a node of a cluster; say so in the URL: redis+cluster://",
+    "MOVED": "the server is a node of a cluster; say so in the URL: redis+cluster://",
+    "ASK": "keys are being moved between nodes of the cluster; try again",
+    "TRYAGAIN": "keys are being moved between nodes of the cluster; try again",
+    "CLUSTERDOWN": "the cluster has lost a node and nobody has taken its place; see `redis-cli --cluster check`",
 }
 
 
@@ -37,4 +40,8 @@ _CLASSES: Final[dict[type[BaseException], str]] = {
     exceptions.AuthenticationError: "WRONGPASS",
     exceptions.ReadOnlyError: "READONLY",
     exceptions.OutOfMemoryError: "OOM",
+    exceptions.ClusterDownError: "CLUSTERDOWN",
+    exceptions.ClusterCrossSlotError: "CROSSSLOT",
+    exceptions.TryAgainError: "TRYAGAIN",
+    exceptions.MovedError: "MOVED",
 }

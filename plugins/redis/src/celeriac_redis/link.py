@@ -6,46 +6,58 @@
 from __future__ import annotations
 
 import select
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from redis import exceptions
-from redis.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
 
+from celeriac_redis.connection import new_connection
 from celeriac_redis.errors import explain
 from celeriac_redis.scripts import Command, in_full
 
 if TYPE_CHECKING:
+    from redis.connection import AbstractConnection
+
     from celeriac_redis.address import Address
     from celeriac_redis.options import LinkOptions
+    from celeriac_redis.servers import Servers
 
 _UNREACHABLE: Final = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
+#: How a node of a cluster says that it did nothing, because the keys are elsewhere, or on their way (MOVED is an ASK).
+_ELSEWHERE: Final = (exceptions.AskError, exceptions.TryAgainError)
+#: Seconds for which keys that are on their way are waited for, and between two looks.
+_MOVING: Final = 2.0
+_LOOK_AGAIN: Final = 0.05
 
 
 class Link:
     """A connection that is made when it is needed, and made anew after an error; used by one thread at a time.
 
-    Nothing is ever sent twice: what was on its way when the connection broke may or may not have happened.
+    Nothing is ever sent twice, but what a node of a cluster has said to be another's: what was on its way when the
+    connection broke may or may not have happened.
     Errors of any kind are raised as `failure`.
     """
 
     def __init__(
         self,
-        addresses: Sequence[Address],
+        servers: Servers,
         options: LinkOptions,
         failure: type[Exception],
         on_connect: Callable[[Link], None] | None = None,
     ) -> None:
-        self._addresses = list(addresses)
+        self._servers = servers
         self._options = options
         self._failure = failure
         self._on_connect = on_connect
         self._connection: AbstractConnection | None = None
+        self._address: Address | None = None
+        self._used_at = time.monotonic()
 
     @property
     def address(self) -> Address:
         """The server that is used, or will be tried next."""
-        return self._addresses[0]
+        return self._servers.address if self._address is None else self._address
 
     @property
     def connected(self) -> bool:
@@ -62,22 +74,29 @@ class Link:
         """Connect, unless that is done; tries each address once."""
         if self._connection is not None:
             return
-        for _ in range(len(self._addresses) - 1):
+        for _ in range(self._servers.attempts - 1):
             try:
                 self._connect()
             except self._failure:
-                self._addresses.append(self._addresses.pop(0))
+                continue
             else:
                 return
         self._connect()
 
     def _connect(self) -> None:
-        connection = _made(self.address, self._options)
+        self._address = None
+        try:
+            address = self._servers.locate()
+        except (exceptions.RedisError, OSError) as error:
+            raise self._failure(explain(error, self.address)) from error
+        connection = new_connection(address, self._options)
         try:
             connection.connect()
         except (exceptions.RedisError, OSError) as error:
             connection.disconnect()
-            raise self._failure(explain(error, self.address)) from error
+            self._servers.failed(address)
+            raise self._failure(explain(error, address)) from error
+        self._address = address
         self._connection = connection
         self._poll = select.poll()
         self._poll.register(self.fileno(), select.POLLIN)
@@ -126,6 +145,12 @@ class Link:
 
     def try_all(self, *commands: Command) -> list[Any]:
         """The answers to all commands, in one round trip; a refused one is answered by the server's error."""
+        answers = self._exchange(commands)
+        if any(isinstance(answer, _ELSEWHERE) for answer in answers):
+            self._pursue(commands, answers)
+        return answers
+
+    def _exchange(self, commands: Sequence[Command]) -> list[Any]:
         if self._connection is not None:
             self._look()
         try:
@@ -140,6 +165,21 @@ class Link:
             self.close()
             raise
         return answers
+
+    def _pursue(self, commands: Sequence[Command], answers: list[Any]) -> None:
+        """Repeat what a node of a cluster has not done, where its keys have gone to."""
+        monotonic_deadline = time.monotonic() + _MOVING
+        while again := _undone(commands, answers):
+            error = next(answers[number] for number in again if isinstance(answers[number], _ELSEWHERE))
+            if time.monotonic() >= monotonic_deadline:
+                return
+            if isinstance(error, exceptions.MovedError):
+                self.close()
+                self._servers.moved(error.host, error.port)
+            else:
+                time.sleep(_LOOK_AGAIN)  # keys are moved one by one; a script needs all of them in one place
+            for number, answer in zip(again, self._exchange([commands[number] for number in again]), strict=True):
+                answers[number] = answer
 
     def ask(self, *commands: Command) -> list[Any]:
         """The answers to all commands, in one round trip.  Raises when one of them was refused."""
@@ -170,33 +210,16 @@ class Link:
             self.close()
 
     def _broken(self, error: BaseException) -> Exception:
+        failure = self._failure(explain(error, self.address))
+        self._servers.failed(self.address)
         self.close()
-        if len(self._addresses) > 1:
-            self._addresses.append(self._addresses.pop(0))
-        return self._failure(explain(error, self.address))
+        return failure
 
 
-def _made(address: Address, options: LinkOptions) -> AbstractConnection:
-    arguments: dict[str, Any] = {
-        "db": address.db,
-        "username": address.username,
-        "password": address.password,
-        "socket_timeout": options.socket_timeout,
-        "client_name": options.client_name,
-        # One form of answers, whatever redis-py's default becomes.
-        "protocol": 2,
-    }
-    if options.credential_provider is not None:
-        arguments.update(credential_provider=options.credential_provider, username=None, password=None)
-    if address.path is not None:
-        return UnixDomainSocketConnection(path=address.path, **arguments)  # type: ignore[abstract]  # it is not, at run time
-    arguments.update(
-        host=address.host,
-        port=address.port,
-        socket_connect_timeout=options.socket_connect_timeout,
-        socket_keepalive=options.socket_keepalive,
-        socket_keepalive_options=options.socket_keepalive_options,
-    )
-    if address.tls is not None:
-        return SSLConnection(**arguments, **address.tls)
-    return Connection(**arguments)
+def _undone(commands: Sequence[Command], answers: Sequence[Any]) -> list[int]:
+    """Which commands to repeat: those that were for another node, and what makes sense only together with them."""
+    refused = {number for number, answer in enumerate(answers) if isinstance(answer, _ELSEWHERE)}
+    if refused and any(command[0] == "MULTI" for command in commands):
+        return list(range(len(commands)))
+    before = {number - 1 for number in refused if number and commands[number - 1][:2] == ("CLIENT", "CACHING")}
+    return sorted(refused | before)

@@ -70,6 +70,8 @@ class Watch:
 
     def listen_for(self, link: Link) -> None:
         """Have the server tell of what this connection looks at; called whenever there is a new connection."""
+        if self._running:
+            self._follow(link)
         error = self._bell.tracking(link)
         if error is None:
             self._told = True
@@ -84,6 +86,18 @@ class Watch:
                 error,
                 1 / _POLL,
             )
+
+    def _follow(self, link: Link) -> None:
+        """Have the bell where the link is: the primary may have changed, or our keys have moved."""
+        if self._bell.address != link.address:
+            self._deafen()
+            try:
+                self._bell.open()
+            except OperationalError as error:
+                self._lost(error)
+            else:
+                self._listen()
+        self.ready_soon()  # whatever came to the new place, nobody was told of
 
     def stop(self) -> None:
         """End; harmless when repeated."""
@@ -178,6 +192,8 @@ class Watch:
     def _reopen(self) -> None:
         try:
             self._bell.open()
+            if self._link.connected and self._link.address != self._bell.address:
+                self._link.close()  # its next use finds the same server
             if self._link.connected:
                 self.listen_for(self._link)
         except OperationalError as error:

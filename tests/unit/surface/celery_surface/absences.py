@@ -23,7 +23,7 @@ ABSENT: Final[dict[str, str]] = {
             "settings.cache_backend*",
             *(f"backends.{store}" for store in ("arangodb", "azureblockblob", "cache", "cassandra", "consul")),
             *(f"backends.{store}" for store in ("cosmosdbsql", "couchbase", "couchdb", "database", "db", "dynamodb")),
-            *(f"backends.{store}" for store in ("elasticsearch", "file", "gs", "mongodb", "riak", "s3", "sentinel")),
+            *(f"backends.{store}" for store in ("elasticsearch", "file", "gs", "mongodb", "riak", "s3")),
         ),
         _STORE,
     ),
@@ -36,7 +36,7 @@ ABSENT: Final[dict[str, str]] = {
             *(f"transports.{scheme}" for scheme in ("amqp", "amqps", "pyamqp", "librabbitmq", "qpid")),
             *(f"transports.{scheme}" for scheme in ("confluentkafka", "kafka", "SQS", "sqs", "SLMQ", "slmq")),
             *(f"transports.{scheme}" for scheme in ("mongodb", "zookeeper", "sqlalchemy", "sqla", "filesystem")),
-            *(f"transports.{scheme}" for scheme in ("sentinel", "consul", "etcd", "pyro", "gcpubsub", "pgmq")),
+            *(f"transports.{scheme}" for scheme in ("consul", "etcd", "pyro", "gcpubsub", "pgmq")),
             *(f"transports.{scheme}" for scheme in ("azurestoragequeues", "azureservicebus")),
         ),
         _BROKER,
@@ -47,12 +47,11 @@ ABSENT: Final[dict[str, str]] = {
     "settings.worker_agent": "actors have been unmaintained for years; a bootstep does what an agent did",
     "settings.security_*": "belongs to the plugin that signs messages",
     **dict.fromkeys(
-        (
-            *(f"settings.redis_{name}" for name in ("db", "host", "max_connections", "password", "port", "username")),
-            "settings.redis_retry_on_timeout",
-        ),
+        (*(f"settings.redis_{name}" for name in ("db", "host", "password", "port", "username")),),
         "the URL of the store says it",
     ),
+    "settings.redis_max_connections": "a connection is one thread's, for one call; there is nothing to bound",
+    "settings.redis_retry_on_timeout": "who stores or reads a result tries again, whatever went wrong",
     "settings.worker_timer": "the loop has one timer, which is exact",
 }
 
@@ -61,6 +60,7 @@ DIFFERENT: Final[dict[str, str]] = {
     "canvas.chain.clone": "names what it takes; Celery's hands on whatever it is given to that of all signatures",
     "canvas._chord.clone": "the same",
     "settings.beat_scheduler": "a driver's name in place of a class",
+    "settings.redis_socket_keepalive": "on by default: a server that has gone without a word is noticed",
     "settings.worker_pool": "the kernel itself has no other; `celeriac-suite` brings prefork",
 }
 
@@ -94,10 +94,6 @@ ARRIVING: Final[dict[str, str]] = {
             "settings.broker_login_method",
             "settings.broker_native_delayed_delivery_queue_type",
             "settings.broker_port",
-            "settings.broker_use_ssl",
-            "settings.redis_backend_use_ssl",
-            "settings.redis_socket_*",
-            "backends.rediss",
         ),
         _CONNECTING,
     ),
