@@ -6,6 +6,7 @@ import pickle
 
 import pytest
 
+import celeriac
 from celeriac import Celery
 from celeriac.app.amqp import AMQP
 from celeriac.app.registry import TaskRegistry
@@ -133,6 +134,46 @@ def test_results_that_an_app_makes_ask_its_store(make_app):
     assert app.backend is not other.backend
     assert app.GroupResult("g", [result]).app is app
     assert app.ResultSet([result]).app is app
+
+
+@pytest.mark.covers("app.base.Celery.AsyncResult", "app.base.Celery.GroupResult", "app.base.Celery.ResultSet")
+@pytest.mark.parametrize("name", ["AsyncResult", "GroupResult", "ResultSet"])
+def test_the_results_of_an_app_have_a_class_of_their_own_that_users_may_extend(make_app, name):
+    app, other = make_app(), make_app()
+    kind = getattr(app, name)
+    made = kind("i") if name != "ResultSet" else kind([app.AsyncResult("i")])
+    assert isinstance(made, getattr(celeriac, name))
+    assert isinstance(made, kind)
+    assert not isinstance(made, getattr(other, name))
+    assert (kind.app, getattr(celeriac, name).app) == (app, None)
+
+    class Own(kind):
+        """A result of a user."""
+
+    assert Own("i" if name != "ResultSet" else []).app is app
+
+
+def test_what_a_task_sends_and_what_the_wire_tells_is_of_the_class_of_the_app(app):
+    @app.task(shared=False)
+    def add():
+        pass
+
+    assert type(add.delay()) is app.AsyncResult
+    assert type(app.send_task(add.name)) is app.AsyncResult
+    assert type(add.s().apply_async()) is app.AsyncResult
+    found = app.results.from_tuple([["g", None], [[["i", None], None]]])
+    assert (type(found), type(found.results[0])) == (app.GroupResult, app.AsyncResult)
+
+
+def test_a_pickled_result_comes_back_as_one_of_the_current_app_and_takes_no_settings_along(make_app):
+    app = make_app(broker="memory://user:secret@", set_as_current=True)
+    result = app.GroupResult("g", [app.AsyncResult("i", parent=app.AsyncResult("p"))])
+    text = pickle.dumps(result)
+    assert b"secret" not in text
+    back = pickle.loads(text)
+    assert (back, type(back), type(back.results[0]), back.app) == (result, app.GroupResult, app.AsyncResult, app)
+    assert back.results[0].parent.id == "p"
+    assert pickle.loads(pickle.dumps(app.ResultSet([app.AsyncResult("i")]))).results == ["i"]
 
 
 @pytest.mark.covers("app.base.Celery.backend", "app.base.Celery.backend_cls")

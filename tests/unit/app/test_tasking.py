@@ -142,6 +142,25 @@ def test_the_arguments_of_a_function_can_be_checked_without_calling_it(app):
         app.type_checker(add, bound=True)(x=1)
 
 
+@pytest.mark.covers("app.base.Celery.type_checker")
+def test_what_an_app_makes_to_check_arguments_is_what_its_tasks_ask():
+    class Lenient(Celery):
+        def type_checker(self, fun, bound=False):
+            return lambda *args, **kwargs: seen.append((fun, bound, args, kwargs))
+
+    seen = []
+    own = Lenient("own", broker="memory://", set_as_current=False)
+
+    @own.task(shared=False)
+    def add(x, y):
+        return x + y
+
+    own.finalize()
+    add.check_arguments([1], {"z": 2})
+    assert seen == [(add.run, False, (1,), {"z": 2})]
+    own.close()
+
+
 @pytest.mark.covers("app.base.Celery.current_worker_task", "app.base.Celery.current_task")
 def test_the_task_of_the_worker_is_the_outermost_of_those_that_run(app):
     seen = []

@@ -21,7 +21,7 @@ from celeriac.exceptions import (
     TaskRevokedError,
     TimeoutError,
 )
-from celeriac.results import AsyncResult, EagerResult, GroupResult
+from celeriac.results import AsyncResult, EagerResult
 
 
 @pytest.fixture
@@ -375,10 +375,15 @@ def test_a_result_crosses_the_wire_as_a_tuple(app):
     result = app.AsyncResult("i", parent=parent)
     assert result.as_tuple() == (("i", (("p", None), None)), None)
     back = app.results.from_tuple([["i", [["p", None], None]], None])
-    assert (type(back), back.id, back.parent.id, back.app) == (AsyncResult, "i", "p", app)
+    assert (type(back), back.id, back.parent.id, back.app) == (app.AsyncResult, "i", "p", app)
     group = app.GroupResult("g", [result, app.GroupResult("h", [parent])])
     again = app.results.from_tuple(group.as_tuple())
-    assert (type(again), again.id, again.results[0].id, again.results[1].results[0].id) == (GroupResult, "g", "i", "p")
+    assert (type(again), again.id, again.results[0].id, again.results[1].results[0].id) == (
+        app.GroupResult,
+        "g",
+        "i",
+        "p",
+    )
     assert app.results.from_tuple(group) is group
     assert app.results.from_tuple(["i", None]).id == "i"
 

@@ -6,11 +6,16 @@ from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from celeriac.app.belonging import OWNER, PLACE
 from celeriac.app.names import symbol
 from celeriac.app.sending import SendingApp
 
 if TYPE_CHECKING:
     from kombu.clocks import LamportClock
+
+    from celeriac.results.async_result import AsyncResult
+    from celeriac.results.group_result import GroupResult
+    from celeriac.results.result_set import ResultSet
 
 
 class ComposedApp(SendingApp):
@@ -87,6 +92,26 @@ class ComposedApp(SendingApp):
     def Beat(self) -> type[Any]:
         """The class of this app's beat; ``app.Beat().run()`` runs it."""
         return self.subclass_with_self("celeriac.beat:Beat")
+
+    @cached_property
+    def AsyncResult(self) -> type[AsyncResult[Any]]:
+        """The class of this app's results of tasks; ``app.AsyncResult(id)`` is that of the task with that id."""
+        return self._result_class("celeriac.results.async_result:AsyncResult", __slots__=())
+
+    @cached_property
+    def GroupResult(self) -> type[GroupResult]:
+        """The class of this app's results of groups."""
+        return self._result_class("celeriac.results.group_result:GroupResult")
+
+    @cached_property
+    def ResultSet(self) -> type[ResultSet]:
+        """The class of this app's sets of results, which belong together as one."""
+        return self._result_class("celeriac.results.result_set:ResultSet")
+
+    def _result_class(self, home: str, **attributes: Any) -> type[Any]:
+        """A class of results that ask this app's store, and are pickled without it."""
+        name = home.partition(":")[2]
+        return self.subclass_with_self(home, attribute=OWNER, keep_reduce=True, **{PLACE: name}, **attributes)
 
 
 def _restore(app: Any, path: str, args: tuple[Any, ...]) -> Any:

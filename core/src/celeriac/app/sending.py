@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from celeriac.contracts.backend import Backend
     from celeriac.results.async_result import AsyncResult
     from celeriac.results.eager import EagerResult
-    from celeriac.results.group_result import GroupResult
-    from celeriac.results.result_set import ResultSet
     from celeriac.results.service import Results
 
 
@@ -168,7 +166,7 @@ class SendingApp(PooledApp):
         publisher = self.publisher
         publisher.send([publisher.build(name, args, kwargs, task_id, options, parent, priority)], options)
         result: AsyncResult[Any] = (
-            self.AsyncResult(task_id, task_name=name) if result_cls is None else result_cls(task_id)
+            self._whole.AsyncResult(task_id, task_name=name) if result_cls is None else result_cls(task_id)
         )
         if options.get("ignore_result"):
             result.ignored = True
@@ -206,24 +204,6 @@ class SendingApp(PooledApp):
 
         options = {"key": key, "key_password": key_password, "cert": cert, "store": store, "digest": digest}
         set_up(self._whole, allowed_serializers, serializer, options)
-
-    def AsyncResult(self, id: str, **kwargs: Any) -> AsyncResult[Any]:
-        """The result of a task, by id."""
-        from celeriac.results.async_result import AsyncResult
-
-        return AsyncResult(id, app=self._whole, **kwargs)
-
-    def GroupResult(self, id: str | None = None, results: Any = None, **kwargs: Any) -> GroupResult:
-        """The results of a group."""
-        from celeriac.results.group_result import GroupResult
-
-        return GroupResult(id, results, app=self._whole, **kwargs)
-
-    def ResultSet(self, results: Any = None, **kwargs: Any) -> ResultSet:
-        """Several results, as one."""
-        from celeriac.results.result_set import ResultSet
-
-        return ResultSet(results, app=self._whole, **kwargs)
 
     def signature(self, *args: Any, **kwargs: Any) -> Any:
         """A call of one of this app's tasks that has not been made."""

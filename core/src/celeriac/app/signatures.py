@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
@@ -16,15 +16,21 @@ def check_shape(name: str | None, args: Any, kwargs: Any) -> None:
 
 
 class ArgumentCheck:
-    """The parameters of one task; a call counts positional arguments first, and binds only what that cannot decide."""
+    """What a function takes; a call counts positional arguments first, and binds only what that cannot decide.
 
-    def __init__(self, task: Any) -> None:
-        self.name = task.name
+    `bound`: the first parameter is not the caller's.
+    """
+
+    def __init__(self, function: Callable[..., Any], bound: bool = False) -> None:
+        #: What errors call the function.
+        self.name: str | None = getattr(function, "__qualname__", repr(function))
         try:
-            signature = inspect.signature(task.run)
+            signature = inspect.signature(function)
         except (TypeError, ValueError):  # a builtin that does not say what it takes
             self.signature = None
             return
+        if bound:
+            signature = signature.replace(parameters=list(signature.parameters.values())[1:])
         self.signature = signature
         kinds = inspect.Parameter
         parameters = signature.parameters.values()
@@ -34,8 +40,8 @@ class ArgumentCheck:
         if any(p.kind is kinds.KEYWORD_ONLY and p.default is kinds.empty for p in parameters):
             self.most = -1
 
-    def __call__(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        """Raises TypeError naming the task and what is wrong."""
+    def __call__(self, *args: Any, **kwargs: Any) -> None:
+        """Raises TypeError naming the function and what is wrong."""
         if self.signature is None or (not kwargs and self.least <= len(args) <= self.most):
             return
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
@@ -29,7 +29,7 @@ class Task(RunningTask, Generic[P, R]):
     """The base of all tasks.  Attributes are options; a decorator or a subclass sets them."""
 
     _function_name: str | None = None
-    _arguments: ArgumentCheck | None = None
+    _arguments: Callable[..., Any] | None = None
     _models: Models | None = None
     #: Whether the results of calls are made by a subclass.
     _makes_results = False
@@ -128,8 +128,10 @@ class Task(RunningTask, Generic[P, R]):
         if not self.typing:
             return
         if self._arguments is None:
-            self._arguments = ArgumentCheck(self)
-        self._arguments(args, kwargs)
+            self._arguments = self.app.type_checker(self.run)
+            if isinstance(self._arguments, ArgumentCheck):
+                self._arguments.name = self.name
+        self._arguments(*args, **kwargs)
 
     def shadow_name(self, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any]) -> str | None:
         """The name that logs and events show instead of the task's; for subclasses."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypeVar, overl
 from celeriac.app.composing import ComposedApp
 from celeriac.app.periodic import add_entries, entry_of
 from celeriac.app.sharing import connect_shared, shared_definitions
+from celeriac.app.signatures import ArgumentCheck
 
 if TYPE_CHECKING:
     from celeriac.app.decorators import BoundTaskDecorator, CoroutineTask, TaskDecorator
@@ -108,15 +108,11 @@ class TaskedApp(ComposedApp):
         return f"{module}.{name}" if module else name
 
     def type_checker(self, fun: Callable[..., Any], bound: bool = False) -> Callable[..., None]:
-        """A function that takes what `fun` takes (without the first, if `bound`), and raises TypeError as it would."""
-        signature = inspect.signature(fun)
-        if bound:
-            signature = signature.replace(parameters=list(signature.parameters.values())[1:])
+        """A function that takes what `fun` takes (without the first, if `bound`), and raises TypeError as it would.
 
-        def check(*args: Any, **kwargs: Any) -> None:
-            signature.bind(*args, **kwargs)
-
-        return check
+        Made once per task that is called, to check its arguments; for subclasses.
+        """
+        return ArgumentCheck(fun, bound)
 
     def add_periodic_task(
         self,

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from celeriac.app.belonging import AppOfResult
+from celeriac.app.current import get_current_app
+
+if TYPE_CHECKING:
+    from celeriac.app.base import Celery
 
 
 class ResultBase:
@@ -12,6 +18,9 @@ class ResultBase:
 
     __slots__ = ()
 
+    #: The app that the class belongs to, as ``app.AsyncResult`` does to its app.
+    _owner: ClassVar[Celery | None] = None
+    app = AppOfResult()
     id: str
     #: The result of what came before this in a chain.
     parent: Any
@@ -30,6 +39,10 @@ class ResultBase:
             made = (result.id, made), result.member_tuples()
         found: tuple[Any, Any] = made
         return found
+
+    def _app_elsewhere(self) -> Celery:
+        """The app of a result that was given none, and whose class has none."""
+        return get_current_app()
 
     @abstractmethod
     def member_tuples(self) -> list[Any] | None:

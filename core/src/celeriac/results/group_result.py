@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from celeriac.app.belonging import reduced
 from celeriac.app.current import get_current_app
 from celeriac.app.identifiers import uuid
 from celeriac.results.result_set import ResultSet
@@ -42,7 +43,7 @@ class GroupResult(ResultSet):
         return bool(self.id or self.results)
 
     def __reduce__(self) -> Any:
-        return type(self), (self.id, self.results, self.parent)
+        return reduced(self, (self.id, self.results, self.parent))
 
     @property
     def children(self) -> list[Any]:
@@ -62,7 +63,7 @@ class GroupResult(ResultSet):
     @classmethod
     def restore(cls, id: str, backend: Backend | None = None, app: Celery | None = None) -> Any:
         """The group that was saved under that id; None where there is none.  Raises as `save`, and `ProtocolError`."""
-        app = app or get_current_app()
+        app = app or cls._owner or get_current_app()
         found = app.results.of(backend).fetch_group(id)
         return None if found is None else app.results.from_tuple(found)
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, 
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from celeriac.app.current import get_current_app
+from celeriac.app.belonging import reduced
 from celeriac.results.base import ResultBase
 from celeriac.results.guard import assert_will_not_block
 from celeriac.results.joining import Joining, leaves_of, value_known
@@ -41,18 +41,6 @@ class ResultSet(ResultBase):
                 result.then(lambda _: ready_barrier())
 
     @property
-    def app(self) -> Celery:
-        """The app whose store is asked."""
-        if self._app is None and self.results:
-            first: Celery = self.results[0].app
-            return first
-        return self._app or get_current_app()
-
-    @app.setter
-    def app(self, app: Celery | None) -> None:
-        self._app = app
-
-    @property
     def backend(self) -> Backend:
         """The result store of the first member, else the app's."""
         found: Backend = self.results[0].backend if self.results else self.app.backend
@@ -79,6 +67,13 @@ class ResultSet(ResultBase):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: [{', '.join(result.id for result in self.results)}]>"
+
+    def _app_elsewhere(self) -> Celery:
+        first: Celery | None = self.results[0].app if self.results else None
+        return first or super()._app_elsewhere()
+
+    def __reduce__(self) -> Any:
+        return reduced(self, (self.results,))
 
     # -- the members --------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from celeriac import states
-from celeriac.app.current import get_current_app
+from celeriac.app.belonging import reduced
 from celeriac.exceptions import TimeoutError
 from celeriac.protocol.timestamps import parse_iso
 from celeriac.results.base import ResultBase
@@ -64,15 +64,6 @@ class TaskResult(ResultBase, Generic[R]):
         self._then: list[tuple[Callable[[Any], Any], Callable[[Exception], Any] | None]] | None = None
 
     @property
-    def app(self) -> Celery:
-        """The app whose store is asked."""
-        return self._app or get_current_app()
-
-    @app.setter
-    def app(self, app: Celery | None) -> None:
-        self._app = app
-
-    @property
     def backend(self) -> Backend:
         """The result store: the app's, unless another one was given."""
         return self._backend or self.app.backend
@@ -114,7 +105,7 @@ class TaskResult(ResultBase, Generic[R]):
         return type(self)(self.id, self._backend, self.task_name, self._app, self.parent)
 
     def __reduce__(self) -> Any:
-        return type(self), (self.id, None, self.task_name, None, self.parent)
+        return reduced(self, (self.id, None, self.task_name, None, self.parent))
 
     # -- asking -------------------------------------------------------------------------------------------------------
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 def result_from_tuple(r: Any, app: Celery | None = None) -> Any:
     """The result that `r` stands for; what is one already stays.  Raises `ProtocolError`."""
     links = []
+    task_result = AsyncResult if app is None else app.AsyncResult
+    group_result = GroupResult if app is None else app.GroupResult
     while not isinstance(r, ResultBase):  # a loop: chains may be longer than calls may be nested
         task_id, r, members = _taken_apart(r)
         links.append((task_id, members))
@@ -25,9 +27,9 @@ def result_from_tuple(r: Any, app: Celery | None = None) -> Any:
     made: Any = r
     for task_id, members in reversed(links):
         if members is None:
-            made = AsyncResult(task_id, app=app, parent=made)
+            made = task_result(task_id, parent=made)
         else:
-            made = GroupResult(task_id, [result_from_tuple(member, app) for member in members], app=app, parent=made)
+            made = group_result(task_id, [result_from_tuple(member, app) for member in members], parent=made)
     return made
 
 
