@@ -70,7 +70,7 @@ def test_a_task_that_nobody_has_registered_is_sent_by_the_current_app(make_app, 
 def test_the_backend_of_a_task_is_that_of_its_app_unless_it_names_one(app):
     task = app.register_task(Greet())
     assert task.backend is app.backend
-    other = object()
+    other = type(app.backend)(app, "memory://")
     task.backend = other
     assert task.backend is other
 

@@ -16,7 +16,9 @@ def define_builtins(app: Celery) -> None:
 
     @app.task(name="celery.backend_cleanup", shared=False, ignore_result=True)
     def backend_cleanup() -> None:
-        app.results.backend.cleanup()
+        stores = {id(task.backend): task.backend for task in app.tasks.values() if task._named_backend is not None}
+        for store in {id(app.backend): app.backend, **stores}.values():
+            store.cleanup()
 
     @app.task(name="celery.accumulate", bind=True, shared=False, max_retries=None)
     def accumulate(_: Any, *args: Any, **kwargs: Any) -> Any:

@@ -69,7 +69,7 @@ def _store_state(task: Any, request: Any, answer: Retry) -> None:
 
     Another process may run that to its end at once; stored afterwards, this state would replace that of the end.
     """
-    results = task.app.results
+    results = task.app.results.of_task(task)
     if request.ignore_result or results.backend.disabled:
         return
     told = answer.exc if answer.exc is not None else answer

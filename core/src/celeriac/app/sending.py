@@ -147,6 +147,9 @@ class SendingApp(PooledApp):
         options.update((key, value) for key, value in named.items() if value is not None)
         args, kwargs = args or (), kwargs or {}
         options = (router or self.amqp.router).route(options, route_name or name, args, kwargs, task_type)
+        known = self._whole._tasks.get(name)
+        if result_cls is None and known is not None and getattr(known, "_makes_results", False):
+            result_cls = known.AsyncResult
         if self.conf.task_always_eager:
             warnings.warn(AlwaysEagerIgnored(), stacklevel=2)
         return self._send(name, args, kwargs, task_id or uuid(), options, add_to_parent, 0, result_cls)

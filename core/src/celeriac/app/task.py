@@ -31,12 +31,17 @@ class Task(RunningTask, Generic[P, R]):
     _function_name: str | None = None
     _arguments: Callable[..., Any] | None = None
     _models: Models | None = None
-    #: Whether the results of calls are made by a subclass.
+    #: Whether the results of calls are other than the app's: of a class or a store of their own.
     _makes_results = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls._makes_results = cls.AsyncResult is not Task.AsyncResult
+        named = vars(cls).get("backend")
+        if "backend" in vars(cls) and not hasattr(named, "__get__"):
+            # Whoever asks is to get the store, not its name.
+            cls._named_backend = named
+            delattr(cls, "backend")
+        cls._makes_results = cls.AsyncResult is not Task.AsyncResult or cls._named_backend is not None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the task here and now."""
@@ -175,7 +180,10 @@ class Task(RunningTask, Generic[P, R]):
 
     def AsyncResult(self, task_id: str, **kwargs: Any) -> AsyncResult[R]:
         """The result of an earlier call, by id."""
-        return self._get_app().AsyncResult(task_id, task_name=self.name, **kwargs)
+        app = self._get_app()
+        if self._named_backend is not None:
+            kwargs.setdefault("backend", self.backend)
+        return app.AsyncResult(task_id, task_name=self.name, **kwargs)
 
     def _get_app(self) -> Celery:
         app = self.app

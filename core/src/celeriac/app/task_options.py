@@ -13,6 +13,7 @@ from celeriac.exceptions import MaxRetriesExceededError
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
+    from celeriac.contracts.backend import Backend
 
 Q = ParamSpec("Q")
 T = TypeVar("T")
@@ -77,14 +78,16 @@ class _AppOfTask:
 
 
 class _BackendOfTask:
-    """The result store of the task's app, unless the task names another."""
+    """The result store of the task's app, unless the task names another: by its URL, by its class, or as itself."""
 
-    def __get__(self, task: Any, kind: type[Any]) -> Any:
-        found = None if task is None else task.__dict__.get("_backend")
-        return found if found is not None else (kind if task is None else task).app.backend
+    def __get__(self, task: Any, kind: type[Any]) -> Backend:
+        asked = kind if task is None else task
+        found: Backend = asked.app.results.of_task(asked).backend
+        return found
 
     def __set__(self, task: Any, backend: Any) -> None:
-        task.__dict__["_backend"] = backend
+        task.__dict__["_named_backend"] = backend
+        task.__dict__["_makes_results"] = True
 
 
 class _OperationalErrorOfKombu:
@@ -127,6 +130,7 @@ class TaskOptions:
     #: Seconds.
     time_limit: float | None = None
     soft_time_limit: float | None = None
+    #: The result store; the app's unless this is set to a URL, a class or an instance.
     backend: Any = _BackendOfTask()
     track_started: bool | None = None
     acks_late: bool | None = None
@@ -155,6 +159,8 @@ class TaskOptions:
     from_config: tuple[tuple[str, str], ...] = FROM_CONFIG
 
     _bound_to: Celery | None = None
+    #: What `backend` was set to.
+    _named_backend: Any = None
     _options: dict[str, Any] | None = None
 
     @on_class_or_instance

@@ -167,7 +167,7 @@ class RunningTask(TaskOptions):
         task_id = task_id or request.id
         if task_id is None:
             raise ImproperlyConfigured("update_state outside of a running task needs a task_id")
-        self.app.results.store_state(task_id, state or "PENDING", meta, request=request)
+        self.app.results.of_task(self).store_state(task_id, state or "PENDING", meta, request=request)
 
     def send_event(
         self, type_: str, retry: bool = True, retry_policy: Mapping[str, Any] | None = None, **fields: Any

@@ -10,12 +10,12 @@ from celeriac import states
 from celeriac.app.context import Context
 from celeriac.canvas.kept import is_stub, unstubbed
 from celeriac.canvas.signature import maybe_signature
-from celeriac.contracts.chords import ChordPart, Deposit
+from celeriac.contracts.chords import ChordPart, ChordStore, Deposit
 from celeriac.exceptions import BackendError
 from celeriac.protocol.results import encode_exception
 
 if TYPE_CHECKING:
-    from celeriac.contracts.backend import StoredResult
+    from celeriac.contracts.backend import Backend, StoredResult
 
 logger = logging.getLogger("celeriac.canvas.chain")
 
@@ -26,8 +26,10 @@ def deposit(
     """What the end of a task in `state` leaves to be stored; its own result only where it `is_wanted`."""
     results: list[StoredResult] = []
     parts: list[ChordPart] = []
+    elsewhere: list[tuple[Backend, StoredResult]] = []
     if is_wanted:
-        results.append(app.results.entry(request.id or "", state, value, traceback, request))
+        entry = app.results.entry(request.id or "", state, value, traceback, request)
+        _add(app, results, elsewhere, request.task, entry, request.chord is not None)
     if request.chord is not None and request.group and state in states.READY_STATES:
         parts.append(
             part_of(request.group, request.group_index, request.id, state, value, request.chord, request.root_id)
@@ -38,19 +40,21 @@ def deposit(
             more = never_run(app, signature, value, state, traceback, request)
             results += more.results
             parts += more.parts
-    return Deposit(results, parts) if results or parts else None
+            elsewhere += more.elsewhere
+    return Deposit(results, parts, elsewhere) if results or parts or elsewhere else None
 
 
 def never_run(
     app: Any, signature: Any, error: Any, state: str, traceback: str | None, request: Context | None = None
 ) -> Deposit:
     """What is to be stored of a settled signature none of whose tasks will run, because of `error`."""
-    made = Deposit([], [])
-    stores = not app.results.backend.disabled
+    elsewhere: list[tuple[Backend, StoredResult]] = []
+    made = Deposit([], [], elsewhere)
     for leaf in _identified(app, signature):
         options = leaf["options"]
         task_id, group_id = options["task_id"], options.get("group_id")
-        if stores and not options.get("ignore_result"):
+        home = app.results.of_task(app.tasks.get(leaf["task"]))
+        if not home.backend.disabled and not options.get("ignore_result"):
             context = Context(
                 id=task_id,
                 task=leaf["task"],
@@ -60,13 +64,32 @@ def never_run(
                 reply_to=options.get("reply_to") or (request.reply_to if request is not None else None),
                 stamped_headers=options.get("stamped_headers"),
             )
-            made.results.append(app.results.entry(task_id, state, error, traceback, context))
+            entry = app.results.entry(task_id, state, error, traceback, context)
+            _add(app, made.results, elsewhere, leaf["task"], entry, options.get("chord") is not None)
         if options.get("chord") is not None and group_id:
             root_id = request.root_id if request is not None else options.get("root_id")
             made.parts.append(
                 part_of(group_id, options.get("group_index"), task_id, state, error, options["chord"], root_id)
             )
     return made
+
+
+def _add(
+    app: Any,
+    results: list[StoredResult],
+    elsewhere: list[tuple[Backend, StoredResult]],
+    name: str | None,
+    entry: StoredResult,
+    is_part: bool,
+) -> None:
+    """Have the result of the task of that name stored where its results are."""
+    home = app.results.of_task(app.tasks.get(name))
+    if home is app.results:
+        results.append(entry)
+        return
+    elsewhere.append((home.backend, entry))
+    if is_part and not isinstance(app.backend, ChordStore):  # whoever looks whether the chord is complete looks there
+        results.append(entry)
 
 
 def _identified(app: Any, signature: Any) -> Iterator[Any]:

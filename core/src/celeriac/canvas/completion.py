@@ -18,7 +18,7 @@ from celeriac.exceptions import BackendError
 from celeriac.protocol.results import decode_exception
 
 if TYPE_CHECKING:
-    from celeriac.contracts.backend import StoredResult
+    from celeriac.contracts.backend import Backend, StoredResult
 
 logger = logging.getLogger("celeriac.canvas.chord")
 
@@ -34,9 +34,14 @@ def store(app: Any, deposits: Iterable[Deposit]) -> None:
     """
     results: list[StoredResult] = []
     parts: list[ChordPart] = []
+    elsewhere: list[tuple[Backend, StoredResult]] = []
     for deposit in deposits:
         results += deposit.results
         parts += deposit.parts
+        if deposit.elsewhere:
+            elsewhere += deposit.elsewhere
+    if elsewhere:
+        _store_elsewhere(app, elsewhere)
     if not parts or not isinstance(app.backend, ChordStore):
         if results:
             app.results.store(results)
@@ -51,6 +56,15 @@ def store(app: Any, deposits: Iterable[Deposit]) -> None:
     if results:
         app.results.store(results)
     _end(app, called)
+
+
+def _store_elsewhere(app: Any, results: Sequence[tuple[Backend, StoredResult]]) -> None:
+    """Store the results of tasks that name a store of their own, one batch for each store."""
+    batches: dict[int, tuple[Backend, list[StoredResult]]] = {}
+    for backend, result in results:
+        batches.setdefault(id(backend), (backend, []))[1].append(result)
+    for backend, batch in batches.values():
+        app.results.of(backend).store(batch)
 
 
 def _end(app: Any, group_ids: Sequence[str]) -> None:
@@ -85,13 +99,16 @@ def _take_turns(
             continue
         if is_stub(body):
             gone = BackendError(f"the body of chord {group_id} is not in the result store any more")
-            results += never_run(app, maybe_signature(dict(body), app), gone, states.FAILURE, None).results
+            left = never_run(app, maybe_signature(dict(body), app), gone, states.FAILURE, None)
+            results += left.results
+            _store_elsewhere(app, left.elsewhere)
             continue
         launch.admission = mark_of(group_id)
-        left = _begin(app, launch, maybe_signature(dict(body), app), members, part)
-        if left is not None:
-            results += left.results
-            parts += left.parts
+        unbegun = _begin(app, launch, maybe_signature(dict(body), app), members, part)
+        if unbegun is not None:
+            results += unbegun.results
+            parts += unbegun.parts
+            _store_elsewhere(app, unbegun.elsewhere)
     launch.send()
     return results, parts, claimed
 

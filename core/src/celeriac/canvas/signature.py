@@ -79,10 +79,7 @@ class Signature(Call):
         """The result that a settled signature will have."""
         options = self["options"]
         task = self._known_task()
-        if task is not None and task._makes_results:
-            made = task.AsyncResult(options["task_id"])
-        else:
-            made = self.app.AsyncResult(options["task_id"], task_name=self["task"])
+        made = self.AsyncResult(options["task_id"])
         ignored = options.get("ignore_result")
         if ignored is None:
             ignored = getattr(task, "ignore_result", None)
@@ -165,6 +162,9 @@ class Signature(Call):
 
     def AsyncResult(self, task_id: str, **kwargs: Any) -> Any:
         """The result of an earlier call, by id."""
+        task = self._known_task()
+        if task is not None and task._makes_results:
+            return task.AsyncResult(task_id, **kwargs)
         return self.app.AsyncResult(task_id, task_name=self["task"], **kwargs)
 
     def __or__(self, other: object) -> Signature:  # type: ignore[override]  # what it means for signatures, not for dicts

@@ -30,7 +30,8 @@ def unlock(
         if isinstance(app.backend, ChordStore) and not claim(app, group_id, body):
             raise task.retry(countdown=pause, max_retries=max_retries)
         return
-    last = app.results.fetch([body["options"]["task_id"]]) if body["options"].get("task_id") else {}
+    home = app.results.of_task(app.tasks.get(body["task"]))
+    last = home.fetch([body["options"]["task_id"]]) if body["options"].get("task_id") else {}
     if any(meta["status"] in states.READY_STATES for meta in last.values()):
         return  # this message came twice
     header = [result_from_tuple(each, app) for each in result]

@@ -44,13 +44,13 @@ def _json(text: str, kind: type, option: str) -> Any:
 
 @click.command("result")
 @click.argument("task_id")
-@click.option("-t", "--task", help="Accepted for compatibility.")
+@click.option("-t", "--task", help="The task's name, where it has a result store of its own.")
 @click.option("--traceback", is_flag=True, help="Show the traceback instead.")
 @click.option("--timeout", type=float, help="Seconds to wait; for ever unless given.")
 @click.pass_obj
-def result(state: State, /, task_id: str, traceback: bool, timeout: float | None, **_: Any) -> None:
+def result(state: State, /, task_id: str, task: str | None, traceback: bool, timeout: float | None) -> None:
     """Wait for the result of a task, and print it."""
-    found = state.app.AsyncResult(task_id)
+    found = state.app.tasks[task].AsyncResult(task_id) if task else state.app.AsyncResult(task_id)
     value = found.get(timeout=timeout, propagate=False)
     click.echo(found.traceback if traceback else repr(value) if isinstance(value, BaseException) else value)
 

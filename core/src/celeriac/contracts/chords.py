@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from celeriac.contracts.backend import StoredResult
+    from celeriac.contracts.backend import Backend, StoredResult
 
 #: Seconds for which a claim keeps others from calling the body; then its holder counts as dead.
 CLAIM_SECONDS: Final = 30.0
@@ -98,10 +98,14 @@ class ChordStore(ABC):
 
 
 class Deposit(NamedTuple):
-    """What a task leaves to be stored when it has ended."""
+    """What a task leaves to be stored when it has ended.
+
+    `elsewhere` are the results of tasks that name a store of their own, with that store; all else is the app's.
+    """
 
     results: list[StoredResult]
     parts: list[ChordPart]
+    elsewhere: Sequence[tuple[Backend, StoredResult]] = ()
 
 
 __all__ = ["CLAIM_SECONDS", "ChordPart", "ChordStore", "Deposit", "NewChord", "Turn"]

@@ -45,7 +45,10 @@ class AbortableTask(Task[P, R]):
 
     def AsyncResult(self, task_id: str, **kwargs: Any) -> AbortableAsyncResult[R]:
         """The result of an earlier call, by id."""
-        return AbortableAsyncResult(task_id, app=self._get_app(), task_name=self.name, **kwargs)
+        app = self._get_app()
+        if self._named_backend is not None:
+            kwargs.setdefault("backend", self.backend)
+        return AbortableAsyncResult(task_id, app=app, task_name=self.name, **kwargs)
 
     def is_aborted(self, **kwargs: Any) -> bool:
         """Whether the running task (or the one whose `task_id` is given) has been asked to stop.

@@ -144,7 +144,8 @@ def run(
     )
     ended = Trace(app, task, eager=True)(request, list(args), dict(kwargs))
     if task.store_eager_result and not request.ignore_result and ended.state in states.ALL_STATES:
-        app.results.store([app.results.entry(task_id, ended.state, ended.value, ended.traceback, request)])
+        entry = app.results.entry(task_id, ended.state, ended.value, ended.traceback, request)
+        app.results.of_task(task).store([entry])
     if ended.state == states.RETRY and ended.retry is not None and ended.retry.sig is not None:
         again: EagerResult[Any] = ended.retry.sig.apply(retries=request.retries + 1, throw=throw)
         return again

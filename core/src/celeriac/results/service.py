@@ -39,6 +39,8 @@ class Results(WaitingResults):
         self.app = app
         self._lock = threading.Lock()
         self._backend: Backend | None = None
+        #: The stores that tasks name, and the results of each.
+        self._named: dict[Any, Backend] = {}
         self._others: weakref.WeakKeyDictionary[Backend, Results] = weakref.WeakKeyDictionary()
         super().__init__()
         ref = weakref.ref(self)
@@ -53,31 +55,47 @@ class Results(WaitingResults):
         if self._backend is None:
             with self._lock:
                 if self._backend is None:
-                    self._backend = self._make()
+                    self._backend = self._make(self.app.conf.result_backend)
         return self._backend
 
-    def _make(self) -> Backend:
-        url = self.app.conf.result_backend
-        if not url or url in {"disabled", "disabled://"}:
+    def _make(self, named: Any) -> Backend:
+        if not named or named in {"disabled", "disabled://"}:
             return DisabledBackend(self.app, "disabled://")
-        if isinstance(url, Backend):
-            return url
-        if isinstance(url, type):
-            made: Backend = url(self.app, "")
+        if isinstance(named, Backend):
+            return named
+        if isinstance(named, type):
+            made: Backend = named(self.app, "")
             return made
-        driver: type[Backend] = self.app.plugins.driver("backend", scheme_of(url))
-        return driver(self.app, url)
+        driver: type[Backend] = self.app.plugins.driver("backend", scheme_of(named))
+        return driver(self.app, named)
 
-    def of(self, backend: Backend | None) -> Results:
-        """These, or those of another result store of the same app."""
+    def of(self, backend: Backend | type[Backend] | str | None) -> Results:
+        """These, or those of another result store of the same app: itself, its URL or its class.
+
+        Raises `PluginNotFound` for a scheme that nobody serves.
+        """
         if backend is None or backend is self._backend:
             return self
+        if not isinstance(backend, Backend):
+            if backend == self.app.conf.result_backend:
+                return self
+            with self._lock:
+                if backend not in self._named:
+                    self._named[backend] = self._make(backend)
+                backend = self._named[backend]
         with self._lock:
             found = self._others.get(backend)
             if found is None:
                 found = self._others[backend] = Results(self.app)
                 found._backend = backend
             return found
+
+    def of_task(self, task: Any) -> Results:
+        """Where the results of `task`, or of a class of tasks, are: in the store that it names, else these.
+
+        `task` may be None, for one that is not known here.  Raises as `of`.
+        """
+        return self if task is None else self.of(task._named_backend)
 
     def after_fork(self) -> None:
         """In a forked child: leave the parent's connections alone."""
@@ -206,7 +224,9 @@ class Results(WaitingResults):
         self._patiently(lambda: self.backend.delete_group(group_id))
 
     def close(self) -> None:
-        """Release the store's connections."""
+        """Release the connections to the store, and to those that tasks name."""
+        for other in list(self._others.values()):
+            other.close()
         self.end_waiting()
         if self._backend is not None:
             self._backend.close()

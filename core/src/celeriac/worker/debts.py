@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from celeriac.contracts.backend import StoredResult
     from celeriac.contracts.broker import OutgoingMessage
     from celeriac.contracts.loop import EventLoop
+    from celeriac.results.service import Results
     from celeriac.worker.bereaved import Bereaved
     from celeriac.worker.next_try import NextTry
 
@@ -35,6 +36,8 @@ class Debt:
     instead: Callable[[], None] | None = None
     #: To be published, if the message is kept as a dead letter.
     letter: OutgoingMessage | None = None
+    #: Where the result is to be stored, if not where those of the app are.
+    home: Results | None = None
 
     @property
     def whose(self) -> str:
@@ -77,14 +80,11 @@ class Debts:
     def pay(self) -> bool:
         """Store what is to be stored, send what is to be sent; False where something is left for another try."""
         debts, self._debts = self._debts, []
-        try:
-            self._store(debts)
-        except BackendError as error:
-            logger.error("Results of %d tasks that no process could store wait for the store: %s", len(debts), error)
-            self._debts[:0] = debts
-            return False
+        self._store(debts)
         for debt in debts:
-            if self._has_buried(debt) and (debt.bereaved is None or debt.bereaved.tell(self.app)):
+            if debt.result is not None:
+                self._debts.append(debt)
+            elif self._has_buried(debt) and (debt.bereaved is None or debt.bereaved.tell(self.app)):
                 debt.then()
             else:
                 self._debts.append(debt)
@@ -114,24 +114,35 @@ class Debts:
     # -- storing ------------------------------------------------------------------------------------------------------
 
     def _store(self, debts: Sequence[Debt]) -> None:
-        owing = [debt for debt in debts if debt.result is not None]
-        if not owing:
-            return
+        """Store in each store what belongs there; debts whose result is still there wait for their store."""
+        owing: dict[Results, list[Debt]] = {}
+        for debt in debts:
+            if debt.result is not None:
+                owing.setdefault(debt.home or self.app.results, []).append(debt)
+        for home, some in owing.items():
+            try:
+                self._store_at(home, some)
+            except BackendError as error:
+                left = sum(debt.result is not None for debt in some)
+                logger.error("Results of %d tasks that no process could store wait for the store: %s", left, error)
+
+    def _store_at(self, home: Results, debts: Sequence[Debt]) -> None:
         try:
-            self.app.results.backend.store([debt.result for debt in owing if debt.result is not None])
+            home.backend.store([debt.result for debt in debts if debt.result is not None])
         except BackendError:
             raise
         except Exception:  # noqa: BLE001  # one of them is at fault, and must not hold up the others
-            for debt in owing:
-                self._store_one(debt)
-        for debt in owing:
+            for debt in debts:
+                self._store_one(home, debt)
+        for debt in debts:
             debt.result = None
 
-    def _store_one(self, debt: Debt) -> None:
+    def _store_one(self, home: Results, debt: Debt) -> None:
         assert debt.result is not None
         try:
-            self.app.results.backend.store([debt.result])
+            home.backend.store([debt.result])
         except BackendError:
             raise
         except Exception:
             logger.exception("The store cannot take the result of task %s, which is dropped", debt.result.task_id)
+        debt.result = None

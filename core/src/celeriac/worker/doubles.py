@@ -23,7 +23,7 @@ class Doubles:
 
     def __init__(self, app: Celery) -> None:
         self.app = app
-        self._looks_for_success = not app.results.backend.disabled and app.conf.worker_deduplicate_successful_tasks
+        self._looks_for_success = bool(app.conf.worker_deduplicate_successful_tasks)
 
     def may_be(self, job: Job, task: Any, request: Context) -> bool:
         """Whether `refusal` has to be asked; costs nothing."""
@@ -54,8 +54,11 @@ class Doubles:
     def _has_succeeded(self, request: Context) -> bool:
         """Whether the store says so; where it does not answer, the task runs again."""
         task_id = request.id or ""
+        backend = self.app.results.of_task(self.app.tasks.get(request.task or "")).backend
+        if backend.disabled:
+            return False
         try:
-            meta = self.app.results.backend.fetch([task_id]).get(task_id)
+            meta = backend.fetch([task_id]).get(task_id)
         except BackendError as error:
             logger.warning(
                 "Task %s[%s] is redelivered, and may have succeeded before: %s", request.task, task_id, error

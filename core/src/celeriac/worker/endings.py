@@ -50,7 +50,6 @@ class Endings:
         self.debts = Debts(app, loop)
         self._listeners = tuple(listeners)
         self._requests = CustomRequests(app)
-        self._stores = not app.results.backend.disabled
         #: Who tells the cluster, where that is wanted.
         self.watcher: TaskEvents | None = None
 
@@ -108,9 +107,10 @@ class Endings:
             # The errbacks of a revoked task are not called: nothing has gone wrong.
             bereaved = Bereaved(job.job, state, error, has_run=state == states.FAILURE)
         result = None
-        if self._stores and _wants_error(job.task, job.job.headers):
+        home = self.app.results.of_task(job.task)
+        if not home.backend.disabled and _wants_error(job.task, job.job.headers):
             result = self.app.results.entry(job.id, state, error, request=unread_request(job.job))
-        self.debts.add(Debt(result, bereaved, then, None if job.early else instead, letter))
+        self.debts.add(Debt(result, bereaved, then, None if job.early else instead, letter, home))
 
     def bury(self, letter: OutgoingMessage, then: Callable[[], None], instead: Callable[[], None]) -> None:
         """Publish the dead letter of a job whose result is stored, then call `then`; `instead` as for `lost`."""
@@ -146,7 +146,9 @@ class Endings:
         state = states.REVOKED if kind in _REVOKED else states.FAILURE
         debt = Debt(None, None, then, instead, letter)
         if task_id and error is not None and kind not in _SILENT:
-            if self._stores and self._is_awaited(name, headers):
+            task = self.app.tasks.get(name)
+            debt.home = self.app.results.of_task(task)
+            if not debt.home.backend.disabled and _wants_error(task, headers):
                 request = None if kind is OutcomeKind.INVALID else unread_request(message)
                 debt.result = self.app.results.entry(task_id, state, error, request=request)
             if kind is not OutcomeKind.INVALID:
@@ -170,9 +172,6 @@ class Endings:
                     headers=dict(headers),
                 )
             )
-
-    def _is_awaited(self, name: str, headers: Mapping[str, Any]) -> bool:
-        return _wants_error(self.app.tasks.get(name), headers)
 
     def _tell(self, outcome: Outcome) -> None:
         for listener in self._listeners:

@@ -107,8 +107,8 @@ class TaskExecutor:
         trace = self._traces.get(name)
         if trace is None:
             trace = self._traces[name] = Trace(self.app, task)
-        if task.track_started and not request.ignore_result and self._stores:
-            self._note_start(request)
+        if task.track_started and not request.ignore_result and self._has_store(task):
+            self._note_start(task, request)
         return self._report(job, task, request, trace(request, body.args, body.kwargs))
 
     def awaits(self, job: Job) -> bool:
@@ -140,8 +140,8 @@ class TaskExecutor:
             if refused is not None:
                 return refused
         assert trace is not None
-        if task.track_started and not request.ignore_result and self._stores:
-            await asyncio.to_thread(self._note_start, request)
+        if task.track_started and not request.ignore_result and self._has_store(task):
+            await asyncio.to_thread(self._note_start, task, request)
         return self._report(job, task, request, await trace.run(request, body.args, body.kwargs))
 
     def enter_thread(self) -> None:
@@ -188,10 +188,16 @@ class TaskExecutor:
             einfo=ErrorInfo(error, "".join(format_exception(error)), type(error), error.__traceback__),
         )
 
-    def _note_start(self, request: Context) -> None:
+    def _has_store(self, task: Any) -> bool:
+        """Whether results of the task are kept anywhere."""
+        if task._named_backend is None:
+            return self._stores
+        return not self.app.results.of_task(task).backend.disabled
+
+    def _note_start(self, task: Any, request: Context) -> None:
         here = {"pid": os.getpid(), "hostname": self.hostname}
         try:
-            self.app.results.store_state(request.id or "", states.STARTED, here, request=request)
+            self.app.results.of_task(task).store_state(request.id or "", states.STARTED, here, request=request)
         except BackendError as error:  # the task can do without
             logger.warning(
                 "Task %s[%s] starts, which the result store was not told: %s", request.task, request.id, error
@@ -242,18 +248,24 @@ class TaskExecutor:
             ended = ended._replace(state=states.FAILURE)
         if ended.retry is not None and ended.retry.sig is not None:
             return None  # `Task.retry` has stored it, before the next try could overtake this one
-        is_wanted = self._stores
+        is_wanted = self._stores if task._named_backend is None else self._has_store(task)
         if request.ignore_result and not (kind in _ERRORS and task.store_errors_even_if_ignored):
             is_wanted = False
         if request.chord is None and request.chain is None:  # nearly all
             if not is_wanted:
                 return None
-            return Deposit([self._entry(request.id or "", ended.state, ended.value, ended.traceback, request)], [])
+            entry = self._entry(request.id or "", ended.state, ended.value, ended.traceback, request)
+            return Deposit([entry], []) if task._named_backend is None else Deposit([], [], [(task.backend, entry)])
         return deposit(self.app, request, ended.state, ended.value, ended.traceback, is_wanted)
 
     def _without_task(self, job: Job, kind: OutcomeKind, error: Exception) -> Report:
         task_id = str(job.headers.get("id"))
-        stored = Deposit([self._entry(task_id, states.FAILURE, error)], []) if self._stores else None
+        home = self.app.results.of_task(self._tasks.get(job.headers["task"]))
+        stored = None
+        if home is self.app.results and self._stores:
+            stored = Deposit([self._entry(task_id, states.FAILURE, error)], [])
+        elif home is not self.app.results and not home.backend.disabled:
+            stored = Deposit([], [], [(home.backend, self._entry(task_id, states.FAILURE, error))])
         return Report(job.number, kind, None, repr(error), False, stored)
 
     # -- storing ------------------------------------------------------------------------------------------------------
@@ -310,6 +322,7 @@ class TaskExecutor:
         return Deposit(
             [self._entry(result.task_id, states.FAILURE, error) for result in stored.results],
             [part._replace(state=states.FAILURE, result=encode_exception(error)) for part in stored.parts],
+            [(store, self._entry(result.task_id, states.FAILURE, error)) for store, result in stored.elsewhere],
         )
 
     def _failed(self, reports: list[Report], error: BaseException) -> list[Report]:
