@@ -84,3 +84,23 @@ def test_an_error_is_told_to_whoever_called_not_to_the_log(spawn, tmp_path):
     worker = spawn(*command, cwd=tmp_path)
     assert worker.wait(40) == 1
     assert "worker_concurrency must be a number" in worker.output()
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        (["-P", "prefork"], "ForkPoolWorker-1"),
+        (["-P", "prefork", "--pool-start-method", "spawn"], "SpawnPoolWorker-1"),
+        (["-P", "asyncio"], "ForkPoolWorker-1"),
+        (["-P", "threads"], "MainProcess"),
+    ],
+)
+def test_records_tell_the_children_of_a_worker_apart(start, spawn, tmp_path, options, name):
+    worker = start(*options, "-l", "INFO", "--logformat", "json", "-f", "log.json")
+    send(spawn, tmp_path, "x")
+    worker.signal(15)
+    assert worker.wait() == 0
+    lines = [json.loads(line) for line in (tmp_path / "log.json").read_text().splitlines()]
+    by_message = {line["message"]: line["process_name"] for line in lines}
+    assert by_message["of the task x"] == by_message["printed x"] == name
+    assert {who for message, who in by_message.items() if "succeeded in" in message} == {"MainProcess"}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import socket
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from multiprocessing import current_process
 from typing import TYPE_CHECKING, Any, Final
 
 from celeriac.pools import lifeline, process, spawning
@@ -25,6 +27,7 @@ _READ_SIZE: Final = 256 * 1024
 #: What sending says when the socket holds as much as it may.
 _FULL: Final = {errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM, errno.ETOOMANYREFS}
 
+_numbers: Final = itertools.count(1)
 #: All children of which this process holds the parent's ends.
 _held: set[ChildProcess] = set()
 
@@ -48,6 +51,8 @@ class ChildProcess:
 
     def __init__(self) -> None:
         self.pid = 0
+        #: Which of the children of this process it is, from 1; the one that takes its place is another.
+        self.number = next(_numbers)
         #: Readable when the process has ended; None where the system has no such thing.
         self.watch: int | None = None
         #: Jobs that it was given and that have no report yet, in the order in which it receives them.
@@ -85,6 +90,7 @@ class ChildProcess:
             self._reports_out.close()
             os.close(self._lifeline_in)
             lifeline.arm(self._lifeline_out)
+            current_process().name = f"ForkPoolWorker-{self.number}"  # as log records call it
             return run(self._jobs_out, self._reports_in)
 
         self._has_started(process.start(main))
@@ -95,7 +101,8 @@ class ChildProcess:
         Raises `OSError`.
         """
         inherited = (self._jobs_out.fileno(), self._reports_in.fileno(), self._lifeline_out, *files)
-        self._has_started(spawning.start(entry, recipe, arguments, inherited))
+        name = f"SpawnPoolWorker-{self.number}"
+        self._has_started(spawning.start(entry, recipe, arguments, inherited, name))
 
     def _has_started(self, pid: int) -> None:
         self.pid = pid

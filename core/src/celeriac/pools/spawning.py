@@ -37,13 +37,11 @@ def recipe_of(context: PoolContext) -> Recipe:
     return context.recipe()
 
 
-def start(
-    entry: str, recipe: Recipe, arguments: tuple[Any, ...], descriptors: Sequence[int], name: str = "SpawnPoolWorker"
-) -> int:
+def start(entry: str, recipe: Recipe, arguments: tuple[Any, ...], descriptors: Sequence[int], name: str) -> int:
     """Start an interpreter that calls ``entry(make_executor, *descriptors, *arguments)``; gives its process id.
 
-    The first three of the descriptors, which the child inherits, are the socket of its jobs, that of its reports, and
-    its lifeline.  Raises `OSError`.
+    `name` is what log records call the process.  The first three of the descriptors, which the child inherits, are the
+    socket of its jobs, that of its reports, and its lifeline.  Raises `OSError`.
     """
     prepared = spawn.get_preparation_data(name)
     if not recipe.arguments or not str(recipe.arguments[0]).startswith("__mp_main__:"):
