@@ -24,6 +24,7 @@ __all__ = [
     "check_privileges",
     "detach",
     "drop_privileges",
+    "is_alive",
 ]
 
 logger = logging.getLogger("celeriac.worker")
@@ -206,7 +207,7 @@ class PidFile:
         """
         try:
             holder = self.read()
-            if holder is not None and holder != os.getpid() and _lives(holder):
+            if holder is not None and holder != os.getpid() and is_alive(holder):
                 raise ImproperlyConfigured(
                     f"the pid file {self.path} belongs to process {holder}, which runs: stop that first, or, if it is "
                     "something else, remove the file"
@@ -230,7 +231,8 @@ class PidFile:
         self._owner = None
 
 
-def _lives(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of that id, anybody's."""
     if pid <= 0:  # that would be a whole group of processes
         return False
     try:

@@ -40,20 +40,6 @@ def project(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def celeriac(capsys, monkeypatch):
-    """Return ``celeriac(*arguments, app=None)``: runs the command line here; gives code, output and errors."""
-    monkeypatch.setattr(sys, "path", list(sys.path))
-
-    def call(*arguments, app=None):
-        with pytest.raises(SystemExit) as ended:
-            run(app, arguments)
-        output, errors = capsys.readouterr()
-        return ended.value.code, output, errors
-
-    return call
-
-
-@pytest.fixture
 def seen(monkeypatch):
     """What the command ``probe`` has been called with; it stands for any command of a plugin."""
     found = {}

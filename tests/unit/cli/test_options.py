@@ -12,23 +12,8 @@ import pytest
 from celeriac.app.base import Celery
 from celeriac.app.current import set_current_app, set_default_app
 from celeriac.bootsteps import Step
-from celeriac.cli.main import run
 from celeriac.contracts import Middleware
 from celeriac.plugin import hookimpl
-
-
-@pytest.fixture
-def celeriac(capsys, monkeypatch):
-    """Return ``celeriac(*arguments, app=None)``: runs the command line here; gives code, output and errors."""
-    monkeypatch.setattr(sys, "path", list(sys.path))
-
-    def call(*arguments, app=None):
-        with pytest.raises(SystemExit) as ended:
-            run(app, arguments)
-        output, errors = capsys.readouterr()
-        return ended.value.code, output, errors
-
-    return call
 
 
 @pytest.fixture

@@ -24,6 +24,13 @@ _SUMMARIES = {
     "dlq": "Look at dead letters, run them again, remove them.",
     "graph": "Draw bootsteps, for Graphviz.",
     "report": "Describe this installation, for bug reports.",
+    "amqp": "Declare, bind, get, publish: single operations on a broker.",
+    "list": "List what the broker knows.",
+    "logtool": "Search the logs of workers.",
+    "migrate": "Copy or move messages from one broker to another.",
+    "multi": "Start, stop and list several workers on this machine.",
+    "shell": "Open a Python session with the app at hand.",
+    "upgrade": "Bring what is written for old versions up to date.",
     "plugins": "List, show, check and create plugins.",
 }
 

@@ -13,12 +13,19 @@ GROUP: Final = "celeriac.patches"
 
 def patch_for_pool(argv: Sequence[str]) -> None:
     """Call the patch of the pool that the command line names, if it has one."""
-    if "worker" not in argv or (name := _pool_in(argv)) is None:
-        return
+    name = "gevent" if "shell" in argv and "--gevent" in argv else _pool_in(argv) if "worker" in argv else None
+    if name is not None:
+        patch(name)
+
+
+def patch(name: str) -> bool:
+    """Call the patch of a pool; whether it has one.  Harmless when repeated."""
     from importlib.metadata import entry_points
 
-    for found in entry_points(group=GROUP, name=name):
-        found.load()()
+    patches = [found.load() for found in entry_points(group=GROUP, name=name)]
+    for each in patches:
+        each()
+    return bool(patches)
 
 
 def _pool_in(argv: Sequence[str]) -> str | None:

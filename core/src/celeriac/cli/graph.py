@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from celeriac.exceptions import CeleryCommandException
+from celeriac.platforms import EX_UNAVAILABLE as UNAVAILABLE
+
 if TYPE_CHECKING:
+    from celeriac.app.base import Celery
     from celeriac.bootsteps import Blueprint
     from celeriac.cli.state import State
 
@@ -39,3 +44,38 @@ def _connected(blueprints: list[Blueprint]) -> Blueprint:
     for other in others:
         first.connect_with(other)
     return first
+
+
+@graph.command("workers")
+@click.option("-t", "--timeout", type=float, default=1.0, show_default=True, help="Seconds to wait for workers.")
+@click.pass_obj
+def workers(state: State, timeout: float) -> None:
+    """Draw which workers take from which queues of the broker, and where results go."""
+    app = state.app
+    inspect = app.control.inspect(timeout=timeout)
+    queues = inspect.active_queues() or {}
+    stats = inspect.stats() or {}
+    if not queues:
+        raise CeleryCommandException(f"No worker has answered within {timeout:g} s", exit_code=UNAVAILABLE)
+    click.echo("\n".join(_drawing(app, queues, stats)))
+
+
+def _drawing(app: Celery, queues: Mapping[str, Any], stats: Mapping[str, Any]) -> Iterator[str]:
+    broker, results = app.broker_uri(), app.backend.as_uri()
+    yield "digraph workers {"
+    yield "    rankdir=LR;"
+    yield f"    broker [label={_quoted(broker)}, shape=box, style=rounded];"
+    yield f"    results [label={_quoted(results)}, shape=cylinder];"
+    for number, node in enumerate(sorted(queues)):
+        size = stats.get(node, {}).get("pool", {}).get("max-concurrency")
+        label = node if size is None else f"{node} ({size} at once)"
+        yield f"    worker{number} [label={_quoted(label)}, shape=oval];"
+        for queue in queues[node]:
+            yield f"    broker -> worker{number} [label={_quoted(queue['name'])}];"
+        yield f"    worker{number} -> results;"
+    yield "}"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

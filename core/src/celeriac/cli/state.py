@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from celeriac.cli.global_options import global_options
 from celeriac.exceptions import BackendError, CeleryError
 
 if TYPE_CHECKING:
@@ -61,6 +62,15 @@ class State:
     def quiet(self) -> bool:
         """Whether to say less."""
         return bool(self._options.get("quiet"))
+
+    def words(self) -> list[str]:
+        """The global options as words, for a command line that is to be the same; the directory is not among them."""
+        found = []
+        for option in global_options():
+            value = self._options.get(option.name or "")
+            if value and option.name != "workdir":
+                found += [option.opts[-1]] if option.is_flag else [option.opts[-1], str(value)]
+        return found
 
     # -- the app ------------------------------------------------------------------------------------------------------
 

@@ -119,8 +119,7 @@ ARRIVING: Final[dict[str, str]] = {
     ),
     **dict.fromkeys(
         (
-            *("cli.amqp*", "cli.events*", "cli.graph workers", "cli.list*"),
-            *("cli.logtool*", "cli.migrate*", "cli.multi", "cli.shell*", "cli.upgrade*"),
+            "cli.events*",
             *(f"cli.worker.--{option}" for option in ("disable-prefetch", "scheduler")),
         ),
         _COMMANDS,

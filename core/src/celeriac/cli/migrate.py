@@ -1,0 +1,87 @@
+"""``celeriac migrate``."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from celeriac.app.migrating import Migration
+    from celeriac.cli.state import State
+
+
+@click.command("migrate")
+@click.argument("source")
+@click.argument("destination")
+@click.option("-n", "--limit", type=click.IntRange(1), help="So many messages at most.")
+@click.option(
+    "-t", "--timeout", type=float, default=1.0, show_default=True, help="End when nothing has come for so many seconds."
+)
+@click.option("-a", "--ack-messages", is_flag=True, help="Take the messages out of the source; else they are copied.")
+@click.option("-T", "--tasks", help="Only messages of these tasks, separated by commas.")
+@click.option("-Q", "--queues", help="Only these queues, separated by commas; those of the app unless given.")
+@click.option("-F", "--forever", is_flag=True, help="Go on until interrupted.")
+@click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def migrate(state: State, /, source: str, destination: str, as_json: bool, **options: Any) -> None:
+    """Copy or move waiting messages from one broker to another; SOURCE and DESTINATION are URLs.
+
+    A message arrives in the queue that it was in.  It is sent before it is acked (--ack-messages), so that none is lost
+    if this is interrupted; the one that is on its way may then be in both.
+    """
+    from celeriac.app.migrating import Migration
+    from celeriac.contracts.urls import mask_password
+
+    app = state.app
+    names = _names(options["queues"]) or list(app.amqp.queues)
+    if source == destination:
+        raise click.UsageError("the source and the destination are the same broker")
+    migration = Migration(
+        app,
+        source,
+        destination,
+        names,
+        ack=options["ack_messages"],
+        tasks=frozenset(_names(options["tasks"])),
+        limit=options["limit"],
+        timeout=options["timeout"],
+        forever=options["forever"],
+    )
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        _run(migration, hidden=as_json or state.quiet)
+    except (KeyboardInterrupt, SystemExit):
+        if not migration.forever:
+            raise
+    sent = sum(migration.sent.values())
+    if as_json:
+        click.echo(json.dumps({"sent": migration.sent, "passed_over": migration.passed_over}))
+    elif not state.quiet:
+        what = "moved" if migration.ack else "copied"
+        click.echo(f"{sent} messages {what} from {mask_password(source)} to {mask_password(destination)}")
+        for queue, count in migration.sent.items():
+            click.echo(f"    {queue}: {count}")
+
+
+def _run(migration: Migration, hidden: bool) -> None:
+    if hidden or migration.forever or not sys.stderr.isatty():
+        migration.run()
+        return
+    length = migration.waiting()
+    if migration.limit is not None:
+        length = min(length, migration.limit)
+    with click.progressbar(length=length, label="Messages", file=sys.stderr) as bar:
+        migration.on_sent = bar.update
+        migration.run()
+
+
+def _names(text: str | None) -> list[str]:
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
+def _end(*_: Any) -> None:
+    raise SystemExit(0)
