@@ -58,7 +58,8 @@ def test_a_dead_child_is_noticed_and_replaced_at_once(driver):
     killed = time.monotonic()
     os.kill(child.pid, signal.SIGKILL)
     driver.until_reported([number])
-    assert driver.arrivals[number] - killed < 0.2
+    # Not only when somebody looks: the longest sleep of the loop is a minute
+    assert driver.arrivals[number] - killed < 2.0
     assert child.pid not in pool.pids()
     assert len(pool.pids()) == 2
     assert driver.reports[number].kind is OutcomeKind.WORKER_LOST

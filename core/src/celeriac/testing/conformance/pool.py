@@ -10,7 +10,7 @@ from typing import Any
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import TERMINATED, Pool, Run
 from celeriac.testing.conformance.loop import PATIENCE
-from celeriac.testing.conformance.pool_harness import ECHO, EXIT, FAIL, HANG, NAP, PoolHarness
+from celeriac.testing.conformance.pool_harness import ECHO, EXIT, FAIL, HANG, LONG_NAP, NAP, PoolHarness
 from celeriac.testing.conformance.suite import NotClaimed, Suite, demand, fail
 
 
@@ -69,7 +69,7 @@ class PoolSuite(Suite, ABC):
         pool = self.harness.start()
         if pool.blocking or pool.context.concurrency < 2:
             raise NotClaimed("it runs one job at a time")
-        (long,) = self.harness.submit(NAP)
+        (long,) = self.harness.submit(LONG_NAP)
         short = self.harness.submit(*[ECHO] * 20)
         self.harness.outcome(short)
         demand(long not in {report.number for report in self.harness.reports}, "short jobs waited for a long one")

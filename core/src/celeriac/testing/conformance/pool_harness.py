@@ -16,6 +16,8 @@ from celeriac.testing.conformance.suite import demand
 
 ECHO: Final = b"echo"
 NAP: Final = b"nap"
+#: A nap after which much else is over, even where the machine is busy.
+LONG_NAP: Final = b"long nap"
 FAIL: Final = b"fail"
 EXIT: Final = b"exit"
 #: A job that does not end by itself within the patience of a test.
@@ -23,6 +25,7 @@ HANG: Final = b"hang"
 
 #: How long a job naps, in seconds: long enough for others to overtake it.
 _NAP: Final = 0.2
+_LONG_NAP: Final = 1.5
 #: How long a job hangs: many naps, between which it can be interrupted wherever an exception is the means.
 _NAPS: Final = 300
 
@@ -34,6 +37,8 @@ class PlayedExecutor:
         """Do what the body says."""
         if job.body == NAP:
             time.sleep(_NAP)
+        if job.body == LONG_NAP:
+            time.sleep(_LONG_NAP)
         if job.body == HANG:
             for _ in range(_NAPS):
                 time.sleep(_NAP)
@@ -63,8 +68,9 @@ class PlayedAsyncExecutor(PlayedExecutor):
 
     async def run_async(self, job: Job) -> Report:
         """Do what the body says, and let others run meanwhile."""
-        if job.body in {NAP, HANG}:
-            await asyncio.sleep(_NAP if job.body == NAP else _NAP * _NAPS)
+        naps = {NAP: _NAP, LONG_NAP: _LONG_NAP, HANG: _NAP * _NAPS}
+        if job.body in naps:
+            await asyncio.sleep(naps[job.body])
             job = job._replace(body=ECHO)
         return self.run(job)
 
