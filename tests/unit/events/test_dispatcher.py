@@ -295,3 +295,32 @@ def test_publishing_goes_through_the_callers_own_producer(app, connection, liste
         dispatcher.publish("custom-thing", {"size": 2}, producer)
         wait_until(lambda: len(heard) == 2)
     assert [event["size"] for _, events in heard for event in events] == [1, 2]
+
+
+def test_what_goes_through_the_lanes_of_the_app_needs_no_connection_of_its_own(app, listen, wait_until):
+    # Given
+    with (
+        listen(app) as heard,
+        app.connection_for_write() as connection,
+        app.events.Dispatcher(connection, buffer_group={"task"}, buffer_limit=2, through_lanes=True) as dispatcher,
+    ):
+        # When
+        dispatcher.send("worker-online")
+        for number in range(3):
+            dispatcher.send("task-sent", uuid=number)
+        dispatcher.flush()
+        # Then
+        wait_until(lambda: len(heard) == 3)
+        assert not connection.connected
+    assert [key for key, _ in heard] == ["worker.online", "task.multi", "task.multi"]
+
+
+def test_what_is_to_be_tried_again_goes_as_kombu_does_that(app, listen, wait_until):
+    with (
+        listen(app) as heard,
+        app.connection_for_write() as connection,
+        app.events.Dispatcher(connection, through_lanes=True) as dispatcher,
+    ):
+        dispatcher.send("custom-thing", retry=True, retry_policy={"max_retries": 1})
+        wait_until(lambda: len(heard) == 1)
+        assert connection.connected

@@ -16,6 +16,7 @@ from kombu import Producer
 
 from celeriac.app.current import get_current_app
 from celeriac.events.event import Event, can_fan_out, get_exchange, group_from, routing_key_of, utcoffset
+from celeriac.events.lane_producer import LaneProducer
 from celeriac.exceptions import SerializationError
 from celeriac.protocol.origin import nodename
 
@@ -36,7 +37,8 @@ class EventDispatcher:
     Needs a Kombu `connection` or `channel`, which stay the caller's.  `hostname` is the node name that events are
     sent under.  `groups`: only these are sent, all if there are none.  Events of a group in `buffer_group` wait for
     `flush` and go `buffer_limit` in a message; `on_send_buffered` is called when one has begun to wait, and where it
-    is None a full buffer flushes itself.
+    is None a full buffer flushes itself.  With `through_lanes` all that is not to be tried again goes through the lanes
+    of the app, where its transport has some: for a connection that is to the app's own broker.
 
     With `buffer_while_offline` an event that cannot be sent is kept, and goes before all later ones, when the broker
     is there again; without it `send` raises what the transport raises, and the event is lost.
@@ -58,6 +60,7 @@ class EventDispatcher:
         buffer_group: Iterable[str] | None = None,
         buffer_limit: int = 24,
         on_send_buffered: Callable[[], None] | None = None,
+        through_lanes: bool = False,
     ) -> None:
         if connection is None and channel is None:
             raise ValueError("an EventDispatcher needs a connection, or a channel")
@@ -84,6 +87,8 @@ class EventDispatcher:
         self.producer: Any = None
         #: Whether the transport can carry one event to many receivers.
         self.can_send = can_fan_out(conn)
+        has_lanes = through_lanes and getattr(conn.transport_cls, "producer_lane", None) is not None
+        self._lane_producer = LaneProducer(self.app) if has_lanes else None
         self._muted: set[str] = set()
         self._offset = utcoffset()
         #: With their groups.
@@ -242,7 +247,9 @@ class EventDispatcher:
             return False
         self._offset = utcoffset()
         try:
-            producer = self._connected()
+            producer = self._lane_producer
+            if producer is None or options.get("retry"):
+                producer = self._connected()
             while waiting:
                 count, routing_key, body = self._next()
                 self._say(producer, routing_key, body, options)

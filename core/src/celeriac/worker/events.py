@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 from celeriac.bootsteps import StartStopStep
@@ -18,8 +17,6 @@ logger = logging.getLogger("celeriac.worker.events")
 
 #: So many events of tasks go in one message.
 _AT_ONCE: Final = 250
-#: Seconds between two messages while tasks come thick and fast; the first after a while goes at once.
-_PAUSE: Final = 0.02
 #: Seconds between two looks for tasks that have begun, where the pool does not tell.
 _LOOK_INTERVAL: Final = 1.0
 
@@ -49,7 +46,6 @@ class Events(StartStopStep):
         self._connection: Any = None
         self._looks: Timer | None = None
         self._is_flush_due = False
-        self._monotonic_flush = 0.0
 
     def start(self, parent: Consumer) -> None:
         self._connection = parent.app.connection_for_write()
@@ -61,6 +57,7 @@ class Events(StartStopStep):
             buffer_group={GROUP},
             buffer_limit=_AT_ONCE,
             on_send_buffered=self._flush_soon,
+            through_lanes=True,
         )
         if not dispatcher.can_send:
             logger.info(
@@ -90,14 +87,10 @@ class Events(StartStopStep):
     terminate = stop
 
     def _flush_soon(self) -> None:
-        """Send what waits at the end of this turn of the loop, or a moment later where some was sent just now."""
+        """Send what waits at the end of this turn of the loop: all that the turn has brought goes together."""
         if not self._is_flush_due:
             self._is_flush_due = True
-            left = self._monotonic_flush + _PAUSE - time.monotonic()
-            if left <= 0:
-                self._hub.call_soon(self._flush)
-            else:
-                self._hub.call_later(left, self._flush)
+            self._hub.call_soon(self._flush)
 
     def _flush(self) -> None:
         dispatcher = self._dispatcher
@@ -105,4 +98,3 @@ class Events(StartStopStep):
             self._hub.call_later(dispatcher.retry_in, self._flush)
             return
         self._is_flush_due = False
-        self._monotonic_flush = time.monotonic()
