@@ -69,6 +69,7 @@ class PoolSuite(Suite, ABC):
         pool = self.harness.start()
         if pool.blocking or pool.context.concurrency < 2:
             raise NotClaimed("it runs one job at a time")
+        self.harness.until_in_force()
         (long,) = self.harness.submit(LONG_NAP)
         short = self.harness.submit(*[ECHO] * 20)
         self.harness.outcome(short)

@@ -26,6 +26,8 @@ HANG: Final = b"hang"
 #: How long a job naps, in seconds: long enough for others to overtake it.
 _NAP: Final = 0.2
 _LONG_NAP: Final = 1.5
+#: So often it is tried to have a pool run as many jobs at once as it may.
+_TRIES: Final = 20
 #: How long a job hangs: many naps, between which it can be interrupted wherever an exception is the means.
 _NAPS: Final = 300
 
@@ -132,6 +134,22 @@ class PoolHarness:
         found = {report.number: report for report in self.reports}
         demand(len(found) == len(self.reports), "a job was reported more than once")
         return {number: found[number] for number in numbers}
+
+    def until_in_force(self) -> None:
+        """Let naps be taken until as many at once are as may run: children that start slowly are there by then."""
+        for _ in range(_TRIES):
+            naps = self.submit(*[NAP] * self.pool.context.concurrency)
+            most = [0]
+
+            def seen(naps: list[int] = naps, most: list[int] = most) -> bool:
+                most[0] = max(most[0], len(self.pool.active()))
+                reported = {report.number for report in self.reports}
+                return most[0] >= len(naps) or reported.issuperset(naps)
+
+            self.loop.until(seen, f"{len(naps)} jobs run at once, or one after the other")
+            self.outcome(naps)
+            if most[0] >= len(naps):
+                return
 
     def until_active(self, number: int) -> Run:
         """Wait until that job runs."""
