@@ -116,13 +116,15 @@ class Strain:
         return 0 if self.place.knows_of_lost else CONCURRENCY * self.deaths
 
     def wait_for_results(self, timeout: float = 40.0) -> None:
-        """Wait until every task has a result, but for those that may be silent."""
+        """Wait until every task has a result, but for those that may be silent; no new one for so long is too long."""
         late, early = set(self.late), set(self.early)
         deadline = time.monotonic() + timeout
         while late or len(early) > self.may_be_silent:
             found = self.app.backend.fetch([*late, *early])
             late -= found.keys()
             early -= found.keys()
+            if found:
+                deadline = time.monotonic() + timeout
             if time.monotonic() > deadline:
                 left = [*late, *early]
                 pytest.fail(f"{len(left)} tasks have no result after {timeout} s: {self.history(left[:5])}")
