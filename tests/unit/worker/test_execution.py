@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import contextmanager
 from queue import SimpleQueue
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from celeriac import signals
+from celeriac import Task, signals
 from celeriac.app.base import Celery
 from celeriac.contracts import Fixup, Job
 from celeriac.contracts.outcome import OutcomeKind
@@ -402,3 +404,58 @@ def test_a_store_that_is_away_raises_what_its_contract_says(store):
     store.is_away = True
     with pytest.raises(StoreUnavailable):
         store.store([])
+
+
+# -- values that cannot be encoded -------------------------------------------------------------------------------------
+
+
+class Telling(Task):
+    """Notes what it is told."""
+
+    abstract = True
+    told: ClassVar[list[str]] = []
+
+    def on_success(self, retval, task_id, args, kwargs):
+        self.told.append("success")
+
+    def on_failure(self, exc, task_id, args, kwargs, einfo):
+        self.told.append(type(exc).__name__)
+
+    def after_return(self, status, *args):
+        self.told.append(status)
+
+
+def test_a_value_that_cannot_be_encoded_is_a_failure_to_all_who_are_told(store, run):
+    def opaque():
+        return object()
+
+    Telling.told.clear()
+    heard = []
+
+    def on_failure(sender, exception, **kwargs):
+        heard.append(type(exception).__name__)
+
+    with _heard(on_failure):
+        report = run(opaque, options={"base": Telling})
+    assert report.kind is OutcomeKind.FAILURE
+    assert Telling.told == ["SerializationError", "FAILURE"]
+    assert heard == ["SerializationError"]
+    assert store.results["id-1"]["status"] == "FAILURE"
+
+
+@contextmanager
+def _heard(receiver):
+    signals.task_failure.connect(receiver, weak=False)
+    try:
+        yield
+    finally:
+        signals.task_failure.disconnect(receiver)
+
+
+def test_a_value_that_nobody_stores_need_not_be_encoded(store, run):
+    def opaque():
+        return object()
+
+    Telling.told.clear()
+    assert run(opaque, options={"base": Telling, "ignore_result": True}).kind is OutcomeKind.SUCCESS
+    assert Telling.told == ["success", "SUCCESS"]

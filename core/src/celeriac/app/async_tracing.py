@@ -61,6 +61,8 @@ class AsyncTrace(Trace):
                 self._started(request, args, kwargs)
                 value = await self._awaited(request)
                 runtime = time.perf_counter() - begun
+                if self._is_told or request.errbacks or signals.task_success or signals.task_failure:
+                    self._check(request, value)
                 if request.callbacks or request.chain:
                     await asyncio.to_thread(self._follow, request, value)
                 ended = Ended(OutcomeKind.SUCCESS, states.SUCCESS, value, runtime)

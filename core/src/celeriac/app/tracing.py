@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 from traceback import format_exception
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from celeriac import signals, states
 from celeriac.app.coroutines import awaited
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from celeriac.app.context import Context
 
 logger = logging.getLogger("celeriac.app.trace")
+
+#: Values of which no serializer needs to be asked.
+_ALWAYS_ENCODED: Final = frozenset({type(None), bool, int})
 
 
 class Ended(NamedTuple):
@@ -67,6 +70,9 @@ class Trace:
         self._before_start = task.overrides("before_start")
         self._on_success = task.overrides("on_success")
         self._after_return = task.overrides("after_return")
+        #: Whether results are stored, and whether the task itself wants to know how it has ended.
+        self._stores = not eager and not app.results.of_task(task).backend.disabled
+        self._is_told = self._on_success or self._after_return or task.overrides("on_failure")
         self._fixups = app.fixups
 
     def _callable(self, kind: type[Any]) -> Callable[..., Any]:
@@ -89,6 +95,8 @@ class Trace:
                 self._started(request, args, kwargs)
                 value = self._run(*args, **kwargs) if self._wrapped is None else self._wrapped(request)
                 runtime = time.perf_counter() - begun
+                if self._is_told or request.errbacks or signals.task_success or signals.task_failure:
+                    self._check(request, value)
                 self._follow(request, value)
                 ended = Ended(OutcomeKind.SUCCESS, states.SUCCESS, value, runtime)
             except (SystemExit, KeyboardInterrupt):
@@ -114,6 +122,15 @@ class Trace:
             task.before_start(task_id, args, kwargs)
 
     # -- the ways to end ----------------------------------------------------------------------------------------------
+
+    def _check(self, request: Context, value: Any) -> None:
+        """Raise `SerializationError` for a value that cannot be stored, before anybody is told of a success.
+
+        Storing it will encode it once more, so that is done only where somebody is to be told.
+        """
+        is_stored = self._stores and (not request.ignore_result or request.chord is not None)
+        if is_stored and type(value) not in _ALWAYS_ENCODED:
+            self.app.serializers.encode(value, self.app.conf.result_serializer)
 
     def _follow(self, request: Context, value: Any) -> None:
         """Send what waits for the value, as one batch: callbacks, and the next of the chain."""
