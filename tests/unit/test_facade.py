@@ -14,7 +14,7 @@ import celeriac
 
 
 def test_all_is_sorted_and_every_name_of_it_is_there():
-    assert list(celeriac.__all__) == sorted(celeriac.__all__)
+    assert list(celeriac.__all__) == sorted(celeriac.__all__, key=lambda name: (not name.isupper(), name))
     for name in celeriac.__all__:
         assert getattr(celeriac, name) is not None
     assert set(celeriac.__all__) <= set(dir(celeriac))
@@ -59,3 +59,12 @@ def test_a_star_import_works_in_a_new_process():
     program = "from celeriac import *; import celeriac; print(sorted(set(celeriac.__all__) - set(globals())))"
     done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_the_version_can_be_compared_as_numbers():
+    from celeriac.app.version import version_info_of
+
+    assert celeriac.VERSION is celeriac.version_info
+    assert ".".join(map(str, celeriac.VERSION[:3])) == celeriac.__version__
+    assert celeriac.VERSION >= (0, 1)
+    assert version_info_of("1.2rc1+local") == (1, 2, 0, "rc1", "local")

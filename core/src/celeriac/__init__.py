@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from celeriac.app.identifiers import uuid as uuid
     from celeriac.app.shared import shared_task as shared_task
     from celeriac.app.task import Task as Task
+    from celeriac.app.version import VERSION as VERSION
+    from celeriac.app.version import version_info as version_info
+    from celeriac.app.version import version_info_t as version_info_t
     from celeriac.canvas.chain import chain as chain
     from celeriac.canvas.chord import chord as chord
     from celeriac.canvas.group import group as group
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "VERSION",
     "AsyncResult",
     "Celery",
     "GroupResult",
@@ -54,6 +58,8 @@ __all__ = [
     "signature",
     "subtask",
     "uuid",
+    "version_info",
+    "version_info_t",
     "xmap",
     "xstarmap",
 ]
@@ -65,6 +71,7 @@ _HOMES = {
     "ResultSet": "celeriac.results.group_result",
     "Signature": "celeriac.canvas.signature",
     "Task": "celeriac.app.task",
+    "VERSION": "celeriac.app.version",
     "bugreport": "celeriac.app",
     "chain": "celeriac.canvas.chain",
     "chord": "celeriac.canvas.chord",
@@ -78,6 +85,8 @@ _HOMES = {
     "signature": "celeriac.canvas.signature",
     "subtask": "celeriac.canvas.signature",
     "uuid": "celeriac.app.identifiers",
+    "version_info": "celeriac.app.version",
+    "version_info_t": "celeriac.app.version",
     "xmap": "celeriac.canvas.maps",
     "xstarmap": "celeriac.canvas.maps",
 }
