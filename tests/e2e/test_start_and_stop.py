@@ -85,6 +85,20 @@ def test_a_soft_shutdown_is_a_cold_one_when_the_time_is_up(worker, long_task, so
     assert running.session_pids() == []
 
 
+@pytest.mark.covers("settings.worker_enable_soft_shutdown_on_idle")
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_soft_shutdown_of_an_idle_worker_takes_its_time_only_where_that_is_wanted(worker, soft, tmp_path, waits):
+    options = soft(1.5)
+    with (tmp_path / "softly.py").open("a") as file:
+        file.write(f"app.conf.worker_enable_soft_shutdown_on_idle = {waits}\n")
+    running = worker("-P", "prefork", **options)
+    begun = time.monotonic()
+    running.signal(signal.SIGQUIT)
+    assert running.wait() == 0
+    assert (time.monotonic() - begun >= 1.5) is waits
+    assert "Cold shutdown" not in running.output()
+
+
 def test_each_further_signal_stops_faster(worker, long_task, soft):
     running = worker("-P", "prefork", **soft(60))
     long_task()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import platform
+from datetime import timedelta
 
 import pytest
 
@@ -144,6 +145,20 @@ def test_a_loader_gives_defaults_and_is_told_of_the_runs_of_tasks(make_app, give
     assert app.conf.task_default_queue == "of the loader"
     t.apply(task_id="id")
     assert app.loader.told == [("init", "id", "t"), "cleanup"]
+
+
+def test_a_loader_may_read_command_lines_in_its_own_way_and_tells_the_time(make_app):
+    class Own(Loader):
+        def cmdline_config_parser(self, args, namespace="celery"):
+            read = super().cmdline_config_parser([arg for arg in args if "=" in arg], namespace)
+            return {**read, "task_default_queue": "own"}
+
+    app = make_app(loader=Own, imports=["json"], include=["json", "csv"])
+    app.config_from_cmdline(["noise", "worker.prefetch_multiplier=3"])
+    assert (app.conf.worker_prefetch_multiplier, app.conf.task_default_queue) == (3, "own")
+    assert app.loader.default_modules == ["json", "csv"]
+    assert app.loader.now().utcoffset() == timedelta(0)
+    assert abs(app.loader.now(utc=False) - app.loader.now()) < timedelta(minutes=1)
 
 
 def test_a_loader_that_wants_to_know_nothing_costs_nothing(app):

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import uuid
+from typing import ClassVar
 
 import pytest
 from kombu.asynchronous import get_event_loop
@@ -18,10 +19,12 @@ from kombu.exceptions import OperationalError
 from celeriac import signals
 from celeriac.app.base import Celery
 from celeriac.bootsteps import StartStopStep
+from celeriac.contracts import Loader
 from celeriac.exceptions import ImproperlyConfigured, PluginNotFound, WorkerShutdown
 from celeriac.plugin import hookimpl
 from celeriac.worker.banner import banner
 from celeriac.worker.boot import concurrency_of
+from celeriac.worker.consumer import Consumer
 
 
 @pytest.fixture
@@ -111,6 +114,57 @@ def test_modules_with_tasks_are_imported(app, tmp_path, monkeypatch):
     (tmp_path / f"{name}.py").write_text("imported = True\n")
     app.Worker(pool="solo", include=[name])
     assert sys.modules.pop(name).imported
+
+
+class Telling(Loader):
+    """A loader of a user that wants to know."""
+
+    told: ClassVar[list[str]] = []
+
+    @property
+    def default_modules(self):
+        return [*super().default_modules, "json.tool"]
+
+    def import_task_module(self, module):
+        self.told.append(f"import {module}")
+        return super().import_task_module(module)
+
+    def init_worker(self):
+        self.told.append("init")
+        super().init_worker()
+
+    def on_worker_init(self):
+        self.told.append("on init")
+
+    def shutdown_worker(self):
+        self.told.append("shutdown")
+        super().shutdown_worker()
+
+    def on_worker_shutdown(self):
+        self.told.append("on shutdown")
+
+
+def test_a_loader_of_a_user_is_told_of_the_life_of_the_worker_and_says_what_it_imports(start_worker):
+    Telling.told.clear()
+    url = f"memory://{uuid.uuid4()}"
+    with Celery("proj", broker=url, backend=url, set_as_current=False, loader=Telling, imports=["json"]) as app:
+        worker, thread = start_worker(app)
+        assert Telling.told == ["init", "on init", "import json", "import json.tool"]
+        worker.stop()
+        thread.join()
+        assert Telling.told[4:] == ["shutdown", "on shutdown"]
+        assert [module.__name__ for module in app.loader.import_default_modules()] == ["json", "json.tool"]
+
+
+class OwnConsumer(Consumer):
+    """A consumer of a user."""
+
+
+@pytest.mark.covers("settings.worker_consumer")
+def test_the_consumer_is_of_the_class_that_is_set(app, start_worker):
+    app.conf.worker_consumer = f"{__name__}:OwnConsumer"
+    worker, _ = start_worker(app)
+    assert type(worker.consumer) is OwnConsumer
 
 
 @pytest.mark.covers(

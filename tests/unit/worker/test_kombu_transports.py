@@ -497,6 +497,7 @@ def beating(service, make_app):
     delete_queues(app)
 
 
+@pytest.mark.covers("settings.broker_heartbeat", "settings.broker_heartbeat_checkrate")
 def test_an_idle_connection_to_rabbitmq_is_kept_alive_by_heartbeats(beating, start_worker, wait_until, caplog):
     @beating.task
     def work():

@@ -83,6 +83,10 @@ class ConfiguredApp:
         A name that is no setting is also looked for behind `namespace`.  Raises `ImproperlyConfigured` for what is no
         ``name=value``, and for a name that is no setting.
         """
+        self.conf.update(self.loader.cmdline_config_parser(argv, namespace))
+
+    def settings_of_cmdline(self, argv: Iterable[str], namespace: str = "celery") -> dict[str, Any]:
+        """What `config_from_cmdline` sets.  Errors as that."""
         from celeriac.app.assignments import assigned
 
         found: dict[str, Any] = {}
@@ -91,7 +95,7 @@ class ConfiguredApp:
             if known is None:
                 raise ImproperlyConfigured(self.conf.explain_missing(name))
             found[known] = value
-        self.conf.update(found)
+        return found
 
     def prepare_config(self, c: Mapping[str, Any]) -> Mapping[str, Any]:
         """The settings of the configuration object, before they are used; for subclasses."""

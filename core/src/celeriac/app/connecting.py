@@ -55,7 +55,9 @@ class ConnectedApp(ConfiguredApp):
         conf = self.conf
         url = (conf.broker_write_url if write else conf.broker_read_url) or conf.broker_url
         if not url and (conf.broker_transport or conf.broker_host):
-            url = f"{conf.broker_transport or 'amqp'}://{conf.broker_host or ''}{_path(conf.broker_vhost)}"
+            transport = conf.broker_transport
+            scheme = transport if transport and ":" not in transport else "amqp"  # a class is no scheme
+            url = f"{scheme}://{conf.broker_host or ''}{_path(conf.broker_vhost)}"
         if not url:
             raise ImproperlyConfigured(
                 "no broker is configured, and no installed plugin offers one of its own. For the embedded queue: "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from importlib import import_module
 from types import ModuleType
 from typing import Any, ClassVar
@@ -40,6 +41,41 @@ class Loader:
         if here not in sys.path:
             sys.path.insert(0, here)
         return self.import_module(module, package)
+
+    @property
+    def default_modules(self) -> list[str]:
+        """The modules that a worker imports before it looks at its tasks: those of ``imports`` and ``include``."""
+        conf = self.app.conf
+        return list(dict.fromkeys((*conf.imports, *conf.include)))
+
+    def import_default_modules(self) -> list[ModuleType]:
+        """Import them.  Raises what the modules raise."""
+        return self.import_task_modules(self.default_modules)
+
+    def cmdline_config_parser(self, args: Iterable[str], namespace: str = "celery") -> dict[str, Any]:
+        """The settings that a command line names, for `Celery.config_from_cmdline`.
+
+        A name that is no setting is also looked for behind `namespace`.  Raises `ImproperlyConfigured` for what is no
+        ``name=value``, and for a name that is no setting.
+        """
+        read: dict[str, Any] = self.app.settings_of_cmdline(args, namespace)
+        return read
+
+    def now(self, utc: bool = True) -> datetime:
+        """The present moment, of UTC or of the clock on the wall here."""
+        return datetime.now(UTC) if utc else datetime.now().astimezone()
+
+    def init_worker(self) -> None:
+        """Called once, when the worker's main process is about to start; calls `on_worker_init`."""
+        self.on_worker_init()
+
+    def init_worker_process(self) -> None:
+        """Called once in each pool child when it has started; calls `on_worker_process_init`."""
+        self.on_worker_process_init()
+
+    def shutdown_worker(self) -> None:
+        """Called once, when the worker's main process is about to end; calls `on_worker_shutdown`."""
+        self.on_worker_shutdown()
 
     def on_worker_init(self) -> None:
         """The worker's main process is about to start."""

@@ -100,13 +100,13 @@ class WorkController:
         self._purge = purge
         self._ready_callback = ready_callback
         app.install_fixups()
-        app.loader.on_worker_init()
+        app.loader.init_worker()
         for fixup in app.fixups:
             fixup.on_worker_init()
         signals.celeryd_init.send(sender=self.hostname, instance=self, conf=conf, options=options)
         signals.import_modules.send(sender=app)
         #: The modules that were imported for their tasks.
-        self.task_modules = list(dict.fromkeys((*conf.imports, *conf.include, *include)))
+        self.task_modules = list(dict.fromkeys((*app.loader.default_modules, *include)))
         app.loader.import_task_modules(self.task_modules)
         app.finalize()
         for complaint in conf.unknown():
@@ -205,13 +205,20 @@ class WorkController:
             self._stop_tasks()
 
     def _run_softly(self) -> None:
-        """Give what runs the time that worker_soft_shutdown_timeout grants it."""
+        """Give what runs the time that worker_soft_shutdown_timeout grants it.
+
+        With worker_enable_soft_shutdown_on_idle all of it, also where nothing runs.
+        """
         self._announce("Soft", f"giving {self._soft_timeout:g} s to")
         self.consumer.stop_claiming()
-        timer = self.hub.call_later(self._soft_timeout, self.request_stop, Stop.COLD)
-        while self.consumer.running and self.stop_requested is Stop.SOFT:
+        over: list[bool] = []
+        timer = self.hub.call_later(self._soft_timeout, over.append, True)
+        waits = self.app.conf.worker_enable_soft_shutdown_on_idle
+        while (self.consumer.running or waits) and not over and self.stop_requested is Stop.SOFT:
             self.hub.run_once()
         timer.cancel()
+        if over and self.consumer.running:
+            self.request_stop(Stop.COLD)
 
     def _announce(self, how: str, what: str) -> None:
         logger.warning("%s shutdown: %s %d running tasks", how, what, self.consumer.running)
@@ -236,7 +243,7 @@ class WorkController:
             logger.exception("Running tasks could not be stopped in order")
         self.blueprint.stop(self, terminate=self.stop_requested is Stop.COLD)
         self.hub.close()
-        self.app.loader.on_worker_shutdown()
+        self.app.loader.shutdown_worker()
         signals.worker_shutdown.send(sender=self)
 
     # -- stopping -----------------------------------------------------------------------------------------------------

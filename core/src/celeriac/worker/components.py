@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kombu.asynchronous import set_event_loop
 
+from celeriac.app.names import symbol
 from celeriac.bootsteps import ConsumerStep, StartStopStep, Step, in_order
 from celeriac.contracts.pool import PoolContext
 from celeriac.worker.connected_steps import ConnectedSteps
-from celeriac.worker.consumer import Consumer as TaskConsumer
 from celeriac.worker.consumer_steps import ConsumerBlueprint
 from celeriac.worker.execution import executor_factory
 from celeriac.worker.hub import WorkerHub
 from celeriac.worker.new_process import recipe
 from celeriac.worker.reloading import module_loader
 from celeriac.worker.state_file import StateFile
+
+if TYPE_CHECKING:
+    from celeriac.worker.consumer import Consumer as TaskConsumer
 
 
 class Timer(Step):
@@ -163,7 +166,8 @@ class Consumer(StartStopStep):
 
     def create(self, parent: Any) -> Any:
         app = parent.app
-        consumer = TaskConsumer(
+        kind: type[TaskConsumer] = symbol(app.conf.worker_consumer)
+        consumer = kind(
             app,
             parent.pool,
             parent.hub,

@@ -57,7 +57,7 @@ def executor_factory(app: Celery, hostname: str, in_child: bool = False) -> Call
     def make() -> TaskExecutor:
         app.set_current()
         if os.getpid() != parent:
-            app.loader.on_worker_process_init()
+            app.loader.init_worker_process()
             for fixup in app.fixups:
                 fixup.on_process_init()
             signals.worker_process_init.send(sender=None)

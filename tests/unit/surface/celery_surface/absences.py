@@ -69,13 +69,15 @@ UNSHOWN: Final[dict[str, str]] = {
     "signals.eventlet_pool_*": "there to be imported; there is no pool of eventlet to send them",
     "settings.result_cache_max": "accepted; a client keeps no results, so there is nothing to bound",
     "settings.result_chord_join_timeout": "accepted; the parts of a chord are counted, and nobody waits for them",
+    "settings.broker_channel_error_retry": "accepted; an error of a channel always counts as a lost connection",
+    "settings.worker_enable_prefetch_count_reduction": "accepted; what runs counts for the prefetch at any time",
+    "settings.worker_lost_wait": "accepted; the end of a process is seen when it comes, with all that it has said",
+    "settings.worker_pool_putlocks": "accepted; what a process is handed is always bounded",
+    "settings.worker_timer_precision": "accepted; the loop wakes when something is due",
     "settings.result_persistent": "accepted; for results that are messages, which belong to the plugin of RabbitMQ",
 }
 
 _BEAT: Final = "arrives with beat"
-_CONNECTING: Final = "awaits a test that shows it, or a reason not to have it: connecting to the broker"
-_WORKER: Final = "awaits a test that shows it, or a reason not to have it: the worker"
-_POOL: Final = "arrives with the other pools"
 _COMMANDS: Final = "arrives with the whole of the command line"
 
 #: Parts that are being completed: excuses every gap of the names, until there is none.
@@ -85,37 +87,10 @@ ARRIVING: Final[dict[str, str]] = {
         _BEAT,
     ),
     "signals.heartbeat_sent": "arrives with events",
-    **dict.fromkeys(
-        (
-            "settings.broker_channel_error_retry",
-            "settings.broker_connection_retry",
-            "settings.broker_failover_strategy",
-            "settings.broker_heartbeat*",
-            "settings.broker_login_method",
-            "settings.broker_native_delayed_delivery_queue_type",
-            "settings.broker_port",
-        ),
-        _CONNECTING,
-    ),
     "settings.result_serializer": "awaits serializers other than JSON",
     **dict.fromkeys(
-        (
-            "settings.worker_cancel_long_running_tasks_on_connection_loss",
-            "settings.worker_consumer",
-            "settings.worker_detect_quorum_queues",
-            "settings.worker_disable_prefetch",
-            "settings.worker_enable_prefetch_count_reduction",
-            "settings.worker_enable_soft_shutdown_on_idle",
-            "settings.worker_eta_task_limit",
-            "settings.worker_lost_wait",
-            "settings.worker_prefetch_multiplier",
-            "settings.worker_timer_precision",
-        ),
-        _WORKER,
-    ),
-    **dict.fromkeys(
-        ("settings.worker_pool_putlocks",),
-        _POOL,
+        ("settings.broker_native_delayed_delivery_queue_type", "settings.worker_detect_quorum_queues"),
+        "arrives with the plugin of RabbitMQ",
     ),
     **dict.fromkeys(
         (

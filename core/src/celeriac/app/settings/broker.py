@@ -17,7 +17,12 @@ SETTINGS: Final = (
     Setting("broker_write_url", "any", None, "The URL to which messages are written, where it differs."),
     Setting("broker_transport", str, None, 'The transport, where the URL does not say it: a scheme or "module:Class".'),
     Setting("broker_transport_options", dict, {}, "Options that the transport knows."),
-    Setting("broker_channel_error_retry", bool, False, "Errors of a channel are handled as a lost connection."),
+    Setting(
+        "broker_channel_error_retry",
+        bool,
+        False,
+        "Accepted for compatibility: an error of a channel always counts as a lost connection.",
+    ),
     Setting(
         "broker_connection_max_retries",
         int,

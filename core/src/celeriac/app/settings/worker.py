@@ -46,7 +46,9 @@ SETTINGS: Final = (
         "[%(asctime)s: %(levelname)s/%(processName)s] %(message)s",
         'The format of logs; "json": an object per line.',
     ),
-    Setting("worker_lost_wait", "seconds", 10.0, "Seconds until a process that vanished counts as lost."),
+    Setting(
+        "worker_lost_wait", "seconds", 10.0, "Accepted for compatibility: the end of a process is seen when it comes."
+    ),
     Setting("worker_max_memory_per_child", int, None, "Replace a child that has used more than this many KiB."),
     Setting("worker_max_tasks_per_child", int, None, "Replace a child that has run this many tasks."),
     Setting(
