@@ -39,6 +39,8 @@ def safe_repr(obj: object, maxlen: int = DEFAULT_MAXLEN, maxlevels: int = DEFAUL
     error. Never raises, save for what is no ordinary error (``KeyboardInterrupt`` and its like).
     """
     kind = type(obj)
+    if kind in _QUICK and maxlen >= _QUICK_TEXT:  # what most tasks return
+        return repr(obj)
     if kind is tuple or kind is dict:
         if not obj:
             return "()" if kind is tuple else "{}"

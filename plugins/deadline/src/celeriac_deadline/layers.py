@@ -76,14 +76,23 @@ def run_in_budget(request: Any, call_next: Callable[[Any], Any]) -> Any:
 
     Raises `DeadlineExceeded` where the deadline passed while the message waited for its turn in the child.
     """
+    if _has_none(request):
+        return call_next(request)
     with until(_in_time(request)):
         return call_next(request)
 
 
 async def run_in_budget_async(request: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
     """The same around a coroutine."""
+    if _has_none(request):
+        return await call_next(request)
     with until(_in_time(request)):
         return await call_next(request)
+
+
+def _has_none(request: Any) -> bool:
+    """Whether no deadline is in sight, as for nearly all tasks: nothing is around one that a message has brought."""
+    return not request.is_eager and HEADER not in (request.headers or ())
 
 
 def _in_time(request: Any) -> float | None:
