@@ -9,6 +9,7 @@ from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
 
 from celeriac.contracts import Settlements
+from celeriac_redis.broker import RedisTransport
 
 
 def tags(deliveries):
@@ -212,6 +213,27 @@ def test_a_moment_in_whole_seconds_is_a_moment(producer, consume, message, left)
     producer.publish([message("later", eta=int(time.time()) + 100), message("past", eta=1)])
     assert [found.body for found in (*lane.claim(5), *lane.claim(5))] == [b"past"]
     assert left() == (0, 2, 0, 1)
+
+
+def test_the_first_message_for_later_that_a_new_server_holds_back_comes_in_time(own_server, connect, message, loop):
+    # Given a server that knows no script yet, and a message that is the first to be put away there
+    server = own_server()
+    producer = RedisTransport.producer_lane(connect(server.url))
+    lane = RedisTransport.consumer_lane(connect(server.url))
+    lane.open([Queue("tasks")], loop.hub, loop.on_ready)
+    due = time.time() + 1
+    producer.publish([message("later", eta=due)])
+    assert lane.claim(10) == []
+
+    # When nothing else happens, then the lane looks again in time
+    loop.calm()
+    calls = loop.calls
+    loop.turn_until(lambda: loop.calls > calls, timeout=3)
+    (found,) = loop.turn_until(lambda: lane.claim(10), timeout=3)
+    assert 0 <= time.time() - due < 0.4
+    lane.settle(Settlements(ack=[found.tag]))
+    lane.close()
+    producer.close()
 
 
 def test_what_comes_due_is_first_and_in_order(producer, consume, message, loop, bodies):

@@ -236,9 +236,12 @@ class Claims:
         )
         for number, _ in early:
             del self._open[number]
+        # A server that did not know the script was asked for the next one before it had put these away.
+        first = min(due for _, due in early)
         if next_due:
-            # Our clock in place of the server's: the next claim corrects it.
-            self.next_due = (float(next_due[1]), time.time())
+            first = min(first, float(next_due[1]))
+        # Our clock in place of the server's: the next claim corrects it.
+        self.next_due = (first, time.time())
 
     # -- settling ---------------------------------------------------------------------------------
 
