@@ -276,6 +276,8 @@ class Consumer:
         judge, add = self.strategy.judge, self.stock.add
         self._ledger.claimed(len(deliveries))
         monotonic_now, watcher = time.monotonic(), self._watcher
+        if watcher is not None and not watcher.is_wanted:
+            watcher = None
         for delivery in deliveries:
             self._number += 1
             found = judge(delivery, self._number)

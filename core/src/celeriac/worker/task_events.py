@@ -92,6 +92,8 @@ class TaskEvents:
 
     def ended(self, job: OpenJob, report: Report, requeued: bool, signum: int | None = None) -> None:
         """A job has ended; `signum` is the signal by which a revoked one was."""
+        if not self.is_wanted and not self._begun:  # as nearly always
+            return
         if not self._hears_starts:
             self._note_end(job, report)
         if not self.is_wanted or not _sends(job.task):
