@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -57,9 +59,10 @@ def test_beat_sends_and_a_worker_runs_what_it_sends(celeriac, notes, wait_until,
     assert b'"name":"often"' in (tmp_path / "schedule").read_bytes()
 
 
-@pytest.mark.covers("cli.worker", "signals.beat_embedded_init")
+@pytest.mark.covers("cli.worker", "cli.worker.--scheduler", "signals.beat_embedded_init")
 def test_beat_in_a_worker(celeriac, notes, wait_until, tmp_path):
-    worker = celeriac("worker", "-P", "prefork", "-c", "1", "-B", "-s", str(tmp_path / "schedule"))
+    options = ("-B", "-s", str(tmp_path / "schedule"), "--scheduler", "persistent")
+    worker = celeriac("worker", "-P", "prefork", "-c", "1", *options)
     wait_until(lambda: len(notes("often")) > 3, timeout=30)
     worker.signal(signal.SIGTERM)
     assert worker.wait() == 0
@@ -100,7 +103,9 @@ def test_the_schedule_is_changed_while_beat_runs(celeriac, notes, wait_until):
         (["beat", "schedule", "add", "n", "t", "--crontab", "61 * * * *"], "minute: 61 is out of range; it takes 0-59"),
         (["beat", "schedule", "add", "n", "t", "--every", "1", "--args", "x"], "--args is no JSON"),
         (["beat", "-S", "nowhere"], "offers the scheduler 'nowhere'"),
-        (["beat", "--detach"], "--detach is not there yet"),
+        (["beat", "--detach", "-S", "nowhere"], "offers the scheduler 'nowhere'"),
+        (["beat", "--umask", "9"], "'9' is no umask"),
+        (["beat", "--health", "nowhere"], "must be HOST:PORT or unix:PATH"),
     ],
 )
 def test_what_is_wrong_is_told_in_a_line(celeriac, arguments, words):
@@ -108,3 +113,59 @@ def test_what_is_wrong_is_told_in_a_line(celeriac, arguments, words):
     assert command.wait() != 0
     assert words in command.output()
     assert "Traceback" not in command.output()
+
+
+@pytest.mark.covers(
+    "cli.beat.--detach",
+    "cli.beat.--pidfile",
+    "cli.beat.--logfile",
+    "cli.beat.--umask",
+    "cli.beat.--executable",
+    "cli.beat.--uid",
+    "cli.beat.--gid",
+    "cli.beat.--scheduler",
+    "cli.beat.--max-interval",
+    "cli.beat.--enable-remote-control",
+    "cli.beat.--hostname",
+)
+def test_beat_runs_in_the_background_and_tells_of_its_health(celeriac, notes, wait_until, tmp_path):
+    # Given beat in the background
+    celeriac("worker", "-P", "solo")
+    pidfile, address = tmp_path / "beat.pid", str(tmp_path / "health.sock")
+    started = celeriac(
+        *("beat", "--detach", "--pidfile", str(pidfile), "--logfile", str(tmp_path / "beat.log"), "-l", "INFO"),
+        *("--umask", "077", "--executable", sys.executable, "--uid", str(os.getuid()), "--gid", str(os.getgid())),
+        *("--schedule", str(tmp_path / "schedule"), "--health", f"unix:{address}", "--scheduler", "persistent"),
+        *("--max-interval", "1", "--enable-remote-control", "--hostname", "back@beat"),
+    )
+    assert started.wait() == 0, started.output()
+    pid = int(pidfile.read_text())
+    try:
+        # Then it sends, has no terminal, and answers
+        wait_until(lambda: len(notes("often")) > 3, timeout=30, message="tasks are sent")
+        assert os.getsid(pid) == pid
+        assert (tmp_path / "beat.log").stat().st_mode & 0o777 == 0o600
+        assert asked(address, "/livez") == (200, {"alive": True})
+        assert asked(address, "/readyz") == (200, {"ready": True, "faults": []})
+        status = asked(address, "/status")[1]
+        assert (status["pid"], status["ready"]) == (pid, True)
+        assert asked(address, "/else")[0] == 404
+        asking = celeriac("status", "-d", "back@beat", "-t", "20")
+        assert (asking.wait(), asking.output().splitlines()[0]) == (0, "->  back@beat: OK")
+    finally:
+        os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: not pidfile.exists(), 20, "the pid file is gone")
+    wait_until(lambda: not Path(f"/proc/{pid}").exists(), 20, "beat is gone")
+
+
+def asked(address, path):
+    """The status and the answer."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(10)
+        connection.connect(address)
+        connection.sendall(f"GET {path} HTTP/1.1\r\n\r\n".encode())
+        text = b""
+        while more := connection.recv(4096):
+            text += more
+    head, _, body = text.partition(b"\r\n\r\n")
+    return int(head.split()[1]), json.loads(body)

@@ -211,15 +211,62 @@ def test_a_camera_is_run_from_the_command_line(watch, tmp_path, monkeypatch):
     assert not pidfile.exists()
 
 
+@pytest.mark.covers(
+    "cli.events",
+    "cli.events.--camera",
+    "cli.events.--detach",
+    "cli.events.--frequency",
+    "cli.events.--maxrate",
+    "cli.events.--loglevel",
+    "cli.events.--logfile",
+    "cli.events.--pidfile",
+    "cli.events.--uid",
+    "cli.events.--gid",
+    "cli.events.--umask",
+    "cli.events.--executable",
+)
+@pytest.mark.parametrize("broker", ["sqlite"], indirect=True)
+def test_a_camera_may_run_in_the_background(watch, tmp_path, monkeypatch, wait_until):
+    # Given a camera that writes to a file
+    pictures, pidfile = tmp_path / "pictures", tmp_path / "camera.pid"
+    text = CAMERA.replace("print(", f"open({str(pictures)!r}, 'a').write(").replace(", flush=True)", " + '\\n')")
+    (tmp_path / "cameras.py").write_text(text)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    watch.worker("-E", "--heartbeat-interval", "0.2")
+
+    # When it is started in the background
+    started = watch.events(
+        *("--detach", "--camera", "cameras.Camera", "--frequency", "0.1", "--maxrate", "100/s", "--umask", "077"),
+        *("--pidfile", str(pidfile), "--logfile", str(tmp_path / "log"), "--loglevel", "INFO"),
+        *("--uid", str(os.getuid()), "--gid", str(os.getgid()), "--executable", sys.executable),
+    )
+    assert started.wait() == 0, started.output()
+    pid = int(pidfile.read_text())
+    try:
+        # Then it takes pictures, and has no terminal
+        wait_until(lambda: pictures.exists() and '["w@host"]' in pictures.read_text(), 30, "a picture is taken")
+        assert os.getsid(pid) == pid
+        assert pictures.stat().st_mode & 0o777 == 0o600
+    finally:
+        os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: not pidfile.exists(), 20, "the pid file is gone")
+    wait_until(lambda: not Path(f"/proc/{pid}").exists(), 20, "the camera is gone")
+
+    # And what nobody could see is refused
+    refused = watch.events("--detach", "--dump")
+    assert refused.wait() == 2
+    assert "--detach needs a --camera" in refused.output()
+
+
 @pytest.mark.parametrize("broker", ["sqlite"], indirect=True)
 def test_what_cannot_be_watched_is_an_error_in_a_line(watch, tmp_path):
     live = watch.events()
     assert live.wait() == 2
     assert "the live view needs a terminal; use --dump, or --camera" in live.output()
-    (tmp_path / "taken.pid").write_text("1")
+    (tmp_path / "taken.pid").write_text(f"{os.getpid()}\n")
     camera = watch.events("-c", "celeriac.events.snapshot:Polaroid", "--pidfile", str(tmp_path / "taken.pid"))
-    assert camera.wait() == 2
-    assert "another process runs, or has not ended well" in camera.output()
+    assert camera.wait() == 1
+    assert f"belongs to process {os.getpid()}, which runs" in camera.output()
     nowhere = watch.events("-c", "nowhere.Camera")
     assert nowhere.wait() != 0
     assert "No module named 'nowhere'" in nowhere.output()

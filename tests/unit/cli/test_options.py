@@ -111,6 +111,12 @@ def test_a_worker_imports_what_is_included_and_logs_where_it_is_told(started, tm
     del sys.modules["more_tasks"]
 
 
+@pytest.mark.covers("cli.worker.--disable-prefetch")
+def test_a_worker_may_be_told_to_claim_nothing_ahead(started):
+    assert not started()[0].app.conf.worker_disable_prefetch
+    assert started("--disable-prefetch")[0].app.conf.worker_disable_prefetch
+
+
 @pytest.mark.covers("cli.worker")
 def test_a_worker_may_be_told_not_to_talk_with_others(started):
     _, options = started(

@@ -38,6 +38,7 @@ class Beat:
         scheduler_cls: Any = None,
         quiet: bool = False,
         hostname: str | None = None,
+        health: str | None = None,
         **kwargs: Any,
     ) -> None:
         self.app = app or self.app
@@ -51,6 +52,8 @@ class Beat:
         self.scheduler_cls = scheduler_cls or scheduler or self.app.conf.beat_scheduler
         self.quiet = quiet
         self.hostname = hostname
+        #: Where to serve health checks: HOST:PORT or unix:PATH.
+        self.health = health
 
     def run(self) -> None:
         """Run until SIGTERM or SIGINT."""
@@ -76,7 +79,22 @@ class Beat:
         )
         _ = service.scheduler  # what is wrong with it is told before anything is installed
         self.install_sync_handler(service)
-        service.start()
+        with self._health_of(service):
+            service.start()
+
+    @contextmanager
+    def _health_of(self, service: Any) -> Iterator[None]:
+        if not self.health:
+            yield
+            return
+        from celeriac.beat.health import BeatHealth  # most beats serve none
+
+        health = BeatHealth(service, self.health)
+        health.start()
+        try:
+            yield
+        finally:
+            health.stop()
 
     def install_sync_handler(self, service: Any) -> None:
         """Stop in order at SIGTERM and SIGINT."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from celeriac import signals
@@ -30,6 +31,8 @@ class Service:
         self.schedule_filename = schedule_filename or app.conf.beat_schedule_filename
         self.scheduler_cls = scheduler_cls or app.conf.beat_scheduler
         self.hostname = hostname
+        #: When the next tick is due, on the monotonic clock; what has not ticked long after that is stuck.
+        self.monotonic_next_tick = time.monotonic()
         self._stop_requested = False
         self._stopped = threading.Event()
         self._scheduler: Scheduler | None = None
@@ -53,6 +56,7 @@ class Service:
     def start(self, embedded_process: bool = False) -> None:
         """Run until `stop`."""
         scheduler = self.scheduler
+        self.monotonic_next_tick = time.monotonic()
         logger.info("beat: Starting...")
         control = self._remote_control()
         signals.beat_init.send(sender=self)
@@ -61,6 +65,7 @@ class Service:
         try:
             while not self._stop_requested:
                 seconds = scheduler.tick()
+                self.monotonic_next_tick = time.monotonic() + max(seconds, 0.0)
                 if seconds > 0 and not self._stop_requested:
                     scheduler.wait(seconds)
                 if scheduler.should_sync():

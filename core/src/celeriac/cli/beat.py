@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from celeriac import signals
+from celeriac.cli.daemon import Daemon, daemon_options
+from celeriac.protocol.origin import nodename
+
 if TYPE_CHECKING:
     from celeriac.beat.stored import StoredSchedule
     from celeriac.cli.state import State
 
 
 @click.group("beat", invoke_without_command=True)
-@click.option("--detach", is_flag=True, help="Run in the background, as a daemon.")
 @click.option("-s", "--schedule", metavar="FILE", help="The file of the persistent scheduler.")
 @click.option("-S", "--scheduler", metavar="NAME", help="The scheduler: persistent, store, or module:Class.")
 @click.option("--max-interval", type=float, metavar="SECONDS", help="The longest sleep between two looks.")
@@ -23,49 +26,38 @@ if TYPE_CHECKING:
 @click.option("-n", "--hostname", help="The node name for remote control.")
 @click.option("-l", "--loglevel", default="WARNING", show_default=True, help="DEBUG, INFO, WARNING, ERROR, CRITICAL.")
 @click.option("-f", "--logfile", help="Log to this file.")
-@click.option("--pidfile", metavar="FILE", help="Keep the process id there; refuse to start where another is.")
-@click.option("--uid", help="Run as this user.")
-@click.option("--gid", help="Run as this group.")
-@click.option("--umask", help="The umask, in octal.")
-@click.option("--executable", metavar="PATH", help="The Python of the daemon.")
+@click.option("--health", metavar="ADDRESS", help="Serve /livez, /readyz and /status at HOST:PORT or unix:PATH.")
+@daemon_options
 @click.pass_context
 def beat(context: click.Context, /, **options: Any) -> None:
     """Send periodic tasks."""
     if context.invoked_subcommand is not None:
         return
     state: State = context.obj
-    _refuse_daemon(options)
     app = state.app
     state.configure(context.command, options)
-    app.log.setup(options["loglevel"], options["logfile"])
     if options["enable_remote_control"] is not None:
         app.conf.beat_enable_remote_control = options["enable_remote_control"]
-    program = app.Beat(
-        max_interval=options["max_interval"],
-        pidfile=options["pidfile"],
-        loglevel=options["loglevel"],
-        logfile=options["logfile"],
-        schedule=options["schedule"],
-        scheduler=options["scheduler"],
-        quiet=state.quiet,
-        hostname=options["hostname"],
-    )
-    if not state.quiet:
-        click.echo(program.startup_info())
-    program.run()
+    with Daemon.from_options(options, nodename(options["hostname"] or "beat")).running() as settle:
+        app.log.setup(options["loglevel"], options["logfile"])
+        program = app.Beat(
+            max_interval=options["max_interval"],
+            loglevel=options["loglevel"],
+            logfile=options["logfile"],
+            schedule=options["schedule"],
+            scheduler=options["scheduler"],
+            quiet=state.quiet,
+            hostname=options["hostname"],
+            health=options["health"],
+        )
+        if not state.quiet:
+            click.echo(program.startup_info())
+        # Not before the scheduler is made: what is wrong with it is told to who has started this.
+        signals.beat_init.connect(lambda **_: settle(), weak=False, dispatch_uid="celeriac.cli.beat")
+        program.run()
 
 
 beat.takes_plugin_options = True  # type: ignore[attr-defined]  # read by LazyCommands
-
-
-def _refuse_daemon(options: dict[str, Any]) -> None:
-    wanted = [name for name in ("uid", "gid", "umask", "executable") if options[name]]
-    if options["detach"]:
-        wanted.insert(0, "detach")
-    if wanted:
-        raise click.UsageError(
-            f"--{wanted[0]} is not there yet; let systemd, a container or `nohup ... &` run beat in the background"
-        )
 
 
 @beat.group("schedule")

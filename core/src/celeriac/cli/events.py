@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from celeriac.cli.daemon import Daemon, daemon_options
+from celeriac.protocol.origin import nodename
 
 if TYPE_CHECKING:
     from celeriac.cli.state import State
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("-r", "--maxrate", help="No more pictures than this: 10/s, 10/m, 10/h.")
 @click.option("-l", "--loglevel", default="WARNING", show_default=True, help="DEBUG, INFO, WARNING, ERROR, CRITICAL.")
 @click.option("-f", "--logfile", help="Log to this file.")
-@click.option("--pidfile", help="Write the process's id to this file while it runs.")
+@daemon_options
 @click.pass_obj
 def events(
     state: State,
@@ -32,28 +36,35 @@ def events(
     maxrate: str | None,
     loglevel: str,
     logfile: str | None,
-    pidfile: str | None,
+    **options: Any,
 ) -> None:
     """Watch the workers and their tasks: live in the terminal, as lines, or through a camera.
 
     Workers tell of tasks when they are started with -E, or told to by `control enable_events`.
     """
     signal.signal(signal.SIGTERM, _end)
+    daemon = Daemon.from_options(options, nodename("events"))
+    if daemon.detach and camera is None:
+        raise click.UsageError("in the background nobody sees events: --detach needs a --camera")
     if dump:
         from celeriac.events.dumper import evdump
 
-        evdump(state.app)
+        with daemon.running():
+            evdump(state.app)
         return
     if camera is None and not sys.stdout.isatty():
         raise click.UsageError("the live view needs a terminal; use --dump, or --camera")
+    from celeriac.app.names import symbol
     from celeriac.events.snapshot import evcam
 
     if camera is None:
         camera = "celeriac.events.screen:Screen"
-    try:
-        evcam(camera, frequency, maxrate, loglevel.upper(), logfile, pidfile, app=state.app)
-    except FileExistsError:
-        raise click.UsageError(f"{pidfile} exists: another process runs, or has not ended well") from None
+    if logfile:
+        logfile = os.path.abspath(logfile)
+    with daemon.running() as settle:
+        symbol(camera)  # an error in its name is told to who has started this
+        settle()
+        evcam(camera, frequency, maxrate, loglevel.upper(), logfile, app=state.app)
 
 
 def _end(*_: Any) -> None:

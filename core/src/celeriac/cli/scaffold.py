@@ -1,9 +1,9 @@
-"""Writes a new plugin distribution from a template."""
+"""Writes a new plugin distribution, or a new project, from a template."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -36,9 +36,16 @@ def write_plugin(kind: str, name: str, directory: str | None = None) -> list[str
         "package": f"{KERNEL}_{slug.replace('-', '_')}",
         "celeriac_version": _kernel_version(),
     }
-    target = Path(directory or values["distribution"])
-    if target.exists() and any(target.iterdir()):
-        raise click.ClickException(f"{target} is not empty; name another with --directory")
+    return write(kind, Path(directory or values["distribution"]), values, "name another with --directory")
+
+
+def write(kind: str, target: Path, values: Mapping[str, str], remedy: str) -> list[str]:
+    """Write the files of a template into the directory `target`; gives their paths.
+
+    Raises `click.ClickException`, with `remedy`, if the directory has something in it, or cannot be written.
+    """
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise click.ClickException(f"{target} is not empty; {remedy}")
     written = []
     for relative, template in _templates(files("celeriac.cli") / "templates" / kind):
         path = target / relative.removesuffix(_SUFFIX).replace(_PACKAGE, values["package"])

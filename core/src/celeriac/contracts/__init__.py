@@ -10,6 +10,7 @@ from celeriac.contracts.broker import (
     LaneCapabilities,
     OutgoingMessage,
     ProducerLane,
+    QueueFigures,
     Settlements,
 )
 from celeriac.contracts.chords import CLAIM_SECONDS, ChordPart, ChordStore, Deposit, NewChord, Turn
@@ -51,6 +52,7 @@ __all__ = [
     "Pool",
     "PoolContext",
     "ProducerLane",
+    "QueueFigures",
     "Recipe",
     "Report",
     "ResultWatcher",

@@ -3,6 +3,8 @@
 A broker driver is a ``kombu.transport.base.Transport`` class.  One that also defines the class methods
 ``producer_lane(connection)`` and ``consumer_lane(connection)`` gets its batches natively; any other is served by
 the kernel's adapter through the plain Kombu API.  Nothing above the lane knows the difference.
+A class method ``queue_figures(connection, queues)`` may tell what waits in the queues of these names: a map from the
+name of each that is there to its `QueueFigures`.  Without it, a passive declaration tells what is ready.
 A class method ``describe(connection)`` may tell people in a line where the messages are kept, where the URL does not.
 """
 
@@ -45,6 +47,20 @@ class LaneCapabilities(Flag):
     PRIORITY = auto()
     #: ``add_queue`` and ``remove_queue`` change the queues while the lane is open.
     CHANGE_QUEUES = auto()
+
+
+class QueueFigures(NamedTuple):
+    """What a broker tells of one queue, at about one moment; None is what it cannot tell.
+
+    `ready` messages may be taken now, `held` ones wait for their time, `claimed` ones were taken and are not settled.
+    `oldest` is how many seconds ago the oldest ready one was sent; `consumers` how many listen.
+    """
+
+    ready: int
+    held: int | None = None
+    claimed: int | None = None
+    oldest: float | None = None
+    consumers: int | None = None
 
 
 @dataclass(slots=True)

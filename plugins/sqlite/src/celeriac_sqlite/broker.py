@@ -18,6 +18,7 @@ from celeriac_sqlite.channel import SqliteChannel
 from celeriac_sqlite.consumer import SqliteConsumerLane
 from celeriac_sqlite.database import Database
 from celeriac_sqlite.errors import StorageBusy, StorageError
+from celeriac_sqlite.figures import figures_in
 from celeriac_sqlite.options import options_of
 from celeriac_sqlite.place import path_of
 from celeriac_sqlite.producer import SqliteProducerLane
@@ -26,8 +27,10 @@ from celeriac_sqlite.topology import Topology, delete_idle_queues, touch_queues
 from celeriac_sqlite.wake import SAFETY_NET, Bell, Listener
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
+    from celeriac.contracts import QueueFigures
     from celeriac.contracts.loop import EventLoop, Timer
     from celeriac_sqlite.options import FileOptions
 
@@ -94,6 +97,11 @@ class SqliteTransport(virtual.Transport):
         if embedded.is_default(getattr(connection, "app", None)):
             return f"no broker is configured, so tasks wait in the file {path}"
         return f"the file {path}"
+
+    @classmethod
+    def queue_figures(cls, connection: Any, queues: Collection[str]) -> dict[str, QueueFigures]:
+        """What waits in the queues of the file that the Kombu connection names."""
+        return figures_in(connection.default_channel.connection.database, queues)
 
     # -- connecting -------------------------------------------------------------------------------
 

@@ -112,18 +112,18 @@ class SqliteChannel(virtual.Channel):
             raise ChannelError(
                 f"exchange {name!r} cannot be of type {kind!r}; SQLite files know {', '.join(sorted(EXCHANGE_TYPES))}",
                 (40, 10),
-                "503",
                 "Channel.exchange_declare",
+                "503",
             )
         with self._database:
             found = self._topology.type_of(name)
             if found is None and not passive:
                 self._topology.declare_exchange(name, kind)
         if found is None and passive:
-            raise ChannelError(f"no exchange {name!r}", (40, 10), "404", "Channel.exchange_declare")
+            raise ChannelError(f"no exchange {name!r}", (40, 10), "Channel.exchange_declare", "404")
         if found not in {None, kind} and not passive:
             raise ChannelError(
-                f"exchange {name!r} is of type {found!r}, not {kind!r}", (40, 10), "406", "Channel.exchange_declare"
+                f"exchange {name!r} is of type {found!r}, not {kind!r}", (40, 10), "Channel.exchange_declare", "406"
             )
 
     def exchange_delete(self, exchange: str, if_unused: bool = False, nowait: bool = False) -> None:
@@ -142,7 +142,7 @@ class SqliteChannel(virtual.Channel):
         """
         name = queue or f"amq.gen-{self._next_delivery_tag()}"
         if passive and not self._has_queue(name):
-            raise ChannelError(f"no queue {name!r}", (50, 10), "404", "Channel.queue_declare")
+            raise ChannelError(f"no queue {name!r}", (50, 10), "Channel.queue_declare", "404")
         if not passive:
             self._new_queue(name, **kwargs)
         return DeclaredQueue(name, self._size(name))
@@ -152,7 +152,9 @@ class SqliteChannel(virtual.Channel):
         with self.claims:
             owner = self.claims.owner() if kwargs.get("exclusive") else None
             if owner is not None and self._topology.owner_of(queue) not in {None, owner}:
-                raise ResourceLocked(f"the exclusive queue {queue!r} belongs to another", (50, 10), "405")
+                raise ResourceLocked(
+                    f"the exclusive queue {queue!r} belongs to another", (50, 10), "Channel.queue_declare", "405"
+                )
             self._topology.declare_queue(queue, arguments, owner)
         if owner is not None:
             self._exclusive.setdefault(queue, (arguments, []))
@@ -187,7 +189,7 @@ class SqliteChannel(virtual.Channel):
         with self._database:
             if self._topology.type_of(name) is None:
                 if not name.startswith("amq."):
-                    raise ChannelError(f"no exchange {name!r}", (50, 20), "404", "Channel.queue_bind")
+                    raise ChannelError(f"no exchange {name!r}", (50, 20), "Channel.queue_bind", "404")
                 self._topology.declare_exchange(name, name.removeprefix("amq."))
             self._topology.bind(queue, name, routing_key or "")
         if queue in self._exclusive:

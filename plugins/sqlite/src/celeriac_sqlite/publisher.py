@@ -21,7 +21,7 @@ logger = logging.getLogger("celeriac.sqlite")
 
 _INSERT_MESSAGE = (
     "INSERT INTO message (id, queue, rank, expires, headers, properties, body, content_type, content_encoding,"
-    " exchange, routing_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " exchange, routing_key, sent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _INSERT_READY = "INSERT INTO ready (queue, rank, id, deliveries) VALUES (?, ?, ?, 0)"
 _INSERT_DELAYED = "INSERT INTO delayed (queue, eta, id, rank, deliveries) VALUES (?, ?, ?, ?, 0)"
@@ -55,7 +55,7 @@ class Publisher:
                 for queue in self._queues(message):
                     id_ += 1
                     ttl = self._topology.ttls.get(queue)
-                    rows.append((id_, queue, *(envelope if ttl is None else _living(envelope, now + ttl))))
+                    rows.append((id_, queue, *(envelope if ttl is None else _living(envelope, now + ttl)), now))
                     if eta is not None and eta > now:
                         delayed.append((queue, eta, id_, envelope.rank))
                     else:

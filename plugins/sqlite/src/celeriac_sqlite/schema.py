@@ -15,7 +15,7 @@ from celeriac_sqlite.errors import StorageError
 #: "Celr": how `file` and SQLite know whose file it is.
 APPLICATION_ID: Final = 0x43656C72
 #: The version of the tables below, kept in the file as user_version.
-VERSION: Final = 5
+VERSION: Final = 6
 
 #: Names of the counters in `sequence`.
 MESSAGES: Final = "message"
@@ -160,8 +160,11 @@ _PRIMITIVES: Final = (
     )""",
 )
 
+#: When a message was sent, in seconds since the epoch; NULL for those of before.
+_TIMES: Final = ("ALTER TABLE message ADD COLUMN sent REAL",)
+
 #: The statements that lead from one version to the next, beginning with those for an empty file.
-_STEPS: Final = (_TABLES, _GROUPS, _CHORDS, _ADMISSIONS, _PRIMITIVES)
+_STEPS: Final = (_TABLES, _GROUPS, _CHORDS, _ADMISSIONS, _PRIMITIVES, _TIMES)
 
 
 def check(connection: sqlite3.Connection, path: Path) -> bool:

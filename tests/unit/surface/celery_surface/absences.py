@@ -78,12 +78,11 @@ UNSHOWN: Final[dict[str, str]] = {
 }
 
 _BEAT: Final = "arrives with beat"
-_COMMANDS: Final = "arrives with the whole of the command line"
 
 #: Parts that are being completed: excuses every gap of the names, until there is none.
 ARRIVING: Final[dict[str, str]] = {
     **dict.fromkeys(
-        ("app.base.Celery.Beat", "schedules.*", "signals.beat_*", "settings.beat_*", "cli.beat*"),
+        ("app.base.Celery.Beat", "schedules.*", "signals.beat_*", "settings.beat_*"),
         _BEAT,
     ),
     "signals.heartbeat_sent": "arrives with events",
@@ -91,12 +90,5 @@ ARRIVING: Final[dict[str, str]] = {
     **dict.fromkeys(
         ("settings.broker_native_delayed_delivery_queue_type", "settings.worker_detect_quorum_queues"),
         "arrives with the plugin of RabbitMQ",
-    ),
-    **dict.fromkeys(
-        (
-            "cli.events*",
-            *(f"cli.worker.--{option}" for option in ("disable-prefetch", "scheduler")),
-        ),
-        _COMMANDS,
     ),
 }
