@@ -169,3 +169,28 @@ def asked(address, path):
             text += more
     head, _, body = text.partition(b"\r\n\r\n")
     return int(head.split()[1]), json.loads(body)
+
+
+PROGRAM = """
+import os
+import signal
+import sys
+from celeriac import Celery, signals
+
+app = Celery("told", imports=["csv"])
+
+@signals.beat_init.connect
+def told(sender, **_):
+    print(type(sender).__name__, "begins", "csv" in sys.modules, flush=True)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+app.Beat(schedule="schedule", loglevel="INFO").run()
+"""
+
+
+@pytest.mark.covers("app.base.Celery.Beat", "signals.beat_init")
+def test_beat_is_run_by_a_program_and_tells_it_when_it_begins(spawn, tmp_path):
+    (tmp_path / "told.py").write_text(PROGRAM)
+    program = spawn(sys.executable, "told.py", cwd=tmp_path)
+    assert program.wait() == 0
+    assert "Service begins True" in program.output()

@@ -353,6 +353,7 @@ def write(directory: Path, **texts: str) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
+@pytest.mark.covers("settings.result_serializer")
 def test_tasks_run_through_a_broker_store_serializer_pool_option_and_step_of_strangers(environment, tmp_path, spawn):
     celeriac, work, wheels = environment / "celeriac", tmp_path / "work", tmp_path / "wheels"
     work.mkdir()

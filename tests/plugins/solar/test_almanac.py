@@ -21,6 +21,7 @@ def app():
         yield app
 
 
+@pytest.mark.covers("schedules.solar")
 @pytest.mark.covers(
     "schedules.solar.is_due",
     "schedules.solar.remaining_estimate",

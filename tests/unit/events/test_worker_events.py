@@ -117,6 +117,7 @@ def test_each_end_has_its_event(app, tasks, listen, start_worker, wait_until, na
         assert of(sent.id)[3]["retries"] == 1
 
 
+@pytest.mark.covers("signals.heartbeat_sent")
 def test_a_worker_says_that_it_is_there_every_so_often_and_when_it_goes(app, listen, start_worker, wait_until):
     beats = []
     signals.heartbeat_sent.connect(lambda sender, **_: beats.append(sender), weak=False, dispatch_uid="told")

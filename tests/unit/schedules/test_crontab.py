@@ -120,7 +120,7 @@ def test_a_crontab_survives_pickle_and_json(given):
     assert from_dict(json.loads(json.dumps(given.to_dict()))) == given
 
 
-@pytest.mark.covers("schedules.crontab.is_due", "schedules.crontab.now", "schedules.crontab.app")
+@pytest.mark.covers("schedules.crontab", "schedules.crontab.is_due", "schedules.crontab.now", "schedules.crontab.app")
 def test_it_is_due_from_the_minute_on(app, clock):
     hourly = crontab(minute=30, nowfun=clock.now, app=app)
     last = datetime(2024, 5, 15, 11, 30, tzinfo=UTC)

@@ -11,7 +11,8 @@ import pytest
 from celeriac.schedules import clocked, crontab, from_dict, maybe_schedule, once, schedule, solar, to_dict
 
 
-@pytest.mark.covers("schedules.schedule.is_due", "schedules.schedule.seconds", "schedules.schedule.now")
+@pytest.mark.covers("schedules.schedule", "schedules.schedule.is_due", "schedules.schedule.seconds")
+@pytest.mark.covers("schedules.schedule.now")
 def test_an_interval_is_counted_from_the_last_run(app, clock):
     every = schedule(timedelta(minutes=1), nowfun=clock.now, app=app)
     assert every.is_due(clock.now() - timedelta(seconds=59)) == (False, 1)

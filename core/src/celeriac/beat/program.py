@@ -65,7 +65,7 @@ class Beat:
         """Import the task modules."""
         app = self.app
         app.install_fixups()
-        app.loader.import_task_modules(dict.fromkeys((*app.conf.imports, *app.conf.include)))
+        app.loader.import_default_modules()
         app.finalize()
 
     def start_scheduler(self) -> None:

@@ -59,6 +59,10 @@ ABSENT: Final[dict[str, str]] = {
 DIFFERENT: Final[dict[str, str]] = {
     "canvas.chain.clone": "names what it takes; Celery's hands on whatever it is given to that of all signatures",
     "canvas._chord.clone": "the same",
+    **dict.fromkeys(
+        ("schedules.crontab", "schedules.solar"),
+        "names what it takes besides: nowfun, app and tz; Celery's hands on whatever it is given",
+    ),
     "settings.beat_scheduler": "a driver's name in place of a class",
     "settings.redis_socket_keepalive": "on by default: a server that has gone without a word is noticed",
     "settings.worker_pool": "the kernel itself has no other; `celeriac-suite` brings prefork",
@@ -77,16 +81,8 @@ UNSHOWN: Final[dict[str, str]] = {
     "settings.result_persistent": "accepted; for results that are messages, which belong to the plugin of RabbitMQ",
 }
 
-_BEAT: Final = "arrives with beat"
-
 #: Parts that are being completed: excuses every gap of the names, until there is none.
 ARRIVING: Final[dict[str, str]] = {
-    **dict.fromkeys(
-        ("app.base.Celery.Beat", "schedules.*", "signals.beat_*", "settings.beat_*"),
-        _BEAT,
-    ),
-    "signals.heartbeat_sent": "arrives with events",
-    "settings.result_serializer": "awaits serializers other than JSON",
     **dict.fromkeys(
         ("settings.broker_native_delayed_delivery_queue_type", "settings.worker_detect_quorum_queues"),
         "arrives with the plugin of RabbitMQ",
