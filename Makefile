@@ -24,7 +24,7 @@ TOO_OLD := Celeriac needs Python 3.11 or newer and '$(PYTHON)' is not; install o
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test faults-beat test-fast laws faults coverage lint format types architecture docs-check interop surface demo demo-crash bench soak dist clean clean-all
+.PHONY: help setup test faults-beat test-fast laws faults coverage lint format types architecture docs-check interop surface capabilities demo demo-crash bench soak dist clean clean-all
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -97,6 +97,11 @@ interop: $(STAMP) $(INTEROP_STAMP)  ## Run clients and workers of Celery against
 
 surface: $(STAMP)  ## Print the table of Celery's public names: here, alike, and which test shows what it does
 	@PYTHONPATH=tests/unit/surface $(BIN)/python -m celery_surface
+
+capabilities: $(STAMP)  ## Write docs/reference/capabilities.md: what the conformance kit finds of each driver
+	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && $(BIN)/python -m celeriac.testing.conformance.table \
+		memory:// "sqlite:///$$home/queue.db" "$${REDIS_URL:-redis://127.0.0.1:6379/0}" > "$$home/page.md" && \
+		mv "$$home/page.md" docs/reference/capabilities.md
 
 demo: $(STAMP)  ## Census of the standard library on the embedded queue: a worker, a task per file, a table
 	$(BIN)/python examples/stdlib_census/demo.py

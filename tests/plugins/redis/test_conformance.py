@@ -11,6 +11,7 @@ class TestRedisBroker(BrokerSuite):
     @pytest.fixture(autouse=True)
     def _at(self, url, app, server):
         self.url, self.app = url, app
+        app.conf.broker_transport_options = {**app.conf.broker_transport_options, "lease": 1}
 
     def make_harness(self):
         return BrokerHarness(self.url, self.app)

@@ -17,6 +17,7 @@ from celeriac.testing.conformance import (
     BackendSuite,
     BrokerHarness,
     BrokerSuite,
+    Level,
     PoolHarness,
     PoolSuite,
     SerializerHarness,
@@ -65,14 +66,23 @@ class Checked:
             "kind": self.kind,
             "subject": self.subject,
             "tests": [
-                {"test": verdict.test, "verdict": str(verdict.kind), "detail": verdict.detail}
+                {
+                    "test": verdict.test,
+                    "level": str(verdict.level),
+                    "verdict": str(verdict.kind),
+                    "detail": verdict.detail,
+                }
                 for verdict in self.verdicts
             ],
         }
 
 
-def run_checks(manager: PluginManager, name: str, url: str | None, kind: str | None) -> list[Checked]:
+def run_checks(
+    manager: PluginManager, name: str, url: str | None, kind: str | None, up_to: str = Level.OPTIONAL
+) -> list[Checked]:
     """Check the drivers that `name` means: a distribution's, those under a driver's name, or those of a URL's scheme.
+
+    `up_to` is the last level whose tests are run.
 
     Raises `click.ClickException` if it means none, and what resolving a driver raises.
     """
@@ -88,7 +98,7 @@ def run_checks(manager: PluginManager, name: str, url: str | None, kind: str | N
         raise click.ClickException(
             f"{name!r} means no installed driver{of_kind} that can be checked.{did_you_mean(name, offered)}"
         )
-    return [_check(manager, kind, driver, url) for kind, driver in found]
+    return [_check(manager, kind, driver, url, Level(up_to)) for kind, driver in found]
 
 
 def _drivers_of(manager: PluginManager, name: str) -> list[tuple[str, str]]:
@@ -106,12 +116,12 @@ def _drivers_of(manager: PluginManager, name: str) -> list[tuple[str, str]]:
     return list(dict.fromkeys([*found, *((kind, name) for kind in _SUITES if name in manager.driver_names(kind))]))
 
 
-def _check(manager: PluginManager, kind: str, driver: str, url: str | None) -> Checked:
+def _check(manager: PluginManager, kind: str, driver: str, url: str | None, up_to: Level) -> Checked:
     manager.driver(kind, driver)  # what cannot be loaded is an error here, not in each test
     suite, harness = _SUITES[kind]
     subject = (url or f"{driver}://") if kind in _BY_URL else driver
     case = type("Check", (suite,), {"make_harness": lambda _: harness(subject)})
-    return Checked(kind, mask_password(subject), tuple(run(case)))
+    return Checked(kind, mask_password(subject), tuple(run(case, up_to)))
 
 
 def print_report(report: Iterable[Checked]) -> None:
@@ -121,5 +131,6 @@ def print_report(report: Iterable[Checked]) -> None:
         width = max(len(verdict.test) for verdict in checked.verdicts)
         for verdict in checked.verdicts:
             click.echo(f"    {verdict.test:{width}}  {verdict.kind!s:11}  {verdict.detail}".rstrip())
-        totals = ", ".join(f"{checked.count(kind)} {kind}" for kind in VerdictKind)
+        shown = [kind for kind in VerdictKind if kind is not VerdictKind.KNOWN_GAP or checked.count(kind)]
+        totals = ", ".join(f"{checked.count(kind)} {kind}" for kind in shown)
         click.echo(f"    {totals}")

@@ -93,16 +93,23 @@ def show(context: click.Context, name: str, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--url", help="The broker or result store to check against; NAME:// if not given.")
 @click.option("--kind", type=click.Choice(["broker", "backend", "serializer", "pool"]), help="Check only this kind.")
+@click.option(
+    "--level",
+    type=click.Choice(["core", "recommended", "optional", "stress"]),
+    default="optional",
+    show_default=True,
+    help="Run the tests up to this level; stress kills processes and takes a while.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @click.pass_context
-def check(context: click.Context, name: str, url: str | None, kind: str | None, as_json: bool) -> None:
-    """Run the smoke level of the conformance kit.
+def check(context: click.Context, name: str, url: str | None, kind: str | None, level: str, as_json: bool) -> None:
+    """Run the conformance kit.
 
     NAME is a distribution, a driver's name or a URL. The check uses queues and results of its own and deletes them.
     """
     from celeriac.cli.plugin_check import print_report, run_checks  # the kit costs what it tests
 
-    report = run_checks(_manager(context), name, url, kind)
+    report = run_checks(_manager(context), name, url, kind, level)
     if as_json:
         click.echo(json.dumps([checked.as_data() for checked in report], indent=2))
     else:

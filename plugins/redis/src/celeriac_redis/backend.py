@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha1
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from celeriac.contracts import Backend, ChordPart, ChordStore, NewChord, ResultWatcher, StoredResult, Turn
 from celeriac.exceptions import ProtocolError, SecurityError, StoreUnavailable
+from celeriac_redis.address import DEFAULT_PORT
 from celeriac_redis.chords import Chords
 from celeriac_redis.link import Link
 from celeriac_redis.links import Links
@@ -28,6 +29,8 @@ _TRIES: Final = 10
 
 class RedisBackend(RedisPrimitives, Backend, ChordStore):
     """Results under the keys of Celery, told on channels of the same names."""
+
+    default_port: ClassVar[int] = DEFAULT_PORT
 
     def __init__(self, app: Any, url: str) -> None:
         super().__init__(app, url)

@@ -42,6 +42,12 @@ class RedisChannel(kombu_redis.Channel):
     def _servers(self) -> Servers:
         return servers_for(self.connection.client)
 
+    def queue_delete(self, queue: str, if_unused: bool = False, if_empty: bool = False, **kwargs: Any) -> None:
+        """Delete a queue with its messages; Kombu leaves them where it has not declared the queue itself."""
+        super().queue_delete(queue, if_unused=if_unused, if_empty=if_empty, **kwargs)
+        if not (if_empty and self._size(queue)):
+            self.client.delete(*(self._q_for_pri(queue, step) for step in self.priority_steps))
+
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
         params: dict[str, Any] = super()._connparams(asynchronous=asynchronous)
         address = self._servers.address

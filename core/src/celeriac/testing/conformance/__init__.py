@@ -9,7 +9,8 @@ With pytest, subclass a suite and name your driver::
             return BrokerHarness("mybroker://")
 
 Without pytest: ``celeriac plugins check mybroker``, or `run`.  What a driver does not claim is reported as not
-claimed (by pytest as skipped), never as passed.
+claimed (by pytest as skipped), never as passed.  Each test has a `Level`.  What a driver fails, and its author knows
+of, is named in the suite's `known_gaps`, and is reported as such for as long as it fails.
 """
 
 from __future__ import annotations
@@ -21,13 +22,15 @@ from celeriac.testing.conformance.pool import PoolSuite
 from celeriac.testing.conformance.pool_harness import PoolHarness
 from celeriac.testing.conformance.scheduler import SchedulerHarness, SchedulerSuite
 from celeriac.testing.conformance.serializer import SerializerHarness, SerializerSuite
-from celeriac.testing.conformance.suite import NotClaimed, Suite, Verdict, VerdictKind, run
+from celeriac.testing.conformance.suite import KnownGap, Level, NotClaimed, Suite, Verdict, VerdictKind, run
 
 __all__ = [
     "BackendHarness",
     "BackendSuite",
     "BrokerHarness",
     "BrokerSuite",
+    "KnownGap",
+    "Level",
     "NotClaimed",
     "PoolHarness",
     "PoolSuite",

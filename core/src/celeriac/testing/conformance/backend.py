@@ -16,7 +16,9 @@ from celeriac.contracts.urls import scheme_of
 from celeriac.exceptions import ImproperlyConfigured
 from celeriac.protocol.results import build_meta
 from celeriac.testing.conformance.chords import ChordChecks
+from celeriac.testing.conformance.keeping import KeepingChecks
 from celeriac.testing.conformance.primitives import PrimitiveChecks
+from celeriac.testing.conformance.proxy import Proxy, through
 from celeriac.testing.conformance.suite import NotClaimed, demand, fail
 
 if TYPE_CHECKING:
@@ -40,13 +42,26 @@ class BackendHarness:
         self.url = url
         self._stores: list[Backend] = []
         self._ids: list[str] = []
+        self._proxy: Proxy | None = None
+        #: Where stores lead: through the proxy, once there is one.
+        self._way = url
 
     def store(self) -> Backend:
         """Another store at the same place, as another process would have it."""
         driver: type[Backend] = self.app.plugins.driver("backend", scheme_of(self.url))
-        store = driver(self.app, self.url)
+        store = driver(self.app, self._way)
         self._stores.append(store)
         return store
+
+    def proxy(self) -> Proxy:
+        """What stores lead through from now on, and can be cut by; not claimed where there is nothing to cut."""
+        if self._proxy is None:
+            driver = self.app.plugins.driver("backend", scheme_of(self.url))
+            found = through(self.url, getattr(driver, "default_port", None))
+            if found is None:
+                raise NotClaimed("its URL names no single server at the other end of a TCP connection")
+            self._proxy, self._way = found
+        return self._proxy
 
     def new_id(self) -> str:
         """A task id that nobody else uses."""
@@ -60,6 +75,8 @@ class BackendHarness:
             self._stores[0].delete(self._ids)
         for store in self._stores:
             store.close()
+        if self._proxy is not None:
+            self._proxy.close()
 
 
 def _success(task_id: str, value: Any) -> StoredResult:
@@ -73,7 +90,7 @@ def _started(task_id: str) -> StoredResult:
 _DONE = "2025-01-01T00:00:00+00:00"
 
 
-class BackendSuite(ChordChecks, PrimitiveChecks, ABC):
+class BackendSuite(ChordChecks, KeepingChecks, PrimitiveChecks, ABC):
     """Subclass it and give `make_harness`."""
 
     @abstractmethod

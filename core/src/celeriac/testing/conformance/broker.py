@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 from celeriac.contracts.broker import LaneCapabilities, Settlements
 from celeriac.testing.conformance.broker_harness import BrokerHarness, number_of
-from celeriac.testing.conformance.suite import NotClaimed, Suite, demand
+from celeriac.testing.conformance.connections import ConnectionChecks
+from celeriac.testing.conformance.routing import RoutingChecks
+from celeriac.testing.conformance.suite import Level, NotClaimed, Suite, demand, level
 
 if TYPE_CHECKING:
     from celeriac.contracts.broker import ConsumerLane, Delivery, OutgoingMessage
 
 
-class BrokerSuite(Suite, ABC):
+class BrokerSuite(ConnectionChecks, RoutingChecks, Suite, ABC):
     """Subclass it and give `make_harness`."""
 
     @abstractmethod
@@ -57,6 +59,17 @@ class BrokerSuite(Suite, ABC):
         demand(found.content_encoding == message.content_encoding, f"the encoding arrived as {found.content_encoding}")
         demand(found.queue == self.harness.queue.name, f"the queue's name arrived as {found.queue!r}")
         demand(not found.redelivered, "a first delivery says that it is another")
+
+    def test_an_empty_body_and_all_of_unicode_arrive(self) -> None:
+        message = self.harness.message(1)
+        message.body = b""
+        text = "\N{SNOWMAN}\N{LATIN SMALL LETTER SHARP S}\N{PILE OF POO} \t"
+        message.headers["argsrepr"] = text
+        lane = self.harness.consumer()
+        self._publish(message)
+        (found,) = self.harness.claim(lane, 1)
+        demand(found.body == b"", f"an empty body arrived as {found.body!r}")
+        demand(found.headers["argsrepr"] == text, f"a header {text!r} arrived as {found.headers['argsrepr']!r}")
 
     def test_an_empty_queue_gives_nothing(self) -> None:
         found = self.harness.claim_nothing(self.harness.consumer())
@@ -185,6 +198,7 @@ class BrokerSuite(Suite, ABC):
 
     # --- what a lane may claim ----------------------------------------------------------------------------------------
 
+    @level(Level.RECOMMENDED)
     def test_priorities_are_kept(self) -> None:
         lane = self._claiming(LaneCapabilities.PRIORITY)
         lane.close()
@@ -194,6 +208,7 @@ class BrokerSuite(Suite, ABC):
         orders = ([2, 1, 3, 0], [0, 1, 3, 2])  # Redis, as Celery uses it, takes the lowest number first
         demand(found in orders, f"published with priorities {priorities}, claimed in the order {found}")
 
+    @level(Level.RECOMMENDED)
     def test_deliveries_are_counted(self) -> None:
         lane = self._claiming(LaneCapabilities.DELIVERY_COUNT)
         self._publish(self.harness.message())
@@ -203,6 +218,7 @@ class BrokerSuite(Suite, ABC):
             demand(found.redelivered == (count > 1), f"delivery {count} says redelivered={found.redelivered}")
             lane.settle(Settlements(redeliver=[found.tag]))
 
+    @level(Level.RECOMMENDED)
     def test_what_is_given_back_is_not_counted(self) -> None:
         lane = self._claiming(LaneCapabilities.GIVE_BACK | LaneCapabilities.DELIVERY_COUNT)
         self._publish(*self._numbered(3))
@@ -212,6 +228,7 @@ class BrokerSuite(Suite, ABC):
         demand([number_of(one) for one in found] == [0, 1, 2], "what was given back did not get its old place")
         demand({one.delivery_count for one in found} == {1}, "what was given back was counted as a delivery")
 
+    @level(Level.OPTIONAL)
     def test_a_message_with_an_eta_is_held_back(self) -> None:
         lane = self._claiming(LaneCapabilities.NATIVE_DELAY)
         due = time.time() + 0.4
@@ -222,6 +239,7 @@ class BrokerSuite(Suite, ABC):
         early = due - time.time()
         demand(number_of(late) == 1 and early < 0.05, f"a message came {early:.2f} s before it was due")
 
+    @level(Level.OPTIONAL)
     def test_queues_are_changed_while_the_lane_is_open(self) -> None:
         lane, queue = self._claiming(LaneCapabilities.CHANGE_QUEUES), self.harness.queue
         self._publish(self.harness.message(0))
@@ -237,6 +255,7 @@ class BrokerSuite(Suite, ABC):
         demand(found == [1, 2], f"a queue that was added again gave {found}, and has 1 and 2")
         demand(not self.harness.claim_nothing(lane), "a message that was acked came again")
 
+    @level(Level.OPTIONAL)
     def test_what_waits_in_a_removed_queue_is_for_others(self) -> None:
         lane = self._claiming(LaneCapabilities.CHANGE_QUEUES)
         self._publish(*self._numbered(3))
@@ -245,6 +264,7 @@ class BrokerSuite(Suite, ABC):
         found = [number_of(delivery) for delivery in self.harness.claim(self.harness.consumer(), 3)]
         demand(sorted(found) == [0, 1, 2], f"of the messages 0, 1 and 2 another lane had {found}")
 
+    @level(Level.OPTIONAL)
     def test_the_depth_of_a_queue_is_known(self) -> None:
         lane = self._claiming(LaneCapabilities.QUEUE_DEPTH)
         self._publish(*self._numbered(4))
@@ -252,6 +272,7 @@ class BrokerSuite(Suite, ABC):
         ready = lane.depth(self.harness.queue.name)
         demand(ready == 3, f"of 4 messages one is claimed, and depth says {ready}")
 
+    @level(Level.RECOMMENDED)
     def test_renewing_keeps_the_claims(self) -> None:
         lane = self._claiming(LaneCapabilities.LEASES)
         self._publish(self.harness.message())
@@ -260,6 +281,7 @@ class BrokerSuite(Suite, ABC):
         lane.settle(Settlements(ack=[claimed.tag]))
         demand(not self.harness.claim_nothing(lane), "a message was delivered again after its claim was renewed")
 
+    @level(Level.RECOMMENDED)
     def test_no_begun_message_is_lost_while_its_lane_lives(self) -> None:
         lane = self._claiming(LaneCapabilities.BEGIN_TRACE)
         self._publish(self.harness.message())

@@ -9,6 +9,8 @@ from uuid import uuid4
 from celeriac.contracts.broker import OutgoingMessage
 from celeriac.testing.conformance.lanes import consumer_lane, producer_lane
 from celeriac.testing.conformance.loop import TurningLoop
+from celeriac.testing.conformance.proxy import Proxy, through
+from celeriac.testing.conformance.suite import NotClaimed
 
 if TYPE_CHECKING:
     from celeriac.contracts.broker import ConsumerLane, Delivery, ProducerLane
@@ -20,10 +22,10 @@ _PREFETCH: Final = 100
 class BrokerHarness:
     """Gives the suite lanes to and from a queue of its own on the broker at `url`, which is deleted at the end.
 
-    `app` is a Celery app, made where it is not given.
+    `app` is a Celery app, made where it is not given; `queue` is the name of the queue, where another process has it.
     """
 
-    def __init__(self, url: str, app: Any = None) -> None:
+    def __init__(self, url: str, app: Any = None, queue: str | None = None) -> None:
         if app is None:
             from celeriac.app.base import Celery  # only where nobody gives one
 
@@ -35,21 +37,52 @@ class BrokerHarness:
         self.loop = TurningLoop()
         #: How often a consumer was told that there may be something.
         self.rings = 0
-        name = f"celeriac-conformance-{uuid4().hex}"
+        name = queue or f"celeriac-conformance-{uuid4().hex}"
         self.queue = Queue(name, Exchange(name, type="direct"), routing_key=name, max_priority=9)
+        self._queues = [self.queue]
         self._lanes: list[ProducerLane | ConsumerLane] = []
+        self._proxy: Proxy | None = None
+        #: Where lanes lead: through the proxy, once there is one.
+        self._way = url
+
+    @property
+    def transport(self) -> Any:
+        """The class of the driver."""
+        return self.app.transport_for(self.url)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes reach the same messages."""
+        return getattr(self.transport, "driver_type", "") != "memory"
+
+    def proxy(self) -> Proxy:
+        """What lanes lead through from now on, and can be cut by; not claimed where there is nothing to cut."""
+        if self._proxy is None:
+            found = through(self.url, getattr(self.transport, "default_port", None))
+            if found is None:
+                raise NotClaimed("its URL names no single server at the other end of a TCP connection")
+            self._proxy, self._way = found
+        return self._proxy
+
+    def another_queue(self, exchange: Any, routing_key: str = "") -> Any:
+        """Another queue, bound to that exchange, which is deleted at the end as well."""
+        from kombu import Queue
+
+        queue = Queue(f"celeriac-conformance-{uuid4().hex}", exchange, routing_key=routing_key)
+        self._queues.append(queue)
+        return queue
 
     def producer(self) -> ProducerLane:
         """A lane to the broker."""
-        lane = producer_lane(self.app.connection_for_write(self.url))
+        lane = producer_lane(self.app.connection_for_write(self._way))
         self._lanes.append(lane)
         return lane
 
-    def consumer(self) -> ConsumerLane:
-        """An open lane from the queue."""
-        lane = consumer_lane(self.app.connection_for_read(self.url))
+    def consumer(self, *queues: Any) -> ConsumerLane:
+        """An open lane from the queue, or from those that are given."""
+        lane = consumer_lane(self.app.connection_for_read(self._way))
         self._lanes.append(lane)
-        lane.open([self.queue], self.loop.loop, self._ring)
+        lane.open(list(queues) or [self.queue], self.loop.loop, self._ring)
         lane.prefetch(_PREFETCH)
         return lane
 
@@ -96,13 +129,16 @@ class BrokerHarness:
         """Close the lanes, then delete the queue and its exchange."""
         for lane in reversed(self._lanes):
             lane.close()
+        if self._proxy is not None:
+            self._proxy.close()
         self.loop.close()
         with self.app.connection_for_write(self.url) as connection, closing(connection.channel()) as channel:
-            bound = self.queue(channel)
-            bound.declare()
-            bound.purge()
-            bound.delete()
-            bound.exchange.delete()
+            for queue in self._queues:
+                bound = queue(channel)
+                bound.declare()
+                bound.purge()
+                bound.delete()
+                bound.exchange.delete()
 
 
 def number_of(delivery: Delivery) -> int:

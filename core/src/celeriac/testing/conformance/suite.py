@@ -5,14 +5,45 @@ from __future__ import annotations
 import traceback
 import unittest
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from enum import StrEnum
-from typing import Any, NamedTuple, NoReturn, Protocol
+from functools import wraps
+from typing import Any, ClassVar, NamedTuple, NoReturn, Protocol, TypeVar
 
 
 class NotClaimed(unittest.SkipTest):  # no error; pytest knows a SkipTest and reports it as skipped
     """The driver does not claim to do what the test is about."""
+
+
+class KnownGap(unittest.SkipTest):  # no error, either
+    """The driver fails the test, and its author has said so."""
+
+
+class Level(StrEnum):
+    """How much a test matters; each level takes in those before it."""
+
+    #: Without it tasks are lost, doubled or held up: no driver may fail it.
+    CORE = "core"
+    #: What users of a task queue expect; a driver that lacks it says so.
+    RECOMMENDED = "recommended"
+    #: What a driver may have, and claims.
+    OPTIONAL = "optional"
+    #: The same promises under load, with processes that die; takes seconds.
+    STRESS = "stress"
+
+
+_Test = TypeVar("_Test", bound="Callable[..., None]")
+
+
+def level(of: Level) -> Callable[[_Test], _Test]:
+    """Say of a test how much it matters; those of which nothing is said are core."""
+
+    def mark(test: _Test) -> _Test:
+        test.level = of  # type: ignore[attr-defined]  # read by `level_of`
+        return test
+
+    return mark
 
 
 class Harness(Protocol):
@@ -28,7 +59,18 @@ class Suite(ABC):
     The methods of pytest's own classes, so that a subclass is collected as it stands; nothing here needs pytest.
     """
 
+    #: Tests that the driver fails for now, by name, and why.  One that passes after all fails until it is taken out.
+    known_gaps: ClassVar[Mapping[str, str]] = {}
+
     _harness: Harness | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name, reason in cls.__dict__.get("known_gaps", {}).items():
+            test = getattr(cls, name, None)
+            if test is None:
+                raise TypeError(f"{cls.__name__}.known_gaps names {name!r}, and there is no such test")
+            setattr(cls, name, _expected_to_fail(test, reason))
 
     @abstractmethod
     def make_harness(self) -> Harness:
@@ -54,6 +96,7 @@ class VerdictKind(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     NOT_CLAIMED = "not claimed"
+    KNOWN_GAP = "known gap"
 
 
 class Verdict(NamedTuple):
@@ -62,6 +105,27 @@ class Verdict(NamedTuple):
     test: str
     kind: VerdictKind
     detail: str = ""
+    level: Level = Level.CORE
+
+
+def _expected_to_fail(test: Callable[..., None], reason: str) -> Callable[..., None]:
+    @wraps(test)
+    def run_test(suite: Suite) -> None:
+        try:
+            test(suite)
+        except NotClaimed:
+            raise
+        except Exception as error:
+            raise KnownGap(f"{reason} ({_explain(error)})") from error
+        fail(f"it is among the known gaps ({reason}), and passes: take it out of known_gaps")
+
+    return run_test
+
+
+def level_of(suite: type[Suite], name: str) -> Level:
+    """How much a test matters."""
+    found: Level = getattr(getattr(suite, name), "level", Level.CORE)
+    return found
 
 
 def test_names(suite: type[Suite]) -> list[str]:
@@ -76,18 +140,23 @@ def test_names(suite: type[Suite]) -> list[str]:
 test_names.__test__ = False  # type: ignore[attr-defined]  # pytest's own convention, on a function
 
 
-def run(suite: type[Suite]) -> Iterator[Verdict]:
-    """Run every test of a suite that has a harness, one verdict at a time.  Raises nothing that a test raises."""
+def run(suite: type[Suite], up_to: Level = Level.STRESS) -> Iterator[Verdict]:
+    """Run the tests of a suite that has a harness, one verdict at a time.  Raises nothing that a test raises."""
+    levels = list(Level)[: list(Level).index(up_to) + 1]
     for name in test_names(suite):
+        if (matters := level_of(suite, name)) not in levels:
+            continue
         words = name.removeprefix("test_").replace("_", " ")
         try:
             _run_one(suite(), name)
         except NotClaimed as reason:
-            yield Verdict(words, VerdictKind.NOT_CLAIMED, str(reason))
+            yield Verdict(words, VerdictKind.NOT_CLAIMED, str(reason), matters)
+        except KnownGap as reason:
+            yield Verdict(words, VerdictKind.KNOWN_GAP, str(reason), matters)
         except Exception as error:  # noqa: BLE001  # a driver may raise anything, and that is its verdict
-            yield Verdict(words, VerdictKind.FAILED, _explain(error))
+            yield Verdict(words, VerdictKind.FAILED, _explain(error), matters)
         else:
-            yield Verdict(words, VerdictKind.PASSED)
+            yield Verdict(words, VerdictKind.PASSED, "", matters)
 
 
 def _run_one(suite: Suite, name: str) -> None:

@@ -1,0 +1,178 @@
+"""What a result store must do with time, space, forks and lost connections."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Final
+
+from celeriac import states
+from celeriac.contracts.backend import Backend, StoredResult
+from celeriac.exceptions import StoreUnavailable
+from celeriac.protocol.results import build_meta
+from celeriac.testing.conformance.forks import in_a_child
+from celeriac.testing.conformance.suite import Level, NotClaimed, Suite, demand, fail, level
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PATIENCE: Final = 10.0
+
+
+class KeepingChecks(Suite):
+    """The part of `BackendSuite` that is about how long results are kept, in which form, and through what."""
+
+    def _success(self, value: Any, expires: float | None = None, **more: Any) -> StoredResult:
+        task_id = self.harness.new_id()
+        meta = {**build_meta(task_id, states.SUCCESS, value), **more}
+        return StoredResult(task_id, states.SUCCESS, meta, expires)
+
+    def _is_forgotten(self, is_there: Callable[[], bool], store: Backend, what: str) -> None:
+        deadline = time.monotonic() + _PATIENCE
+        while is_there():
+            if time.monotonic() > deadline:
+                fail(f"{what} was to be kept for a moment, and is there after {_PATIENCE:g} s and a clean-up")
+            store.cleanup()
+            time.sleep(0.02)
+
+    def test_a_result_expires_when_its_time_is_over(self) -> None:
+        store = self.harness.store()
+        short, long = self._success(1, 0.05), self._success(2, 3600)
+        store.store([short, long])
+        self._is_forgotten(lambda: short.task_id in store.fetch([short.task_id]), store, "a result")
+        demand(set(store.fetch([long.task_id])) == {long.task_id}, "a result that is to be kept for an hour is gone")
+
+    def test_results_expire_as_the_settings_say(self) -> None:
+        conf = self.harness.app.conf
+        before, conf.result_expires = conf.result_expires, 0.05
+        try:
+            store = self.harness.store()
+            result = self._success(1)
+            store.store([result])
+            self._is_forgotten(
+                lambda: result.task_id in store.fetch([result.task_id]), store, "result_expires: a result"
+            )
+            conf.result_expires = None
+            kept = self._success(2)
+            store.store([kept])
+            store.cleanup()
+            demand(set(store.fetch([kept.task_id])) == {kept.task_id}, "a result that is to be kept for ever is gone")
+        finally:
+            conf.result_expires = before
+
+    @level(Level.RECOMMENDED)
+    def test_a_group_expires(self) -> None:
+        store = self.harness.store()
+        if type(store).store_group is Backend.store_group:
+            raise NotClaimed("it keeps no groups")
+        group_id = self.harness.new_id()
+        store.store_group(group_id, {"result": None}, 0.05)
+        self._is_forgotten(lambda: store.fetch_group(group_id) is not None, store, "a group")
+
+    def test_extended_results_keep_all_their_fields(self) -> None:
+        more: dict[str, Any] = {
+            "name": "t",
+            "args": [1, "\N{SNOWMAN}"],
+            "kwargs": {"k": None},
+            "worker": "w@h",
+            "retries": 3,
+        }
+        result = self._success(1, queue="q", group_id="g", parent_id="p", stamped_headers=["s"], s="v", **more)
+        store = self.harness.store()
+        store.store([result])
+        found = self.harness.store().fetch([result.task_id])
+        demand(found == {result.task_id: result.meta}, f"stored {result.meta!r}, found {found!r}")
+
+    @level(Level.OPTIONAL)
+    def test_a_store_that_compresses_and_one_that_does_not_read_each_other(self) -> None:
+        conf = self.harness.app.conf
+        plain, packed = self._success("x" * 100_000), self._success("y" * 100_000)
+        self.harness.store().store([plain])
+        before, conf.result_compression = conf.result_compression, "gzip"
+        try:
+            store = self.harness.store()
+            store.store([packed])
+            found = dict(store.fetch([plain.task_id]))
+        finally:
+            conf.result_compression = before
+        found.update(self.harness.store().fetch([packed.task_id]))
+        expected = {plain.task_id: plain.meta, packed.task_id: packed.meta}
+        demand(found == expected, "with result_compression at one end only, a result came back different or not at all")
+
+    def test_a_forked_child_leaves_its_parents_connections_alone(self) -> None:
+        if not hasattr(os, "fork"):
+            raise NotClaimed("this system cannot fork")
+        store = self.harness.store()
+        if not store.persistent:
+            raise NotClaimed("its results are in this process alone")
+        first, own, last = self._success(0), self._success(1), self._success(2)
+        store.store([first])
+
+        def in_child() -> None:
+            store.after_fork()
+            store.store([own])
+            if store.fetch([own.task_id])[own.task_id] != own.meta:
+                raise LookupError
+
+        demand(in_a_child(in_child) == 0, "a child could not use the store that it inherited")
+        store.store([last])
+        found = store.fetch([first.task_id, last.task_id])
+        demand(len(found) == 2, f"two results were stored around a fork, {len(found)} are there")
+
+    def test_a_store_that_was_cut_off_says_so_or_works(self) -> None:
+        proxy = self.harness.proxy()
+        store = self.harness.store()
+        results = [self._success(number) for number in range(6)]
+        for number, result in enumerate(results):
+            if number:
+                proxy.cut(reset=bool(number % 2)) if number < 4 else proxy.lose_answers()
+            # What the caller does, who is told that it may be tried again.
+            deadline = time.monotonic() + _PATIENCE
+            while True:
+                try:
+                    store.store([result])
+                except StoreUnavailable:
+                    demand(time.monotonic() < deadline, f"a store is not found again within {_PATIENCE:g} s")
+                else:
+                    break
+        proxy.lose_answers(0)
+        found = self.harness.store().fetch([result.task_id for result in results])
+        demand(len(found) == len(results), f"{len(results)} results were stored between cuts, {len(found)} are there")
+
+    def test_a_store_that_is_away_is_an_error_and_then_found_again(self) -> None:
+        proxy = self.harness.proxy()
+        store, result = self.harness.store(), self._success(1)
+        store.store([result])
+        proxy.refuse()
+        operations: dict[str, Callable[[], object]] = {
+            "store": lambda: store.store([result]),
+            "fetch": lambda: store.fetch([result.task_id]),
+            "delete": lambda: store.delete([result.task_id]),
+        }
+        for what, operation in operations.items():
+            try:
+                operation()
+            except StoreUnavailable:
+                continue
+            fail(f"{what} of a store that is away raised nothing")
+        proxy.resume()
+        demand(set(store.fetch([result.task_id])) == {result.task_id}, "a result is not found when its store is back")
+
+    def test_a_watcher_that_was_cut_off_misses_nothing(self) -> None:
+        proxy = self.harness.proxy()
+        first, second = self._success(1), self._success(2)
+        found: set[str] = set()
+        with closing(self.harness.store().watch()) as watcher:
+            watcher.add([first.task_id, second.task_id])
+            watcher.wait(0)
+            self.harness.store().store([first])
+            proxy.cut()
+            self.harness.store().store([second])
+            deadline = time.monotonic() + _PATIENCE
+            while not found >= {first.task_id, second.task_id}:
+                demand(time.monotonic() < deadline, f"of two results a watcher that was cut off reported {len(found)}")
+                try:
+                    found.update(meta["task_id"] for meta in watcher.wait(1))
+                except StoreUnavailable:
+                    continue

@@ -1,0 +1,112 @@
+"""A way to a server that can be cut: what stands between a driver and its server in the tests of lost connections."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from contextlib import suppress
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+#: Lets a close reset the connection in place of ending it in good order.
+_RESET: Final = struct.pack("ii", 1, 0)
+_CHUNK: Final = 65536
+
+
+class Proxy:
+    """Passes TCP connections on to a server, and cuts, resets or refuses them when told to."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._target = (host, port)
+        self._sockets: list[socket.socket] = []
+        self._answers_to_lose = 0
+        self._lock = threading.Lock()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._accepting = self._start()
+
+    def _start(self) -> threading.Thread:
+        accepting = threading.Thread(target=self._accept, args=(self._listener,), daemon=True)
+        accepting.start()
+        return accepting
+
+    def cut(self, *, reset: bool = False) -> None:
+        """End all connections, in good order or not."""
+        with self._lock:
+            sockets, self._sockets = self._sockets, []
+        for each in sockets:
+            with suppress(OSError):
+                if reset:
+                    each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                each.shutdown(socket.SHUT_RDWR)
+
+    def lose_answers(self, count: int = 1) -> None:
+        """End a connection in place of passing on the server's next answer; so many times."""
+        with self._lock:
+            self._answers_to_lose = count
+
+    def refuse(self) -> None:
+        """Be away: end all connections, and take no others."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._accepting.join()
+        self.cut()
+
+    def resume(self) -> None:
+        """Be there again, at the same port."""
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self._accepting = self._start()
+
+    def close(self) -> None:
+        """End everything; harmless when repeated."""
+        self.refuse()
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            try:
+                server = socket.create_connection(self._target, timeout=10)
+            except OSError:
+                client.close()
+                continue
+            server.settimeout(None)
+            with self._lock:
+                self._sockets += [client, server]
+            for source, sink, answers in ((client, server, False), (server, client, True)):
+                threading.Thread(target=self._pass_on, args=(source, sink, answers), daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
+        with suppress(OSError):
+            while data := source.recv(_CHUNK):
+                if answers and self._is_to_be_lost():
+                    break
+                sink.sendall(data)
+        for each in (source, sink):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        source.close()
+
+    def _is_to_be_lost(self) -> bool:
+        with self._lock:
+            lost = self._answers_to_lose > 0
+            self._answers_to_lose -= lost
+        return lost
+
+
+def through(url: str, default_port: int | None) -> tuple[Proxy, str] | None:
+    """A proxy to the server of a URL and the URL that leads through it; None where no single TCP server is named."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port or default_port
+    except ValueError:
+        return None
+    if ";" in url or not parts.hostname or not port:
+        return None
+    proxy = Proxy(parts.hostname, port)
+    login = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+    return proxy, urlunsplit(parts._replace(netloc=f"{login}127.0.0.1:{proxy.port}"))

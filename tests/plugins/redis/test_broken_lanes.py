@@ -1,0 +1,88 @@
+"""Lanes that lose messages with their connections each fail a test of the kit by name."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from kombu.exceptions import OperationalError
+
+from celeriac.contracts import Settlements
+from celeriac.testing.conformance import BrokerHarness, BrokerSuite, VerdictKind, run
+from celeriac.testing.conformance import connections as connection_checks
+from celeriac.testing.conformance import loop as loop_of_the_kit
+from celeriac_redis.broker import RedisTransport
+from celeriac_redis.consumer import RedisConsumerLane
+from celeriac_redis.producer import RedisProducerLane
+
+
+class SwallowsErrors(RedisProducerLane):
+    def publish(self, messages):
+        with suppress(OperationalError):
+            super().publish(messages)
+
+
+class ForgetsDoubts(RedisConsumerLane):
+    """Takes a claim whose answer was lost for one that took nothing."""
+
+    def claim(self, limit):
+        try:
+            return super().claim(limit)
+        except OperationalError:
+            if self._claims._doubt is not None:
+                self._claims._next = self._claims._doubt[1] + 1
+                self._claims._doubt = None
+            raise
+
+
+class RequeuesWhatIsBegun(RedisConsumerLane):
+    def settle(self, batch):
+        super().settle(Settlements(batch.ack, [], [*batch.begin, *batch.requeue], batch.redeliver, batch.reject))
+
+
+class IsDeafAfterACut(RedisConsumerLane):
+    def open(self, queues, loop, on_ready):
+        super().open(queues, loop, on_ready)
+        self._watch._lost = lambda error: self._watch._deafen()
+        self._watch.listen_for = lambda link: None
+
+
+LANES = {
+    SwallowsErrors: {
+        "a publish that is cut off arrives or raises",
+        "a server that is away is an error and then found again",
+    },
+    ForgetsDoubts: {"a claim whose answer is lost loses nothing"},
+    RequeuesWhatIsBegun: {"what was begun before a cut never comes again", "a begun message never returns"},
+    IsDeafAfterACut: {"arrival is announced after a cut"},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lane", LANES, ids=lambda lane: lane.__name__)
+def test_a_lane_that_loses_messages_fails_by_name(lane, url, app, monkeypatch):
+    monkeypatch.setattr(loop_of_the_kit.TurningLoop.until, "__defaults__", (1.0,))
+    monkeypatch.setattr(connection_checks.ConnectionChecks._claim_all, "__defaults__", (1.0,))
+
+    class Broken(RedisTransport):
+        @classmethod
+        def producer_lane(cls, connection):
+            made = super().producer_lane(connection)
+            if issubclass(lane, RedisProducerLane):
+                made.__class__ = lane
+            return made
+
+        @classmethod
+        def consumer_lane(cls, connection):
+            made = super().consumer_lane(connection)
+            if issubclass(lane, RedisConsumerLane):
+                made.__class__ = lane
+            return made
+
+    app.plugins.register_driver("broker", "redis", Broken)
+    names = {"test_" + name.replace(" ", "_") for name in LANES[lane]}
+    namespace = {"make_harness": lambda _: BrokerHarness(url, app)}
+    case = type("Case", (BrokerSuite,), namespace)
+    found = {verdict.test for verdict in run(case) if verdict.kind is VerdictKind.FAILED}
+    assert found >= LANES[lane]
+    assert names <= set(dir(BrokerSuite))
