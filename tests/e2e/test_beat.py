@@ -105,7 +105,7 @@ def test_the_schedule_is_changed_while_beat_runs(celeriac, notes, wait_until):
         (["beat", "-S", "nowhere"], "offers the scheduler 'nowhere'"),
         (["beat", "--detach", "-S", "nowhere"], "offers the scheduler 'nowhere'"),
         (["beat", "--umask", "9"], "'9' is no umask"),
-        (["beat", "--health", "nowhere"], "must be HOST:PORT or unix:PATH"),
+        (["beat", "-S", "store", "--health", "nowhere"], "must be HOST:PORT or unix:PATH"),
     ],
 )
 def test_what_is_wrong_is_told_in_a_line(celeriac, arguments, words):

@@ -418,3 +418,70 @@ def test_the_bootsteps_of_worker_and_consumer_are_drawn_for_graphviz(project, ce
     code, consumer, _ = celeriac("-A", "tasks", "graph", "bootsteps", "consumer")
     assert code == 0
     assert '"Pool"' not in consumer
+
+
+@pytest.mark.covers("app.base.Celery.user_options")
+def test_an_app_may_add_options_to_every_command(celeriac, app):
+    from celeriac import signals
+
+    told = []
+    app.user_options["preload"].add(click.Option(["-Z", "--tenant"], default="nobody", help="Whose data."))
+    app.task(name="tasks.add")(lambda x, y: x + y)
+
+    def note(options, app, **_):
+        told.append((app.main, options))
+
+    signals.user_preload_options.connect(note)
+    try:
+        assert celeriac("report", "--tenant", "us", app=app)[0] == 0
+        assert celeriac("purge", "-f", app=app)[0] == 0
+    finally:
+        signals.user_preload_options.disconnect(note)
+
+    assert told == [("proj", {"tenant": "us"}), ("proj", {"tenant": "nobody"})]
+    assert "Whose data." in celeriac("report", "--help", app=app)[1]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["worker", "--help"]])
+def test_help_costs_little_however_many_plugins_there_are(arguments):
+    import resource
+
+    def used():
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    # The best of three, in CPU time: what others do on the machine is none of its cost
+    costs = []
+    for _ in range(3):
+        before = used()
+        subprocess.run([*SCRIPT, *arguments], capture_output=True, check=True, timeout=30)
+        costs.append(used() - before)
+
+    assert min(costs) < 0.6, costs
+
+
+@pytest.mark.covers("cli.--no-color")
+@pytest.mark.parametrize("how", ["colour", "NO_COLOR", "-C", "--no-color"])
+def test_there_is_colour_for_people_who_do_not_mind(how, monkeypatch):
+    import pty
+
+    # Given a terminal
+    ours, theirs = pty.openpty()
+    options = [how] if how.startswith("-") else []
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if how == "NO_COLOR":
+        monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+
+    # When something is printed in it that has colour, and a table
+    for words in (["multi", "start", "one", "--cmd=true", "--pidfile=%n.pid"], ["queues", "-t", "0"]):
+        subprocess.run(
+            [*SCRIPT, "-b", "memory://", words[0], *words[1:], *options], stdout=theirs, check=True, timeout=30
+        )
+    os.close(theirs)
+    shown = os.read(ours, 65536)
+    os.close(ours)
+
+    # Then that is as it is wished
+    assert b"celery" in shown
+    assert (b"\x1b[" in shown) == (how == "colour")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import click
 
+from celeriac import signals
 from celeriac.cli.global_options import accepting, found_in
 from celeriac.cli.state import State
 from celeriac.exceptions import PluginError
@@ -36,6 +38,8 @@ _SUMMARIES = {
     "upgrade": "Bring what is written for old versions up to date.",
     "plugins": "List, show, check and create plugins.",
 }
+#: Commands that work without an app, and so without its options.
+_WITHOUT_APP = frozenset({"init", "logtool", "multi", "upgrade"})
 
 
 class LazyCommands(click.Group):
@@ -48,7 +52,7 @@ class LazyCommands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         command = self._load(ctx, cmd_name)
-        return None if command is None else self._with_plugin_options(ctx, command)
+        return None if command is None else self._with_preload_options(ctx, self._with_plugin_options(ctx, command))
 
     def _load(self, ctx: click.Context, name: str) -> click.Command | None:
         from celeriac.plugin.manager import PluginManager
@@ -78,6 +82,25 @@ class LazyCommands(click.Group):
         changed = copy.copy(command)
         changed.plugin_options = [option.name for option in options]  # type: ignore[attr-defined]  # read by the command
         changed.params = [*command.params, *options]
+        return changed
+
+    def _with_preload_options(self, ctx: click.Context, command: click.Command) -> click.Command:
+        """A copy with the options that the app's user adds to all commands; a signal tells of them before it runs."""
+        state = ctx.find_object(State)
+        if state is None or not state.has_app or command.name in _WITHOUT_APP or command.callback is None:
+            return command
+        app = state.app
+        options = sorted(app.user_options.get("preload", ()), key=lambda option: str(option.name))
+        inner = command.callback
+
+        def tell_and_run(*args: Any, **kwargs: Any) -> Any:
+            given = {option.name: kwargs.pop(option.name) for option in options}
+            signals.user_preload_options.send(sender=command, app=app, options=given)
+            return inner(*args, **kwargs)
+
+        changed = copy.copy(command)
+        changed.params = [*command.params, *options]
+        changed.callback = tell_and_run
         return changed
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

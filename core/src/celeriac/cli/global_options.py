@@ -59,4 +59,6 @@ def _take(context: click.Context, param: click.Parameter, value: Any) -> Any:
     state: State | None = context.obj
     if value and state is not None and not context.resilient_parsing:
         state.take({param.name or "": value})
+        if state.no_color:
+            context.color = False
     return value

@@ -26,6 +26,8 @@ def celeriac_command(context: click.Context, /, **options: Any) -> None:
     """Celeriac: a distributed task queue."""
     state = context.ensure_object(State)
     state.take(options)
+    if state.no_color:
+        context.color = False
 
 
 def main(argv: Sequence[str] | None = None) -> None:

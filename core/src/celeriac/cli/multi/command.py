@@ -84,8 +84,10 @@ class Call:
         self.quiet = self.given.take("-q", "--quiet") is not None or state.quiet
         self.verbose = self.given.take("-v", "--verbose") is not None
         self.as_json = self.given.take("--json") is not None
-        for ignored in ("--nosplash", "--no-color"):
-            self.given.take(ignored)
+        self.given.take("--nosplash")
+        if self.given.take("-C", "--no-color") is not None:
+            state.take({"no_color": True})
+            click.get_current_context().color = False
 
     def word(self, what: str) -> str:
         """The next positional word.  Raises `UsageError`."""
