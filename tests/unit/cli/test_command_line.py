@@ -485,3 +485,23 @@ def test_there_is_colour_for_people_who_do_not_mind(how, monkeypatch):
     # Then that is as it is wished
     assert b"celery" in shown
     assert (b"\x1b[" in shown) == (how == "colour")
+
+
+@pytest.mark.covers("cli.call", "cli.result", "cli.purge", "cli.report")
+def test_what_the_everyday_commands_print_can_be_had_as_json(celeriac):
+    url = f"memory://{uuid.uuid4().hex}"
+    app = Celery("proj", broker=url, backend=url, set_as_current=False)
+    task_id = json.loads(celeriac("call", "tasks.add", "--json", app=app)[1])["id"]
+    app.results.store_state(task_id, "SUCCESS", [1])
+
+    assert json.loads(celeriac("result", task_id, "--json", app=app)[1]) == {
+        "id": task_id,
+        "state": "SUCCESS",
+        "result": [1],
+        "traceback": None,
+    }
+    assert json.loads(celeriac("purge", "-f", "--json", app=app)[1]) == {"removed": 1}
+    found = json.loads(celeriac("report", "--json", app=app)[1])
+    assert found["settings"]["broker_url"] == url
+    assert any("celeriac" in value for value in [*found["facts"], *found["facts"].values()])
+    app.close()

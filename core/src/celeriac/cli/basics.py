@@ -10,6 +10,8 @@ import click
 if TYPE_CHECKING:
     from celeriac.cli.state import State
 
+_as_json = click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON.")
+
 
 @click.command("call")
 @click.argument("name")
@@ -22,14 +24,16 @@ if TYPE_CHECKING:
 @click.option("--queue", help="The queue.")
 @click.option("--exchange", help="The exchange.")
 @click.option("--routing-key", help="The routing key.")
+@_as_json
 @click.pass_obj
-def call(state: State, /, name: str, args: str, kwargs: str, **options: Any) -> None:
+def call(state: State, /, name: str, args: str, kwargs: str, as_json: bool, **options: Any) -> None:
     """Send a task by name, and print its id."""
     expires = options.get("expires")
     if expires and expires.replace(".", "", 1).isdigit():
         options["expires"] = float(expires)
     given = {key: value for key, value in options.items() if value is not None}
-    click.echo(state.app.send_task(name, _json(args, list, "--args"), _json(kwargs, dict, "--kwargs"), **given).id)
+    sent = state.app.send_task(name, _json(args, list, "--args"), _json(kwargs, dict, "--kwargs"), **given)
+    click.echo(json.dumps({"id": sent.id}) if as_json else sent.id)
 
 
 def _json(text: str, kind: type, option: str) -> Any:
@@ -47,11 +51,19 @@ def _json(text: str, kind: type, option: str) -> Any:
 @click.option("-t", "--task", help="The task's name, where it has a result store of its own.")
 @click.option("--traceback", is_flag=True, help="Show the traceback instead.")
 @click.option("--timeout", type=float, help="Seconds to wait; for ever unless given.")
+@_as_json
 @click.pass_obj
-def result(state: State, /, task_id: str, task: str | None, traceback: bool, timeout: float | None) -> None:
+def result(
+    state: State, /, task_id: str, task: str | None, traceback: bool, timeout: float | None, as_json: bool
+) -> None:
     """Wait for the result of a task, and print it."""
     found = state.app.tasks[task].AsyncResult(task_id) if task else state.app.AsyncResult(task_id)
     value = found.get(timeout=timeout, propagate=False)
+    if as_json:
+        told = repr(value) if isinstance(value, BaseException) else value
+        data = {"id": task_id, "state": found.state, "result": told, "traceback": found.traceback}
+        click.echo(json.dumps(data, default=repr))
+        return
     click.echo(found.traceback if traceback else repr(value) if isinstance(value, BaseException) else value)
 
 
@@ -59,8 +71,9 @@ def result(state: State, /, task_id: str, task: str | None, traceback: bool, tim
 @click.option("-f", "--force", is_flag=True, help="Do not ask.")
 @click.option("-Q", "--queues", help="These queues only, separated by commas.")
 @click.option("-X", "--exclude-queues", help="All but these.")
+@_as_json
 @click.pass_obj
-def purge(state: State, /, force: bool, queues: str | None, exclude_queues: str | None) -> None:
+def purge(state: State, /, force: bool, queues: str | None, exclude_queues: str | None, as_json: bool) -> None:
     """Remove all waiting messages from the queues.  There is no undo."""
     from celeriac.worker.purging import discard_messages  # loads nothing more of the worker
 
@@ -73,14 +86,18 @@ def purge(state: State, /, force: bool, queues: str | None, exclude_queues: str 
     if not force:
         click.confirm(f"Remove all messages from {', '.join(chosen)}?", abort=True)
     count = discard_messages(app, chosen.values())
-    click.echo(f"{count} messages removed")
+    click.echo(json.dumps({"removed": count}) if as_json else f"{count} messages removed")
 
 
 @click.command("report")
+@_as_json
 @click.pass_obj
-def report(state: State) -> None:
+def report(state: State, as_json: bool) -> None:
     """Describe this installation, for bug reports; passwords are masked."""
     app = state.app
+    if as_json:
+        click.echo(json.dumps({"facts": app.plugins.report(), "settings": app.conf.shown()}, default=repr))
+        return
     for name, value in app.plugins.report().items():
         click.echo(f"{name}: {value}")
     click.echo("\nsettings")

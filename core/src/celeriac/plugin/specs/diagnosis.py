@@ -37,7 +37,8 @@ def celeriac_report(app: Any) -> Mapping[str, str]:
 def celeriac_health_checks(app: Any) -> Iterable[HealthCheck]:
     """Adds questions about the health of a worker, which `--health` answers at `/readyz` and `/status`.
 
-    - Called: once per worker, in its main process and thread, when it serves health checks.
+    - Called: once per worker or beat, in its main process and thread, when it serves health checks; and by
+      `celeriac doctor`, in its process.
     - For: plugins that know of faults which keep the worker from its work: a disk that is full, a licence that has
       expired.
     - Parameters: `app` is the app, finalized.
