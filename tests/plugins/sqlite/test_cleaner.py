@@ -35,6 +35,21 @@ def test_expired_results_are_removed_in_portions(worker, loop, query):
     step.stop(worker)
 
 
+def test_the_room_of_what_has_expired_is_given_back_to_the_file_system(worker, query):
+    body = "x" * 10_000
+    backend = worker.app.backend
+    backend.store([StoredResult(f"{n}", "SUCCESS", {"result": body}, 0.001) for n in range(2000)])
+    kept = StoredResult("kept", "SUCCESS", {"result": body}, 100)
+    backend.store([kept])
+    ((before,),) = query("PRAGMA page_count")
+    backend.cleanup()
+    ((after,),) = query("PRAGMA page_count")
+    assert before > 5000
+    assert after < 2500
+    assert query("PRAGMA integrity_check") == [("ok",)]
+    assert set(backend.fetch(["kept", "1"])) == {"kept"}
+
+
 def test_a_store_out_of_reach_is_logged_and_tried_again(worker, loop, query, caplog):
     store(worker, 1, 0.001)
     worker.app.conf.sqlite_cleanup_interval = 0.05

@@ -14,7 +14,7 @@ from kombu.exceptions import OperationalError
 from celeriac.contracts import Backend, ChordPart, ChordStore, NewChord, ResultWatcher, StoredResult, Turn
 from celeriac.exceptions import StoreUnavailable
 from celeriac.protocol.json import dumps, loads
-from celeriac_sqlite import chords, groups, primitives, results
+from celeriac_sqlite import chords, groups, primitives, results, space
 from celeriac_sqlite.connections import Connections
 from celeriac_sqlite.options import options_of
 from celeriac_sqlite.payload import decoded, encoded
@@ -131,10 +131,14 @@ class SqliteBackend(SqlitePrimitives, Backend, ChordStore):
             continue
 
     def clean_some(self) -> bool:
-        """Remove a few hundred expired results; whether there may be more.  Raises StoreUnavailable."""
+        """Remove a few hundred expired results, or some of the room they took.
+
+        Whether there may be more.  Raises StoreUnavailable.
+        """
         removed = self._use(results.delete_expired) + self._use(groups.delete_expired)
         removed += self._use(primitives.delete_expired)
-        return removed + self._use(chords.delete_expired) > 0
+        removed += self._use(chords.delete_expired)
+        return removed > 0 or self._use(space.give_back) > 0
 
     def after_fork(self) -> None:
         # The connection was disowned in the fork; the lock may have been held by a thread that is not here.

@@ -223,6 +223,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, options: FileOptions) -
     if connection.in_transaction:  # an earlier try was refused half way
         execute("ROLLBACK")
     exists = schema.check(connection, path)
+    if not exists:  # it can be chosen for a new file only; see `space`
+        execute("PRAGMA auto_vacuum = INCREMENTAL")
     if execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
         raise StorageError(
             f"SQLite file {path} cannot be used by several processes there: its file system has no shared memory"
