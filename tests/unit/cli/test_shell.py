@@ -59,14 +59,10 @@ def test_tasks_may_be_left_out(shell):
     assert "NameError: name 'add' is not defined" in errors
 
 
-@pytest.mark.covers("cli.shell.--gevent", "cli.shell.--eventlet")
-def test_gevent_may_patch_the_session_and_eventlet_is_refused(shell):
+@pytest.mark.covers("cli.shell.--gevent")
+def test_gevent_may_patch_the_session(shell):
     code, output, _ = shell("import socket; print(socket.socket.__module__)\n", "--python", "--gevent")
     assert (code, "gevent" in output) == (0, True)
-
-    code, _, errors = shell("", "--eventlet")
-    assert code == 2
-    assert "use --gevent" in errors
 
 
 @pytest.mark.covers("cli.shell.--ipython", "cli.shell.--bpython")

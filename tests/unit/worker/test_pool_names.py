@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from celeriac import Celery
-from celeriac.exceptions import ImproperlyConfigured, PluginNotFound
+from celeriac.exceptions import ImproperlyConfigured
+from celeriac.plugin.known import remedy_for
 from celeriac.worker.pool_names import pool_named
 from celeriac.worker.solo import SoloPool
 
@@ -43,6 +44,5 @@ def test_processes_is_prefork(app):
     assert app.plugins.driver("pool", "processes").name == "prefork"
 
 
-def test_who_asks_for_eventlet_is_told_what_to_use(app):
-    with pytest.raises(PluginNotFound, match="pip install celeriac-gevent"):
-        app.plugins.driver("pool", "eventlet")
+def test_who_asks_for_a_pool_that_is_not_installed_is_told_how_to_have_it():
+    assert remedy_for("pool", "eventlet") == "It comes with celeriac-eventlet: pip install celeriac-eventlet"

@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from typing import Final
 
 GROUP: Final = "celeriac.patches"
+#: Those that ``celeriac shell`` has an option for.
+OF_SHELL: Final = ("gevent", "eventlet")
 
 
 def patch_for_pool(argv: Sequence[str]) -> None:
     """Call the patch of the pool that the command line names, if it has one."""
-    name = "gevent" if "shell" in argv and "--gevent" in argv else _pool_in(argv) if "worker" in argv else None
+    name = _option_in(argv) if "shell" in argv else _pool_in(argv) if "worker" in argv else None
     if name is not None:
         patch(name)
 
@@ -26,6 +28,11 @@ def patch(name: str) -> bool:
     for each in patches:
         each()
     return bool(patches)
+
+
+def _option_in(argv: Sequence[str]) -> str | None:
+    """The one of `OF_SHELL` that is asked for by an option of its name."""
+    return next((name for name in OF_SHELL if f"--{name}" in argv), None)
 
 
 def _pool_in(argv: Sequence[str]) -> str | None:

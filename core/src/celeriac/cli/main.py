@@ -14,6 +14,7 @@ from celeriac.cli.commands import LazyCommands
 from celeriac.cli.early import patch_for_pool
 from celeriac.cli.global_options import global_options
 from celeriac.cli.state import State
+from celeriac.exceptions import ImproperlyConfigured
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
@@ -33,7 +34,10 @@ def celeriac_command(context: click.Context, /, **options: Any) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """The program ``celeriac``.  Ends the process with the command's exit code."""
     words = sys.argv[1:] if argv is None else argv
-    patch_for_pool(words)
+    try:
+        patch_for_pool(words)
+    except ImproperlyConfigured as error:  # its library cannot be used
+        sys.exit(State().explain(error))
     run(None, words)
 
 

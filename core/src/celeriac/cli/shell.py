@@ -22,18 +22,16 @@ _CANVAS: Final = ("chain", "chord", "chunks", "group", "signature", "subtask", "
 @click.option("-B", "--bpython", "kind", flag_value="bpython", help="In bpython.")
 @click.option("--python", "kind", flag_value="python", help="In Python's own.")
 @click.option("-T", "--without-tasks", is_flag=True, help="Do not put the tasks in by their names.")
-@click.option("--eventlet", is_flag=True, help="Refused: eventlet is no longer supported.")
-@click.option("--gevent", is_flag=True, help="With gevent's patches of the standard library.")
+@click.option("--eventlet", "library", flag_value="eventlet", help="With eventlet's patches of the standard library.")
+@click.option("--gevent", "library", flag_value="gevent", help="With gevent's patches of the standard library.")
 @click.pass_obj
-def shell(state: State, /, kind: str | None, without_tasks: bool, eventlet: bool, gevent: bool) -> None:
+def shell(state: State, /, kind: str | None, without_tasks: bool, library: str | None) -> None:
     """Open a Python session: app, its tasks by their names, and everything to call them with.
 
     Without an option the first of IPython, bpython and Python that is installed.
     """
-    if eventlet:
-        raise click.UsageError("--eventlet: its authors ask to leave it, and there is no pool for it; use --gevent")
-    if gevent and not patch("gevent"):  # done before anything was imported, where this is the whole command line
-        raise click.ClickException("gevent is not installed: pip install celeriac-gevent")
+    if library and not patch(library):  # done before anything was imported, where this is the whole command line
+        raise click.ClickException(f"{library} is not installed: pip install celeriac-{library}")
     names = names_for(state.app, with_tasks=not without_tasks)
     if kind is not None:
         _SHELLS[kind](names)

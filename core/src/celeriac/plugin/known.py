@@ -39,6 +39,7 @@ _DISTRIBUTIONS: Final[dict[str, dict[str, str]]] = {
     },
     "pool": {
         "asyncio": "celeriac-asyncio",
+        "eventlet": "celeriac-eventlet",
         "gevent": "celeriac-gevent",
         "prefork": "celeriac-prefork",
         "processes": "celeriac-prefork",
@@ -63,21 +64,10 @@ _KOMBU_TRANSPORTS: Final = {
 }
 
 
-#: What Celery has and we do not, and what to use in its place.
-_RETIRED: Final = {
-    ("pool", "eventlet"): (
-        "Its authors maintain eventlet no more than they must and ask to leave it; gevent does the same: "
-        "pip install celeriac-gevent, and worker -P gevent. For coroutines there is the pool asyncio"
-    ),
-}
-
-
 def remedy_for(kind: str, name: str) -> str | None:
     """What to do to have a driver that is not installed, None where we know nothing of it."""
     if (distribution := _DISTRIBUTIONS.get(kind, {}).get(name)) is not None:
         return f"It comes with {distribution}: pip install {distribution}"
-    if (kind, name) in _RETIRED:
-        return _RETIRED[kind, name]
     if kind == "broker" and (transport := _KOMBU_TRANSPORTS.get(name.lower())) is not None:
         return (
             f"Kombu has a transport for it; a plugin offers it by one line of its pyproject.toml: "

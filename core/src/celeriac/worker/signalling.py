@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import sys
-import threading
 from collections.abc import Callable
 from enum import Enum
 from types import FrameType
@@ -58,15 +57,20 @@ class WorkerSignals:
         self._term = _meaning_of_term()
 
     def __enter__(self) -> WorkerSignals:
-        if threading.current_thread() is not threading.main_thread():
-            return self
         # The loop sleeps in a system call; a byte on this pipe ends it when a signal comes.
         reader, writer = socket.socketpair()
         reader.setblocking(False)
         writer.setblocking(False)
+        try:
+            self._wakeup = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        except ValueError:
+            # Not the main thread.  It is tried because `threading` may be wrong about that: eventlet replaces the
+            # current thread and leaves the main one as it was.
+            reader.close()
+            writer.close()
+            return self
         self._pipe = reader, writer
         self._worker.hub.add_reader(reader, self._drain)
-        self._wakeup = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
         handlers: dict[int, Callable[[int, FrameType | None], None]] = {
             signal.SIGTERM: self._stop,
             signal.SIGINT: self._stop,

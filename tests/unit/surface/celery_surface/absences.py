@@ -43,7 +43,6 @@ ABSENT: Final[dict[str, str]] = {
     ),
     "backends.disabled": "no driver: it is what there is where no result store is configured",
     "pools.custom": "no driver: -P custom is the class that CELERY_CUSTOM_WORKER_POOL names",
-    "pools.eventlet": "its authors ask to leave it; gevent takes its place, and who asks for it is told",
     "settings.worker_agent": "actors have been unmaintained for years; a bootstep does what an agent did",
     "settings.security_*": "belongs to the plugin that signs messages",
     **dict.fromkeys(
@@ -70,7 +69,6 @@ DIFFERENT: Final[dict[str, str]] = {
 
 #: Here, and shown by no test that would not be one of Python's own behaviour.
 UNSHOWN: Final[dict[str, str]] = {
-    "signals.eventlet_pool_*": "there to be imported; there is no pool of eventlet to send them",
     "settings.result_cache_max": "accepted; a client keeps no results, so there is nothing to bound",
     "settings.result_chord_join_timeout": "accepted; the parts of a chord are counted, and nobody waits for them",
     "settings.broker_channel_error_retry": "accepted; an error of a channel always counts as a lost connection",

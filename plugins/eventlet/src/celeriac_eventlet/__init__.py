@@ -1,0 +1,3 @@
+"""A pool of green threads."""
+
+from __future__ import annotations
