@@ -11,8 +11,8 @@ from kombu.transport import memory, pyamqp
 
 from celeriac.app.lanes import KombuProducerLane, publish_plainly
 from celeriac.contracts import OutgoingMessage, Settlements
+from celeriac.contracts.stale_claims import Settled, StaleClaims
 from celeriac.worker.kombu_lane import KombuConsumerLane
-from celeriac.worker.stale_claims import Settled, StaleClaims
 
 
 @pytest.fixture

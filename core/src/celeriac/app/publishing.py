@@ -317,7 +317,7 @@ class Publisher:
             try:
                 lane.publish(left)
             except BaseException:
-                del left[: lane.published]
+                left[:] = lane.unpublished(left)
                 raise
 
     def _publish_again(self, left: list[OutgoingMessage], options: Mapping[str, Any], error: BaseException) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from celeriac import states
@@ -65,6 +65,11 @@ class Launch:
             return stub_of(body)
         if isinstance(self.app.backend, ChordStore):
             self._chords.append(NewChord(group_id, len(header.tasks)))
+        elif self.app.backend.replies_to_sender:
+            raise NotImplementedError(
+                f"the result store {self.app.backend.as_uri()} sends results to whoever asked for them, where no "
+                "worker can count them, so chords do not work with it; use another result_backend, as redis://"
+            )
         else:
             self.watch_chord(group_id, body, header.result(), 1)
         return body
@@ -81,10 +86,18 @@ class Launch:
     def rest_of_chain(self, steps: Sequence[Any]) -> list[Any]:
         """The settled steps that follow one, as its message carries them: in reverse."""
         if not keeps(self.app):
-            return list(reversed(steps))
+            return self._addressed(reversed(steps))
         following, kept = to_keep(steps)
         self._stored += kept
         return following
+
+    def _addressed(self, steps: Iterable[Any]) -> list[Any]:
+        """The steps, with where their results go: whoever sends them later is not who waits."""
+        if not self.app.backend.replies_to_sender:
+            return list(steps)
+        parent = self._parent
+        reply_to = parent.reply_to if parent is not None and parent.reply_to else self.app.thread_oid
+        return [{**step, "options": {"reply_to": reply_to, **step["options"]}} for step in steps]
 
     def _unbegun(self) -> list[StoredResult]:
         """What is to be stored, less what was sent before and has begun or ended since."""

@@ -73,6 +73,8 @@ class Backend(ABC):
     disabled: ClassVar[bool] = False
     #: Results outlive the client that asked for them and can be read by any process.
     persistent: ClassVar[bool] = True
+    #: A result is sent to the `reply_to` of its task's message, so whatever will be sent later must carry that.
+    replies_to_sender: ClassVar[bool] = False
 
     def __init__(self, app: Any, url: str) -> None:
         self.app = app

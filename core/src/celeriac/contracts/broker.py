@@ -11,7 +11,7 @@ A class method ``describe(connection)`` may tell people in a line where the mess
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from enum import Flag, auto
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -140,15 +140,33 @@ class ProducerLane(ABC):
         Raises `kombu.exceptions.OperationalError` when the broker cannot be reached or refuses.
         """
 
+    def unpublished(self, messages: Sequence[OutgoingMessage]) -> Sequence[OutgoingMessage]:
+        """After a `publish` of these that raised: those that are not on the broker, or may not be.
+
+        Asked for before the lane is closed.  To be overridden where not only the first ones can be on the broker.
+        """
+        return messages[self.published :]
+
     @abstractmethod
     def close(self) -> None:
         """Release the connection; tolerates being called twice."""
 
 
+def _none_runs(_: Collection[Any]) -> Collection[Any]:
+    return ()
+
+
 class ConsumerLane(ABC):
     """The way out.  All calls come from the thread of the worker's loop and must not block beyond a round trip."""
 
+    #: May depend on the queues, and is right once the lane is open.
     capabilities: LaneCapabilities = LaneCapabilities.NONE
+
+    #: Set by the worker before `open`, for brokers whose claims end with the connection that they were made on.  To be
+    #: called with the tags of the claims that the broker has taken back, from the loop and never while the worker is in
+    #: a call of this lane.  Gives those tags that will be settled all the same, because their tasks run; the lane is to
+    #: know their messages when they come again.
+    on_void: Callable[[Collection[Any]], Collection[Any]] = staticmethod(_none_runs)
 
     @abstractmethod
     def open(self, queues: Sequence[Any], loop: EventLoop, on_ready: Callable[[], None]) -> None:

@@ -106,7 +106,8 @@ class BrokerAccess:
             else:
                 conf = self.app.conf
                 rate, is_strict = conf.broker_heartbeat_checkrate, conf.worker_disable_prefetch
-                lane = KombuConsumerLane(connection, self._on_void, rate, is_strict)
+                lane = KombuConsumerLane(connection, rate, is_strict)
+            lane.on_void = self._on_void
             try:
                 self._prefetch = prefetch
                 lane.prefetch(prefetch)

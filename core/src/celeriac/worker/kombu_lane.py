@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from celeriac.app.lanes import properties_to_send_again, publish_plainly
 from celeriac.contracts.broker import ConsumerLane, Delivery, LaneCapabilities, OutgoingMessage, Settlements
+from celeriac.contracts.stale_claims import Settled, StaleClaims
 from celeriac.worker.pump import KombuPump, Listener
-from celeriac.worker.stale_claims import Settled, StaleClaims
 
 if TYPE_CHECKING:
     from celeriac.contracts.loop import EventLoop
@@ -39,13 +39,11 @@ class KombuConsumerLane(ConsumerLane):
     def __init__(
         self,
         connection: Any,
-        on_void: Callable[[Collection[int]], Collection[int]] = lambda _: (),
         heartbeat_rate: float = 3.0,
         is_strict: bool = False,
     ) -> None:
         """`is_strict`: also tasks that are begun, which the broker takes for settled, count for the prefetch limit."""
         self.connection = connection
-        self._on_void = on_void
         self._heartbeat_rate = heartbeat_rate
         self.pump: KombuPump | None = None
         self._buffer: deque[Claim] = deque()
@@ -139,7 +137,7 @@ class KombuConsumerLane(ConsumerLane):
             for claim in (*self._buffer, *(self._held[tag] for tag in void)):
                 _try(claim.message.requeue)
         self._buffer.clear()
-        running = set(self._on_void(void)) if void else ()
+        running = set(self.on_void(void)) if void else ()
         for tag in void:
             claim = self._held.pop(tag)
             if tag in running:

@@ -28,12 +28,12 @@ ABSENT: Final[dict[str, str]] = {
         _STORE,
     ),
     **dict.fromkeys(
-        ("backends.rpc", "settings.result_exchange", "settings.result_exchange_type"),
-        "belongs to the plugin of RabbitMQ, as results that are messages do",
+        ("settings.result_exchange", "settings.result_exchange_type"),
+        "results that are messages go to the queue of whoever asked, past any exchange, as Celery's do",
     ),
     **dict.fromkeys(
         (
-            *(f"transports.{scheme}" for scheme in ("amqp", "amqps", "pyamqp", "librabbitmq", "qpid")),
+            *(f"transports.{scheme}" for scheme in ("librabbitmq", "qpid")),
             *(f"transports.{scheme}" for scheme in ("confluentkafka", "kafka", "SQS", "sqs", "SLMQ", "slmq")),
             *(f"transports.{scheme}" for scheme in ("mongodb", "zookeeper", "sqlalchemy", "sqla", "filesystem")),
             *(f"transports.{scheme}" for scheme in ("consul", "etcd", "pyro", "gcpubsub", "pgmq")),
@@ -76,13 +76,8 @@ UNSHOWN: Final[dict[str, str]] = {
     "settings.worker_lost_wait": "accepted; the end of a process is seen when it comes, with all that it has said",
     "settings.worker_pool_putlocks": "accepted; what a process is handed is always bounded",
     "settings.worker_timer_precision": "accepted; the loop wakes when something is due",
-    "settings.result_persistent": "accepted; for results that are messages, which belong to the plugin of RabbitMQ",
 }
 
 #: Parts that are being completed: excuses every gap of the names, until there is none.
 ARRIVING: Final[dict[str, str]] = {
-    **dict.fromkeys(
-        ("settings.broker_native_delayed_delivery_queue_type", "settings.worker_detect_quorum_queues"),
-        "arrives with the plugin of RabbitMQ",
-    ),
 }

@@ -1,0 +1,3 @@
+"""RabbitMQ as broker, and results as messages."""
+
+from __future__ import annotations

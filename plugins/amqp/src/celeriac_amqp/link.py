@@ -1,0 +1,124 @@
+"""One connection of a lane: made when it is first needed, made anew when it was lost."""
+
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import logging
+import random
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from amqp.exceptions import AMQPError
+from kombu import Connection
+from kombu.exceptions import OperationalError
+from kombu.utils.functional import shufflecycle
+
+from celeriac_amqp.transports import CheckedTlsTransport, LaneTlsTransport, LaneTransport
+
+if TYPE_CHECKING:
+    from celeriac_amqp.wire import Wire
+
+logger = logging.getLogger("celeriac.amqp")
+
+#: What a connection that is lost, or that the server has closed, raises; also what the library stumbles over then.
+ERRORS: Final = (OSError, AMQPError, OperationalError, AttributeError)
+
+
+class Link:
+    """To the servers of a Kombu connection, of which the first that answers is taken, and then the next."""
+
+    def __init__(self, connection: Any, heartbeat: float | None = None) -> None:
+        """`heartbeat` in seconds in place of the connection's own."""
+        tls = issubclass(connection.transport_cls, CheckedTlsTransport)
+        # Kombu would look for a transport anew where it fails over to another URL.
+        self._servers = [
+            Connection(
+                url,
+                transport=LaneTlsTransport if tls else LaneTransport,
+                ssl=connection.ssl,
+                connect_timeout=connection.connect_timeout,
+                login_method=connection.login_method,
+                transport_options=connection.transport_options,
+                heartbeat=connection.heartbeat if heartbeat is None else heartbeat,
+                credential_provider=connection.credential_provider,
+                **_credentials(connection),
+            )
+            for url in connection.alt or [_url(connection)]
+        ]
+        for server in self._servers:
+            # Of a URL with a scheme Kombu may take another transport than it is told.
+            server.transport_cls = LaneTlsTransport if tls else LaneTransport
+        if connection.alt and connection.failover_strategy is shufflecycle:
+            random.shuffle(self._servers)
+        self._server = self._servers[0]
+        self.wire: Wire | None = None
+
+    def connect(self) -> Wire:
+        """A new connection; one try with each server, that of the last one first.  Raises `OperationalError`."""
+        self.drop()
+        first = self._servers.index(self._server)
+        last: BaseException | None = None
+        for server in (*self._servers[first:], *self._servers[:first]):
+            try:
+                wire: Wire = server.transport.establish_connection()
+            except ERRORS as error:
+                logger.debug("%s does not answer: %r", server.host, error)
+                last = last or error
+            else:
+                self._server, self.wire = server, wire
+                return wire
+        assert last is not None
+        raise self.explained(last) from last
+
+    def explained(self, error: BaseException) -> OperationalError:
+        """The error to raise in place of one of the library's: it names the server."""
+        if isinstance(error, OperationalError) and str(error).startswith("RabbitMQ at "):
+            return error
+        text = str(error) or type(error).__name__
+        return OperationalError(f"RabbitMQ at {self.place}: {text}")
+
+    @property
+    def is_as_specified(self) -> bool:
+        """Whether the server means by a global prefetch what the specification says: RabbitMQ 3.3 to 3.13 do not."""
+        return self.wire is None or bool(self._server.transport.qos_semantics_matches_spec(self.wire))
+
+    @property
+    def place(self) -> str:
+        """Where the server is, as it may be shown."""
+        virtual_host = str(self._server.virtual_host or "/").removeprefix("/")
+        server = self._server
+        port = server.port or server.transport.default_connection_params["port"]
+        return f"{server.hostname or 'localhost'}:{port}/{virtual_host}"
+
+    def drop(self) -> None:
+        """Give up the connection, if there is one, without a word."""
+        wire, self.wire = self.wire, None
+        if wire is not None:
+            wire.drop()
+
+    def close(self) -> None:
+        """Take leave of the server; tolerates never connected and twice."""
+        wire, self.wire = self.wire, None
+        if wire is not None:
+            wire.part()
+
+
+def _url(connection: Any) -> str:
+    """A URL of what a Kombu connection has taken apart."""
+    parts = {name: getattr(connection, name) for name in ("userid", "password", "virtual_host", "port")}
+    host = connection.hostname or "localhost"
+    login = ""
+    if parts["userid"] and not callable(parts["password"]):
+        login = f"{quote(str(parts['userid']), safe='')}:{quote(str(parts['password'] or ''), safe='')}@"
+    if ":" in host and not host.startswith("["):
+        host = f"[{host}]"
+    port = f":{parts['port']}" if parts["port"] else ""
+    return f"amqp://{login}{host}{port}/{quote(str(parts['virtual_host'] or '/'), safe='')}"
+
+
+def _credentials(connection: Any) -> dict[str, Any]:
+    """What was given beside the URLs, for those that do not say."""
+    given = connection._initial_params
+    names = ("userid", "password")
+    return {name: given[name] for name in names if given.get(name) is not None} if connection.alt else {}

@@ -1,0 +1,215 @@
+"""A connection of the client library that reads all that has come at once, and writes many frames at once."""
+
+# The client library, which is extended here, has no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from collections.abc import Callable
+from struct import Struct
+from typing import Any, Final
+
+from amqp.exceptions import UnexpectedFrame
+from amqp.method_framing import frame_handler
+from amqp.transport import SSLTransport, TCPTransport
+from kombu.transport import pyamqp
+
+from celeriac_amqp.content import body_length
+
+#: Bytes read in one go.
+_CHUNK: Final = 1 << 18
+_HEAD: Final = Struct(">BHI")
+_DELIVER: Final = b"\x00\x3c\x00\x3c"
+_METHOD, _HEADER, _BODY = 1, 2, 3
+_END: Final = 0xCE
+#: Seconds that a connection which is given up has for its farewell.
+_FAREWELL: Final = 3.0
+
+Frame = tuple[int, int, bytes]
+#: Called with the payloads of ``basic.deliver`` and of its content header, and the body.
+Taker = Callable[[bytes, bytes, bytes], None]
+
+
+class _Inbox:
+    """The part of a transport that reads: mixed into those of the client library."""
+
+    sock: Any
+    connected: bool
+    _data = b""
+    _at = 0
+
+    def read_frame(self, unpack: Any = None) -> Frame:
+        """The next frame; waits for it as the socket is set to."""
+        while (frame := self.next_frame()) is None:
+            self._add(self._receive())
+        return frame
+
+    def next_frame(self) -> Frame | None:
+        """The next frame of what has been read, None where none is whole."""
+        data, at = self._data, self._at
+        if len(data) - at < 8:
+            return None
+        kind, channel, size = _HEAD.unpack_from(data, at)
+        end = at + 7 + size
+        if len(data) <= end:
+            return None
+        if data[end] != _END:
+            raise UnexpectedFrame(f"a frame ends with {data[end]:#04x} in place of 0xce")
+        self._at = end + 1
+        return kind, channel, data[at + 7 : end]
+
+    def fill(self) -> bool:
+        """Read what has come, and do not wait; whether there may be more.  Raises OSError when the peer has gone."""
+        try:
+            data = self._receive_now()
+        except (BlockingIOError, InterruptedError):
+            return False
+        self._add(data)
+        return len(data) >= _CHUNK
+
+    def _add(self, data: bytes) -> None:
+        if not data:
+            self.connected = False
+            raise ConnectionResetError("the server has closed the connection")
+        left = self._data[self._at :]
+        self._data = left + data if left else data
+        self._at = 0
+
+    def _receive(self) -> bytes:
+        data: bytes = self.sock.recv(_CHUNK)
+        return data
+
+    def _receive_now(self) -> bytes:
+        data: bytes = self.sock.recv(_CHUNK, socket.MSG_DONTWAIT)
+        return data
+
+
+class _Tcp(_Inbox, TCPTransport):  # type: ignore[misc]  # the library has no annotations
+    """Over TCP."""
+
+
+class _Tls(_Inbox, SSLTransport):  # type: ignore[misc]  # as above
+    """Over TLS, where what the socket has may be less than what has come."""
+
+    def _receive(self) -> bytes:
+        try:
+            return super()._receive()
+        except ssl.SSLError as error:
+            if "timed out" in str(error):
+                raise TimeoutError(str(error)) from error
+            raise
+
+    def _receive_now(self) -> bytes:
+        before = self.sock.gettimeout()
+        self.sock.settimeout(0.0)
+        parts = []
+        try:
+            while True:
+                data = self.sock.recv(_CHUNK)
+                parts.append(data)
+                if not data:
+                    break
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError) as nothing:
+            if not parts:
+                raise BlockingIOError from nothing
+        finally:
+            self.sock.settimeout(before)
+        return b"".join(parts)
+
+
+def _deliveries_first(connection: Wire, callback: Callable[..., Any]) -> Callable[[Frame], bool]:
+    """How frames are handled: deliveries go to their taker as they are, all else to the client library."""
+    others = frame_handler(connection, callback)
+    takers = connection.takers
+    #: By channel, the delivery that is not whole yet: its arguments, header, the parts of its body, what is missing.
+    partial: dict[int, list[Any]] = {}
+
+    def handle(frame: Frame) -> bool:
+        kind, channel, payload = frame
+        taker = takers.get(channel)
+        if taker is None or kind > _BODY:
+            return bool(others(frame))
+        if kind == _METHOD:
+            if payload[:4] != _DELIVER:
+                return bool(others(frame))
+            connection.bytes_recv += 1
+            partial[channel] = [payload, b"", [], 0]
+            return False
+        found = partial.get(channel)
+        if found is None:
+            return bool(others(frame))
+        connection.bytes_recv += 1
+        if kind == _HEADER:
+            found[1], found[3] = payload, body_length(payload)
+        else:
+            found[2].append(payload)
+            found[3] -= len(payload)
+        if found[3] > 0:
+            return False
+        del partial[channel]
+        parts = found[2]
+        taker(found[0], found[1], parts[0] if len(parts) == 1 else b"".join(parts))
+        return True
+
+    return handle
+
+
+class Wire(pyamqp.Connection):
+    """One connection to the server, and what is done with it by the batch."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        #: By channel, who takes the deliveries as they are.
+        self.takers: dict[int, Taker] = {}
+        #: Why the server takes no messages, while it does not.
+        self.blocked: str | None = None
+        super().__init__(*args, **{**options, "frame_handler": _deliveries_first})
+        self.on_blocked = self._blocked
+        self.on_unblocked = self._unblocked
+
+    def Transport(  # the library calls it so
+        self, host: str, connect_timeout: float | None, ssl: Any = False, *timeouts: Any, **options: Any
+    ) -> Any:
+        names = ("read_timeout", "write_timeout")
+        return (_Tls if ssl else _Tcp)(
+            host, connect_timeout=connect_timeout, ssl=ssl, **dict(zip(names, timeouts, strict=False)), **options
+        )
+
+    def _blocked(self, reason: str) -> None:
+        self.blocked = reason
+
+    def _unblocked(self) -> None:
+        self.blocked = None
+
+    def take(self) -> None:
+        """Handle every frame that has come; does not wait.  Raises what a closed connection or channel raises."""
+        transport, handle = self.transport, self.on_inbound_frame
+        more = True
+        while more:
+            more = transport.fill()
+            self.handle_read(transport, handle)
+
+    def handle_read(self, transport: Any = None, handle: Any = None) -> None:
+        """Handle what was read already: a question's answer may have come with more behind it."""
+        transport, handle = transport or self.transport, handle or self.on_inbound_frame
+        while (frame := transport.next_frame()) is not None:
+            handle(frame)
+
+    def say(self, data: bytes) -> None:
+        """Write frames, in one go."""
+        self.transport.write(data)
+        self.bytes_sent += 1
+
+    def part(self) -> None:
+        """Take leave of the server, which has a few seconds to answer."""
+        with contextlib.suppress(Exception):  # it may be gone, and is of no more use either way
+            self.sock.settimeout(_FAREWELL)
+            self.close()
+        self.drop()
+
+    def drop(self) -> None:
+        """Close the socket, without a word."""
+        with contextlib.suppress(Exception):  # as above
+            self.collect()

@@ -1,0 +1,302 @@
+"""What the tests of the RabbitMQ plugin share: queues of their own on the server, lanes, a loop turned by hand."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+from amqp.exceptions import NotFound
+from kombu import Connection, Exchange, Queue
+from kombu.asynchronous import Hub
+
+from celeriac.contracts import ConsumerLane, OutgoingMessage, ProducerLane
+from celeriac_amqp.broker import AmqpTransport
+from celeriac_amqp.delays import BITS, Delays
+
+
+@dataclass
+class Loop:
+    """A real event loop, and how often a lane said that it is ready."""
+
+    hub: Hub = field(default_factory=Hub)
+    calls: int = 0
+
+    def on_ready(self) -> None:
+        self.calls += 1
+
+    def turn_until(self, condition: Callable[[], Any], timeout: float = 20.0) -> Any:
+        deadline = time.monotonic() + timeout
+        # The hub polls for up to a second; a timer bounds that, so that the deadline is kept.
+        tick = self.hub.call_repeatedly(0.02, lambda: None)
+        try:
+            while not (value := condition()):
+                assert time.monotonic() < deadline, f"not within {timeout:g} s"
+                self.hub.run_once()
+            return value
+        finally:
+            tick.cancel()
+
+    def calm(self) -> None:
+        """Turn until what has happened so far has been heard."""
+        heard: list[bool] = []
+        self.hub.call_later(0.1, heard.append, True)
+        self.turn_until(lambda: heard)
+
+
+@pytest.fixture
+def url(rabbitmq_url) -> str:
+    return rabbitmq_url
+
+
+@pytest.fixture
+def plain(url) -> Iterator[Any]:
+    """A channel of the library's own, to look at the server past the plugin."""
+    with Connection(url) as connection:
+        yield connection.default_channel
+
+
+@pytest.fixture
+def new_queue(url) -> Iterator[Callable[..., Queue]]:
+    """Return ``new_queue(**arguments)``: a queue of the test's own, deleted at the end with its exchange."""
+    made: list[Queue] = []
+
+    def make(kind: str = "direct", routing_key: str | None = None, **arguments: Any) -> Queue:
+        name = f"celeriac-test-{uuid4().hex}"
+        made.append(
+            Queue(
+                name,
+                Exchange(name, type=kind),
+                routing_key=name if routing_key is None else routing_key,
+                queue_arguments={key.replace("_", "-"): value for key, value in arguments.items()} or None,
+            )
+        )
+        return made[-1]
+
+    yield make
+    with Connection(url) as connection:
+        for queue in made:
+            channel = connection.channel()
+            channel.queue_delete(queue.name)
+            channel.exchange_delete(queue.name)
+            channel.close()
+
+
+@pytest.fixture
+def queue(new_queue) -> Queue:
+    return new_queue()
+
+
+@pytest.fixture
+def prefix(url) -> Iterator[str]:
+    """Return what is set before the names of the queues in which messages wait, which are deleted at the end."""
+    prefix = f"test-{uuid4().hex}"
+    yield prefix
+    delays = Delays(prefix)
+    with Connection(url) as connection:
+        channel = connection.channel()
+        for name in (*map(delays.level, range(BITS)), delays.delivery):
+            channel.queue_delete(name)
+            channel.exchange_delete(name)
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    loop = Loop()
+    yield loop
+    loop.hub.close()
+
+
+@pytest.fixture
+def connect(url) -> Iterator[Callable[..., Connection]]:
+    """Return ``connect(url, **transport_options)``: a new Kombu connection, released at the end."""
+    opened = []
+
+    def open_connection(url: str = url, heartbeat: float = 0, **options: Any) -> Connection:
+        opened.append(
+            Connection(url, transport=AmqpTransport, transport_options=options, heartbeat=heartbeat, connect_timeout=4)
+        )
+        opened[-1].transport_cls = AmqpTransport
+        return opened[-1]
+
+    yield open_connection
+    for connection in opened:
+        connection.release()
+
+
+@pytest.fixture
+def produce(connect) -> Iterator[Callable[..., ProducerLane]]:
+    """Return ``produce(url, **transport_options)``: a new producer lane."""
+    opened = []
+
+    def open_lane(*args: Any, **options: Any) -> ProducerLane:
+        opened.append(AmqpTransport.producer_lane(connect(*args, **options)))
+        return opened[-1]
+
+    yield open_lane
+    for lane in opened:
+        lane.close()
+
+
+@pytest.fixture
+def producer(produce) -> ProducerLane:
+    return produce()
+
+
+@pytest.fixture
+def consume(connect, loop) -> Iterator[Callable[..., ConsumerLane]]:
+    """Return ``consume(*queues, url, prefetch, on_void, **transport_options)``: a new lane, open on these queues."""
+    opened = []
+
+    def open_lane(
+        *queues: Queue, url: str | None = None, prefetch: int = 100, on_void: Any = None, **options: Any
+    ) -> ConsumerLane:
+        lane = AmqpTransport.consumer_lane(connect(*([] if url is None else [url]), **options))
+        opened.append(lane)
+        if on_void is not None:
+            lane.on_void = on_void
+        lane.prefetch(prefetch)
+        lane.open(queues, loop.hub, loop.on_ready)
+        return lane
+
+    yield open_lane
+    for lane in opened:
+        lane.close()
+
+
+@pytest.fixture
+def claim(loop) -> Callable[..., list[Any]]:
+    """Return ``claim(lane, count)``: claims until there are so many."""
+
+    def claim(lane: ConsumerLane, count: int) -> list[Any]:
+        found: list[Any] = []
+
+        def enough() -> bool:
+            with contextlib.suppress(lane_errors()):
+                found.extend(lane.claim(count - len(found)))
+            return len(found) >= count
+
+        loop.turn_until(enough)
+        return found
+
+    return claim
+
+
+def lane_errors() -> type[BaseException]:
+    from kombu.exceptions import OperationalError
+
+    return OperationalError
+
+
+@pytest.fixture
+def message() -> Callable[..., OutgoingMessage]:
+    """Return ``message(number, queue, **what differs)``."""
+
+    def make(number: int | str, queue: Queue | None, /, **given: Any) -> OutgoingMessage:
+        values = {
+            "body": str(number).encode(),
+            "content_type": "application/json",
+            "content_encoding": "utf-8",
+            "headers": {"id": str(number), "task": "t", "retries": 0},
+            "properties": {"correlation_id": str(number), "delivery_mode": 2},
+            "exchange": "",
+            "routing_key": queue.name if queue is not None else "",
+            "queue": queue,
+            **given,
+        }
+        return OutgoingMessage(**values)
+
+    return make
+
+
+@pytest.fixture
+def bodies() -> Callable[[Any], list[str]]:
+    return lambda deliveries: [delivery.body.decode() for delivery in deliveries]
+
+
+@pytest.fixture
+def ready(url) -> Callable[[Queue], int | None]:
+    """Return ``ready(queue)``: how many messages wait in a queue, None where there is no such queue."""
+
+    def count(queue: Queue | str) -> int | None:
+        name = queue if isinstance(queue, str) else queue.name
+        with Connection(url) as connection:
+            try:
+                return connection.default_channel.queue_declare(name, passive=True).message_count
+            except NotFound:
+                return None
+
+    return count
+
+
+class Proxy:
+    """Stands between a client and the server, and cuts, or swallows what either says."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._target = (host, port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._sockets: list[socket.socket] = []
+        self.port = self._listener.getsockname()[1]
+        #: What is said to the server, or by it, does not arrive.
+        self.swallows_requests = False
+        self.swallows_answers = False
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        """Close all connections."""
+        sockets, self._sockets = self._sockets, []
+        for each in sockets:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.cut()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            try:
+                server = socket.create_connection(self._target)
+            except OSError:
+                client.close()
+                continue
+            self._sockets += [client, server]
+            for source, sink, answers in ((client, server, False), (server, client, True)):
+                threading.Thread(target=self._pump, args=(source, sink, answers), daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if not (self.swallows_answers if answers else self.swallows_requests):
+                    sink.sendall(data)
+        for each in (source, sink):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+
+@pytest.fixture
+def proxy(url) -> Iterator[Proxy]:
+    parts = urlsplit(url)
+    proxy = Proxy(parts.hostname or "127.0.0.1", parts.port or 5672)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def proxied(proxy, url) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=f"{parts.username}:{parts.password}@127.0.0.1:{proxy.port}").geturl()

@@ -1,0 +1,68 @@
+"""The broker does what every one must do, with both kinds of queues."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+from kombu import Exchange, Queue
+
+from celeriac import Celery
+from celeriac.testing.conformance import BackendHarness, BackendSuite, BrokerHarness, BrokerSuite
+
+
+class TestClassicQueues(BrokerSuite):
+    @pytest.fixture(autouse=True)
+    def _at(self, url):
+        self.url = url
+
+    def make_harness(self):
+        return BrokerHarness(self.url)
+
+
+class QuorumHarness(BrokerHarness):
+    """With a queue that is replicated, and queues of the test's own for messages that wait."""
+
+    def __init__(self, url, prefix):
+        app = Celery("conformance", broker=url, set_as_current=False)
+        app.conf.broker_transport_options = {"delayed_delivery_prefix": prefix}
+        super().__init__(url, app)
+        name = self.queue.name
+        self.queue = Queue(
+            name, Exchange(name, type="direct"), routing_key=name, queue_arguments={"x-queue-type": "quorum"}
+        )
+
+
+class TestQuorumQueues(BrokerSuite):
+    @pytest.fixture(autouse=True)
+    def _at(self, url, prefix):
+        self.url, self.prefix = url, prefix
+
+    def make_harness(self):
+        return QuorumHarness(self.url, self.prefix)
+
+
+class ReplyHarness(BackendHarness):
+    """Whose first store is the one that results are sent to."""
+
+    def __init__(self, url, app):
+        super().__init__(url, app)
+        self.reply_to = f"celeriac-test-{uuid4().hex}"
+        self.asking = super().store()
+        self.asking.listen(self.reply_to)
+        self.is_handed_out = False
+
+    def store(self):
+        if not self.is_handed_out:
+            self.is_handed_out = True
+            return self.asking
+        return super().store()
+
+
+class TestRpc(BackendSuite):
+    @pytest.fixture(autouse=True)
+    def _at(self, url):
+        self.url = url
+
+    def make_harness(self):
+        return ReplyHarness("rpc://", Celery("conformance", broker=self.url, set_as_current=False))

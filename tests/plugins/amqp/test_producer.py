@@ -1,0 +1,148 @@
+"""Batches are confirmed, and what the server has not taken is known exactly."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from kombu import Connection, Exchange
+from kombu.exceptions import OperationalError
+
+from celeriac.contracts import Settlements
+from celeriac.exceptions import ImproperlyConfigured, SerializationError
+
+
+def test_a_batch_is_there_when_publish_returns(producer, queue, message, ready):
+    producer.publish([message(number, queue) for number in range(2000)])
+    assert ready(queue) == 2000
+
+
+def test_a_batch_of_large_messages_is_split_into_frames(producer, queue, message, consume, claim):
+    large = [message(number, queue, body=bytes([number]) * 700_000) for number in range(3)]
+    producer.publish(large)
+    assert [each.body for each in claim(consume(queue), 3)] == [each.body for each in large]
+
+
+def test_those_that_no_queue_is_bound_for_are_named_and_no_others(producer, queue, message, ready):
+    batch = [message(number, queue) for number in range(5)]
+    for place in (1, 3):
+        batch[place].routing_key = "nobody-listens"
+
+    with pytest.raises(OperationalError, match=r"2 of 5 messages were returned.*nobody-listens"):
+        producer.publish(batch)
+
+    assert producer.published == 1
+    assert producer.unpublished(batch) == [batch[1], batch[3]]
+    assert ready(queue) == 3
+    producer.publish(batch[:1])  # the lane is as good as new
+    assert ready(queue) == 4
+
+
+def test_those_that_a_full_queue_refuses_are_named_and_no_others(producer, new_queue, message, ready):
+    queue, full = new_queue(), new_queue(x_max_length=2, x_overflow="reject-publish")
+    batch = [message(number, full if number % 2 else queue) for number in range(10)]
+
+    with pytest.raises(OperationalError, match="3 of 10 messages were refused: a queue is full"):
+        producer.publish(batch)
+
+    assert producer.unpublished(batch) == [batch[5], batch[7], batch[9]]
+    assert (ready(queue), ready(full)) == (5, 2)
+
+
+def test_nothing_is_sent_where_one_message_cannot_be_carried(producer, queue, message, ready):
+    batch = [message(1, queue), message(2, queue, headers={"id": "2", "stamp": object()})]
+    with pytest.raises(SerializationError, match="message 2: RabbitMQ cannot carry it: stamp"):
+        producer.publish(batch)
+    assert ready(queue) == 0
+
+
+def test_an_exchange_that_is_not_there_is_an_error_before_anything_is_sent(producer, queue, message, ready):
+    batch = [message(1, queue), message(2, None, exchange="celeriac-test-no-such", routing_key="x")]
+    with pytest.raises(OperationalError, match="no exchange 'celeriac-test-no-such'"):
+        producer.publish(batch)
+    assert producer.published == 0
+    producer.publish(batch[:1])
+    assert ready(queue) == 1
+
+
+def test_a_broadcast_that_nobody_hears_is_no_error(producer, url, message):
+    exchange = Exchange("celeriac-test-broadcast", type="fanout")
+    producer.publish([message(1, None, queue=exchange, exchange=exchange.name)])
+    with Connection(url) as connection:
+        exchange(connection.default_channel).delete()
+
+
+def test_a_connection_that_was_closed_meanwhile_is_made_anew(produce, queue, message, proxy, proxied, ready):
+    lane = produce(proxied)
+    lane.publish([message(1, queue)])
+    proxy.cut()
+    lane.publish([message(2, queue)])
+    assert ready(queue) == 2
+
+
+def test_what_was_not_confirmed_is_left_when_the_connection_breaks(produce, queue, message, proxy, proxied, ready):
+    lane = produce(proxied, confirm_timeout=0.5)
+    lane.publish([message(0, queue)])
+    proxy.swallows_answers = True
+    batch = [message(number, queue) for number in range(1, 4)]
+    with pytest.raises(OperationalError, match=r"has not confirmed 3 messages within 0\.5 s"):
+        lane.publish(batch)
+    assert lane.published == 0
+    assert lane.unpublished(batch) == batch
+    proxy.swallows_answers = False
+    lane.publish(batch)  # at least once
+    assert ready(queue) == 7
+
+
+def test_a_server_that_is_away_is_an_error_that_names_it_and_then_works(produce, queue, message, proxy, proxied, url):
+    lane = produce("amqp://guest:s3cret@127.0.0.1:1//")
+    with pytest.raises(OperationalError, match=r"RabbitMQ at 127\.0\.0\.1:1/") as caught:
+        lane.publish([message(1, queue)])
+    assert "s3cret" not in str(caught.value)
+
+
+def test_the_next_server_of_a_list_is_taken(produce, queue, message, ready, url):
+    lane = produce(f"amqp://guest:guest@127.0.0.1:1//;{url}")
+    lane.publish([message(1, queue)])
+    assert ready(queue) == 1
+
+
+def test_a_confirm_timeout_that_is_none_is_refused(produce):
+    with pytest.raises(ImproperlyConfigured, match="confirm_timeout"):
+        produce(confirm_timeout="soon")
+
+
+@pytest.mark.parametrize("kind", ["direct", "topic"])
+def test_a_message_for_a_quorum_queue_waits_in_the_server(
+    produce, consume, claim, new_queue, message, prefix, ready, kind
+):
+    queue = new_queue(kind, routing_key="some.key", x_queue_type="quorum")
+    lane = produce(delayed_delivery_prefix=prefix)
+    due = time.time() + 1.2
+    sent = message(1, queue, eta=due, exchange=queue.exchange.name, routing_key="some.key")
+    sent.properties["expiration"] = "500"  # which must not bring it sooner
+    lane.publish([sent])
+    assert ready(queue) == 0
+
+    (found,) = claim(consume(queue, delayed_delivery_prefix=prefix), 1)
+
+    assert time.time() >= due - 0.01
+    assert "expiration" not in found.properties
+    assert not found.routing_key.startswith(("0.", "1."))
+
+
+def test_a_message_for_a_classic_queue_waits_in_the_worker(producer, queue, message, ready):
+    producer.publish([message(1, queue, eta=time.time() + 100)])
+    assert ready(queue) == 1
+
+
+def test_a_delayed_message_comes_to_its_queue_alone(produce, consume, claim, new_queue, message, prefix, loop):
+    first, other = new_queue(x_queue_type="quorum"), new_queue(x_queue_type="quorum")
+    lane = produce(delayed_delivery_prefix=prefix)
+    far = consume(other, delayed_delivery_prefix=prefix)
+    near = consume(first, delayed_delivery_prefix=prefix)
+    lane.publish([message(number, first, eta=time.time() + 0.3) for number in range(3)])
+    found = claim(near, 3)
+    near.settle(Settlements(ack=[each.tag for each in found]))
+    loop.calm()
+    assert far.claim(10) == []
