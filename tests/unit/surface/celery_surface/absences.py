@@ -79,5 +79,4 @@ UNSHOWN: Final[dict[str, str]] = {
 }
 
 #: Parts that are being completed: excuses every gap of the names, until there is none.
-ARRIVING: Final[dict[str, str]] = {
-}
+ARRIVING: Final[dict[str, str]] = {}
