@@ -31,6 +31,7 @@ class QuorumHarness(BrokerHarness):
         self.queue = Queue(
             name, Exchange(name, type="direct"), routing_key=name, queue_arguments={"x-queue-type": "quorum"}
         )
+        self._queues = [self.queue]
 
 
 class TestQuorumQueues(BrokerSuite):

@@ -19,6 +19,8 @@ from celeriac_amqp.replies import Replies
 from celeriac_amqp.transports import CheckedTransport
 from celeriac_amqp.watcher import RpcWatcher
 
+#: Seconds that a queue of results is kept at least while nobody reads it.
+_LEAST_UNUSED: Final = 60.0
 #: Those of a parent process: neither used nor closed, which would take leave for the parent.
 _inherited: Final[list[Any]] = []
 
@@ -65,12 +67,14 @@ class RpcBackend(Backend):
         return found
 
     def _arguments(self) -> dict[str, Any]:
-        expires = self.app.conf.result_expires
+        seconds = self._kept_seconds(None)
+        return {"x-expires": round(max(seconds, _LEAST_UNUSED) * 1000)} if seconds else {}
+
+    def _kept_seconds(self, own: float | None) -> float:
+        """How long a result is kept, 0 for ever."""
+        expires = self.app.conf.result_expires if own is None else own
         seconds = expires.total_seconds() if isinstance(expires, timedelta) else expires
-        if not seconds:
-            return {}
-        kept = max(1, round(seconds * 1000))
-        return {"x-expires": kept, "x-message-ttl": kept}
+        return float(seconds or 0)
 
     def _decode(self, data: bytes, content_type: str) -> Any:
         return self.app.serializers.decode_result(data, content_type)
@@ -105,8 +109,8 @@ class RpcBackend(Backend):
             "correlation_id": result.task_id,
             "delivery_mode": 2 if conf.result_persistent else 1,
         }
-        if result.expires:
-            properties["expiration"] = str(max(1, round(result.expires * 1000)))
+        if kept := self._kept_seconds(result.expires):
+            properties["expiration"] = str(max(1, round(kept * 1000)))
         message = OutgoingMessage(
             bytes(body), content_type, content_encoding, {}, properties, "", result.reply_to or ""
         )

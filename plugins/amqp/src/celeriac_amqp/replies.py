@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from celeriac.exceptions import StoreUnavailable
@@ -50,7 +52,8 @@ class Replies:
         self._read: set[str] = set()
         self._reads = False
         self._channel: Any = None
-        self._kept: dict[str, Found] = {}
+        #: By task id, with the moment (monotonic) up to which it is kept.
+        self._kept: dict[str, tuple[Found, float]] = {}
         self._listeners: set[Listener] = set()
         self._unacked = 0
 
@@ -118,7 +121,7 @@ class Replies:
                     # What the server has sent ahead comes before its answer to this.
                     while (message := channel.basic_get(name, no_ack=False)) is not None:
                         properties = message.properties
-                        self._keep(properties.get("correlation_id"), properties.get("content_type"), message.body)
+                        self._keep(properties, properties.get("content_type"), message.body)
                         self._unacked = message.delivery_tag
                 wire.handle_read()
                 self._ack(wire)
@@ -137,10 +140,11 @@ class Replies:
         except TableError as error:
             logger.error("A result that cannot be read was dropped: %s", error)
             return
-        self._keep(content.properties.get("correlation_id"), content.content_type, body)
+        self._keep(content.properties, content.content_type, body)
 
-    def _keep(self, task_id: str | None, content_type: str | None, body: bytes) -> None:
+    def _keep(self, properties: Mapping[str, Any], content_type: str | None, body: bytes) -> None:
         found: Found
+        task_id = properties.get("correlation_id")
         try:
             found = self._decode(body, content_type or "")
             if not isinstance(found, dict):
@@ -153,10 +157,12 @@ class Replies:
             logger.error("A result that names no task was dropped")
             return
         kept = self._kept
-        before = kept.pop(task_id, None)
+        before, _ = kept.pop(task_id, (None, 0.0))
         if isinstance(before, dict) and before.get("status") == "SUCCESS":
             found = before
-        kept[task_id] = found
+        expiration = str(properties.get("expiration") or "")
+        seconds = int(expiration) / 1000 if expiration.isdecimal() else inf
+        kept[task_id] = found, time.monotonic() + seconds
         if len(kept) > _MOST_KEPT:
             del kept[next(iter(kept))]
         for listener in self._listeners:
@@ -164,8 +170,9 @@ class Replies:
 
     def kept(self, task_ids: Iterable[str]) -> dict[str, Found]:
         """Those of the results that have been read.  Call with the lock."""
-        kept = self._kept
-        return {task_id: kept[task_id] for task_id in task_ids if task_id in kept}
+        kept, now = self._kept, time.monotonic()
+        known = {task_id: kept[task_id] for task_id in task_ids if task_id in kept}
+        return {task_id: found for task_id, (found, until) in known.items() if until > now}
 
     def forget(self, task_ids: Iterable[str]) -> None:
         """Keep these no longer."""

@@ -65,9 +65,9 @@ class BackendHarness:
             self._proxy, self._way = found
         return self._proxy
 
-    def result(self, task_id: str, state: str, meta: dict[str, Any]) -> StoredResult:
+    def result(self, task_id: str, state: str, meta: dict[str, Any], expires: float | None = None) -> StoredResult:
         """A result on its way."""
-        return StoredResult(task_id, state, meta, None, self.reply_to)
+        return StoredResult(task_id, state, meta, expires, self.reply_to)
 
     def new_id(self) -> str:
         """A task id that nobody else uses."""
@@ -109,11 +109,11 @@ class BackendSuite(ChordChecks, KeepingChecks, PrimitiveChecks, ABC):
             raise NotClaimed("the store says that it stores nothing")
         return store
 
-    def _success(self, task_id: str, value: Any) -> StoredResult:
+    def _succeeded(self, task_id: str, value: Any) -> StoredResult:
         meta = build_meta(task_id, states.SUCCESS, value, date_done=_DONE)
         return self.harness.result(task_id, states.SUCCESS, meta)
 
-    def _started(self, task_id: str) -> StoredResult:
+    def _begun(self, task_id: str) -> StoredResult:
         return self.harness.result(task_id, states.STARTED, build_meta(task_id, states.STARTED, {"pid": 1}))
 
     def _wait(self, watcher: ResultWatcher, task_ids: set[str]) -> dict[str, dict[str, Any]]:
@@ -127,7 +127,7 @@ class BackendSuite(ChordChecks, KeepingChecks, PrimitiveChecks, ABC):
         return found
 
     def test_what_is_stored_is_found(self) -> None:
-        result = self._success(self.harness.new_id(), {"key": ["value", None, 1.5, "\N{SNOWMAN}"]})
+        result = self._succeeded(self.harness.new_id(), {"key": ["value", None, 1.5, "\N{SNOWMAN}"]})
         self.store.store([result])
         found = self.store.fetch([result.task_id])
         demand(found == {result.task_id: result.meta}, f"stored {result.meta!r}, found {dict(found)!r}")
@@ -135,54 +135,54 @@ class BackendSuite(ChordChecks, KeepingChecks, PrimitiveChecks, ABC):
     def test_another_connection_finds_it(self) -> None:
         if self.store.replies_to_sender:
             raise NotClaimed("its results are read by who has asked for them, and by no other")
-        result = self._success(self.harness.new_id(), 1)
+        result = self._succeeded(self.harness.new_id(), 1)
         self.store.store([result])
         found = self.harness.store().fetch([result.task_id])
         demand(found == {result.task_id: result.meta}, f"stored {result.meta!r}, another found {dict(found)!r}")
 
     def test_what_is_not_there_is_left_out(self) -> None:
         there, absent = self.harness.new_id(), self.harness.new_id()
-        self.store.store([self._success(there, 1)])
+        self.store.store([self._succeeded(there, 1)])
         found = self.store.fetch([absent, there])
         demand(set(found) == {there}, f"one of two is there, found {len(found)}")
         demand(not self.store.fetch([]), "asked for nothing, found something")
 
     def test_many_are_stored_at_once(self) -> None:
-        results = [self._success(self.harness.new_id(), number) for number in range(250)]
+        results = [self._succeeded(self.harness.new_id(), number) for number in range(250)]
         self.store.store(results)
         found = self.store.fetch([result.task_id for result in results])
         demand(found == {result.task_id: result.meta for result in results}, f"stored 250, found {len(found)}")
 
     def test_a_later_state_replaces_an_earlier_one(self) -> None:
         task_id = self.harness.new_id()
-        self.store.store([self._started(task_id)])
-        self.store.store([self._success(task_id, 1)])
+        self.store.store([self._begun(task_id)])
+        self.store.store([self._succeeded(task_id, 1)])
         demand(self.store.fetch([task_id])[task_id]["status"] == states.SUCCESS, "STARTED was not replaced by SUCCESS")
 
     def test_the_last_of_one_batch_holds(self) -> None:
         task_id = self.harness.new_id()
-        self.store.store([self._started(task_id), self._success(task_id, 1)])
+        self.store.store([self._begun(task_id), self._succeeded(task_id, 1)])
         found = self.store.fetch([task_id])[task_id]["status"]
         demand(found == states.SUCCESS, f"STARTED and SUCCESS were stored in this order, found {found}")
 
     def test_a_success_is_never_replaced(self) -> None:
         task_id = self.harness.new_id()
-        self.store.store([self._success(task_id, 1)])
-        self.store.store([self._started(task_id)])
+        self.store.store([self._succeeded(task_id, 1)])
+        self.store.store([self._begun(task_id)])
         failure = build_meta(task_id, states.FAILURE, {"exc_type": "E", "exc_message": [], "exc_module": "m"})
         self.store.store([self.harness.result(task_id, states.FAILURE, failure)])
         found = self.store.fetch([task_id])[task_id]
         demand(found["status"] == states.SUCCESS and found["result"] == 1, f"SUCCESS was replaced by {found!r}")
 
     def test_a_large_result_is_kept(self) -> None:
-        result = self._success(self.harness.new_id(), "x" * 2_000_000)
+        result = self._succeeded(self.harness.new_id(), "x" * 2_000_000)
         self.store.store([result])
         found = self.store.fetch([result.task_id]).get(result.task_id)
         demand(found == result.meta, "a result of two million characters came back different or not at all")
 
     def test_what_is_deleted_is_gone(self) -> None:
         gone, kept = self.harness.new_id(), self.harness.new_id()
-        self.store.store([self._success(gone, 1), self._success(kept, 2)])
+        self.store.store([self._succeeded(gone, 1), self._succeeded(kept, 2)])
         self.store.delete([gone, self.harness.new_id()])
         found = self.store.fetch([gone, kept])
         demand(set(found) == {kept}, f"deleted one of two, {len(found)} are left")
@@ -193,7 +193,7 @@ class BackendSuite(ChordChecks, KeepingChecks, PrimitiveChecks, ABC):
             watcher.add([task_id])
             demand(watcher.wait(0) == [], "the watcher reports a result that is not there")
             # A moment later, so that the watcher is asleep by then and has to be woken.
-            writer = threading.Timer(0.1, self.harness.store().store, [[self._success(task_id, 7)]])
+            writer = threading.Timer(0.1, self.harness.store().store, [[self._succeeded(task_id, 7)]])
             writer.start()
             try:
                 found = self._wait(watcher, {task_id})
@@ -203,13 +203,13 @@ class BackendSuite(ChordChecks, KeepingChecks, PrimitiveChecks, ABC):
 
     def test_a_watcher_reports_what_is_there_already(self) -> None:
         task_id = self.harness.new_id()
-        self.store.store([self._success(task_id, 7)])
+        self.store.store([self._succeeded(task_id, 7)])
         with closing(self.store.watch()) as watcher:
             watcher.add([task_id])
             self._wait(watcher, {task_id})
 
     def test_a_watcher_reports_every_one_of_many(self) -> None:
-        results = [self._success(self.harness.new_id(), number) for number in range(200)]
+        results = [self._succeeded(self.harness.new_id(), number) for number in range(200)]
         with closing(self.store.watch()) as watcher:
             watcher.add(result.task_id for result in results)
             writer = self.harness.store()
@@ -221,7 +221,7 @@ class BackendSuite(ChordChecks, KeepingChecks, PrimitiveChecks, ABC):
         watched, other = self.harness.new_id(), self.harness.new_id()
         with closing(self.store.watch()) as watcher:
             watcher.add([watched])
-            self.store.store([self._success(other, 1), self._success(watched, 2)])
+            self.store.store([self._succeeded(other, 1), self._succeeded(watched, 2)])
             found = self._wait(watcher, {watched})
         demand(set(found) == {watched}, "the watcher reports a result that it was not asked for")
 
@@ -236,10 +236,10 @@ class BackendSuite(ChordChecks, KeepingChecks, PrimitiveChecks, ABC):
         task_id, other = self.harness.new_id(), self.harness.new_id()
         with closing(self._shareable()) as watcher:
             watcher.add([task_id, other])
-            self.store.store([self._success(task_id, 1)])
+            self.store.store([self._succeeded(task_id, 1)])
             self._wait(watcher, {task_id})
             watcher.discard([task_id, other])
-            self.store.store([self._success(other, 2)])
+            self.store.store([self._succeeded(other, 2)])
             demand(watcher.wait(0) == [], "the watcher reports a result that it was told to forget")
             watcher.add([task_id])
             self._wait(watcher, {task_id})
@@ -286,13 +286,13 @@ class BackendSuite(ChordChecks, KeepingChecks, PrimitiveChecks, ABC):
         self.store.close()
 
     def test_a_closed_store_reconnects(self) -> None:
-        result = self._success(self.harness.new_id(), 1)
+        result = self._succeeded(self.harness.new_id(), 1)
         self.store.close()
         self.store.store([result])
         demand(set(self.store.fetch([result.task_id])) == {result.task_id}, "a result stored after close is not there")
 
     def test_threads_share_a_store(self) -> None:
-        results = [self._success(self.harness.new_id(), number) for number in range(80)]
+        results = [self._succeeded(self.harness.new_id(), number) for number in range(80)]
         errors: list[BaseException] = []
 
         def use(own: list[StoredResult]) -> None:
