@@ -62,7 +62,7 @@ class Migration:
         ):
             connection.ensure_connection(max_retries=1)
             target.ensure_connection(max_retries=1)
-            there = [queue for queue in self.queues if self.forever or _waiting(connection, queue) is not None]
+            there = list(self.queues) if self.forever else [each for each in self.queues if _may_have(connection, each)]
             channel = connection.channel()
             lane = _lane_to(self.app, self.destination)
             try:
@@ -154,6 +154,11 @@ def _waiting(connection: Any, queue: str) -> int | None:
         return None
     finally:
         connection.maybe_close_channel(channel)
+
+
+def _may_have(connection: Any, queue: str) -> bool:
+    """Whether to look into a queue: AMQP closes the channel on which one is asked for that is not there."""
+    return connection.transport.driver_type != "amqp" or _waiting(connection, queue) is not None
 
 
 def _lane_to(app: Celery, url: str) -> ProducerLane:

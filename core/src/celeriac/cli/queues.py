@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from celeriac.cli.table import print_table
+from celeriac.contracts.broker import QueueFigures
 
 if TYPE_CHECKING:
     from celeriac.cli.state import State
@@ -51,7 +52,7 @@ def queues(state: State, /, names: tuple[str, ...], more: str | None, timeout: f
     print_table(state, _TITLES, [[_shown(value) for key, value in each.items() if key != "exists"] for each in data])
     missing = [each["queue"] for each in data if not each["exists"]]
     if missing:
-        click.echo(f"Not there yet: {', '.join(missing)}", err=True)
+        click.echo(f"Empty, or not there yet: {', '.join(missing)}", err=True)
 
 
 def _workers(app: Any, timeout: float) -> Counter[str]:
@@ -61,6 +62,8 @@ def _workers(app: Any, timeout: float) -> Counter[str]:
 
 
 def _as_data(name: str, figures: Any, workers: int | None) -> dict[str, Any]:
+    if figures is None and workers:
+        figures = QueueFigures(0)  # of a broker, as Redis, that keeps no empty queues
     told = {} if figures is None else figures._asdict()
     fields = {field: told.get(field) for field in ("ready", "held", "claimed", "oldest", "consumers")}
     return {"queue": name, "exists": figures is not None, **fields, "workers": workers}
