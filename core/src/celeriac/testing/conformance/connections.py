@@ -194,6 +194,10 @@ class ConnectionChecks(Suite):
     @level(Level.STRESS)
     def test_what_a_killed_process_held_comes_back(self) -> None:
         self._shared()
+        lane = self.harness.consumer()
+        if LaneCapabilities.LEASES not in lane.capabilities:
+            raise NotClaimed("it does not claim LEASES")
+        lane.close()
         self.harness.producer().publish(self._messages(10))
         options = json.dumps(dict(self.harness.app.conf.broker_transport_options))
         with subprocess.Popen(
