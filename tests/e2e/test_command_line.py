@@ -50,6 +50,7 @@ def run(spawn, name, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(180)  # thirty processes, one after the other
 def test_every_command_works_with_a_worker_in_both_forms(run, spawn, name, tmp_path, wait_until):
     node = f"w@{name}"
     command = ("-A", "cli_tasks", "worker", "-P", "solo", "-n", node, "-l", "INFO", "-f", "worker.log", "-E")
