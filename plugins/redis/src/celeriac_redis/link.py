@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import select
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +13,7 @@ from redis import exceptions
 
 from celeriac_redis.connection import new_connection
 from celeriac_redis.errors import explain
+from celeriac_redis.polling import reading
 from celeriac_redis.scripts import Command, in_full
 
 if TYPE_CHECKING:
@@ -98,8 +98,7 @@ class Link:
             raise self._failure(explain(error, address)) from error
         self._address = address
         self._connection = connection
-        self._poll = select.poll()
-        self._poll.register(self.fileno(), select.POLLIN)
+        self._poll = reading(self.fileno())
         if self._on_connect is not None:
             try:
                 self._on_connect(self)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +11,7 @@ from redis.exceptions import RedisError
 
 from celeriac.contracts import ResultWatcher
 from celeriac.exceptions import StoreUnavailable
+from celeriac_redis.polling import reading
 
 if TYPE_CHECKING:
     from celeriac_redis.link import Link
@@ -142,10 +142,8 @@ class RedisResultWatcher(ResultWatcher):
 
     def _sleep(self, seconds: float | None) -> bool:
         """Sleep until something comes; whether that was `wake`."""
-        poll = select.poll()
-        poll.register(self._woken, select.POLLIN)
         # A subscribed connection accepts nothing else: without any subscription there is nothing to listen to.
-        poll.register(self._link.fileno(), select.POLLIN)
+        poll = reading(self._woken.fileno(), self._link.fileno())
         pause = _SILENCE if seconds is None else min(seconds, _SILENCE)
         ready = poll.poll(pause * 1000)
         if not ready and pause == _SILENCE:
