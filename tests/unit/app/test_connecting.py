@@ -74,6 +74,22 @@ def test_where_one_broker_is_away_the_next_is_the_one_that_the_strategy_says(rab
     assert bool(asked) is (strategy == "own")
 
 
+def test_a_connection_keeps_the_transport_of_its_plugin_when_it_fails_over_and_when_it_is_copied(
+    rabbitmq_app, rabbitmq_url
+):
+    # Given an app whose transport is a plugin's
+    app = rabbitmq_app(broker_url=[NOWHERE, rabbitmq_url])
+    with app.connection_for_write() as connection:
+        # When the first broker is away
+        connection.ensure_connection(max_retries=4, interval_start=0, interval_step=0)
+
+        # Then the next one is reached in the same way, and so it is by a copy
+        assert isinstance(connection.transport, app.broker_transport)
+        with connection.clone() as copy:
+            assert isinstance(copy.transport, app.broker_transport)
+            assert copy.app is app
+
+
 def test_a_list_of_brokers_that_are_all_away_is_an_error(rabbitmq_app):
     app = rabbitmq_app(broker_url=[NOWHERE, NOWHERE], task_publish_retry=False)
     with pytest.raises(OperationalError, match="refused"):

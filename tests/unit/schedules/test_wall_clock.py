@@ -18,12 +18,13 @@ ZONES = (
     *("UTC", "Europe/Berlin", "Europe/London", "Europe/Dublin", "Europe/Lisbon", "Europe/Athens", "Europe/Istanbul"),
     *("America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles", "America/St_Johns"),
     *("America/Mexico_City", "America/Nuuk", "Africa/Casablanca", "Asia/Jerusalem", "Asia/Kathmandu"),
-    *("Australia/Sydney", "Australia/Adelaide", "Pacific/Auckland", "Pacific/Chatham", "Antarctica/Troll"),
+    *("Australia/Sydney", "Australia/Adelaide", "Pacific/Auckland", "Europe/Moscow", "Antarctica/Troll"),
 )
-#: Here clocks change at midnight, or by half an hour, which the other library rounds: `walked` is the judge.
+#: Here clocks change at midnight, by half an hour, or not on the hour, which the other library rounds: `walked` judges.
 ODD_ZONES = (
     *("America/Santiago", "America/Sao_Paulo", "America/Havana", "America/Asuncion", "America/Scoresbysund"),
     *("Africa/Cairo", "Asia/Beirut", "Asia/Gaza", "Asia/Tehran", "Asia/Amman", "Australia/Lord_Howe"),
+    "Pacific/Chatham",
 )
 BEGIN, END = datetime(2016, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
 

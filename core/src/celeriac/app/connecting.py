@@ -122,7 +122,7 @@ class ConnectedApp(ConfiguredApp):
     broker_connection = connection
 
     def _connection(self, url: Any, transport: Any = None, **kwargs: Any) -> Any:
-        from kombu import Connection
+        from celeriac.app.kombu_connection import AppConnection  # loads Kombu
 
         conf = self.conf
         options = {
@@ -136,11 +136,7 @@ class ConnectedApp(ConfiguredApp):
         }
         given = {"userid": conf.broker_user, "password": conf.broker_password, "port": conf.broker_port}
         options.update({key: value for key, value in given.items() if value is not None and key not in options})
-        connection = Connection(url, **options)
-        # From `redis+socket://` Kombu takes a transport of its own, whatever it is given.
-        connection.transport_cls = options["transport"]
-        connection.app = self  # type: ignore[attr-defined]  # lanes and channels find their settings here
-        return connection
+        return AppConnection(url, **options).keep(self, options["transport"])
 
     @property
     def oid(self) -> str:
