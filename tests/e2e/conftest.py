@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from redis import Redis
 
 HERE = Path(__file__).parent
 
@@ -37,3 +38,27 @@ def start_worker(spawn) -> Callable[..., Any]:
         return worker
 
     return start
+
+
+@pytest.fixture(scope="session")
+def own_keys() -> Callable[[str], dict[str, Any]]:
+    """Return ``own_keys(name)``: options of a Redis broker whose keys are this test's own."""
+    return lambda name: {"global_keyprefix": f"{name}:"}
+
+
+@pytest.fixture(scope="session")
+def leave_nothing() -> Callable[..., None]:
+    """Return ``leave_nothing(app, *queues)``: removes from the broker what an app of `own_keys`, or any other, left."""
+
+    def remove(app: Any, *queues: str) -> None:
+        with app.connection_for_write() as connection:
+            channel = connection.channel()
+            for queue in queues:
+                channel.queue_delete(queue)
+        prefix = app.conf.broker_transport_options.get("global_keyprefix")
+        if prefix:
+            with Redis.from_url(app.broker_url()) as server:
+                if keys := list(server.scan_iter(f"{prefix}*", count=1000)):
+                    server.delete(*keys)
+
+    return remove

@@ -52,17 +52,15 @@ LEASE = {"lease": 5.0}
 
 
 @pytest.fixture(params=["sqlite", "redis", "rabbitmq"])
-def make_project(request, tmp_path, monkeypatch):
+def make_project(request, tmp_path, monkeypatch, own_keys, leave_nothing):
     """Return ``make_project(**settings)``: a project on one broker, imported here, with a queue of its own."""
     queue = f"dead-{uuid.uuid4().hex}"
     made = []
 
     def make(**settings):
-        redis = request.getfixturevalue("redis_url") if request.param != "sqlite" else None
-        broker = {"sqlite": "sqlite://", "redis": redis, "rabbitmq": None}[request.param]
-        if request.param == "rabbitmq":
-            broker = request.getfixturevalue("rabbitmq_url")
-            settings["broker_transport"] = "kombu.transport.pyamqp:Transport"
+        broker = "sqlite://" if request.param == "sqlite" else request.getfixturevalue(f"{request.param}_url")
+        if request.param == "redis":
+            settings["broker_transport_options"] = {**settings.get("broker_transport_options", {}), **own_keys(queue)}
         # Results in SQLite: where they are is not the point.
         source = APP.format(broker=broker, backend="sqlite://", queue=queue, settings=settings)
         (tmp_path / "dead.py").write_text(source)
@@ -75,10 +73,7 @@ def make_project(request, tmp_path, monkeypatch):
 
     yield make
     for app in made:
-        with app.connection_for_write() as connection:
-            channel = connection.channel()
-            for name in (queue, f"{queue}.dlq"):
-                channel.queue_delete(name)
+        leave_nothing(app, queue, f"{queue}.dlq")
         app.close()
     sys.modules.pop("dead", None)
 

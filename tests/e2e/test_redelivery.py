@@ -46,14 +46,14 @@ def where():
 
 
 @pytest.fixture
-def make_project(tmp_path, monkeypatch):
+def make_project(tmp_path, monkeypatch, own_keys, leave_nothing):
     """Return ``make_project(broker, late=False, **settings)``: a project with a queue of its own, imported here."""
     made = []
 
     def make(broker="sqlite://", late=False, **settings):
         name, queue = f"again_{uuid.uuid4().hex}", f"again-{uuid.uuid4().hex}"
-        if broker.startswith("amqp"):
-            settings["broker_transport"] = "kombu.transport.pyamqp:Transport"
+        if broker.startswith("redis"):
+            settings["broker_transport_options"] = own_keys(queue)
         (tmp_path / f"{name}.py").write_text(APP.format(broker=broker, queue=queue, settings=settings, late=late))
         monkeypatch.syspath_prepend(tmp_path)
         monkeypatch.chdir(tmp_path)
@@ -62,8 +62,7 @@ def make_project(tmp_path, monkeypatch):
 
     yield make
     for project in made:
-        with project.app.connection_for_write() as connection:
-            connection.channel().queue_delete(project.app.conf.task_default_queue)
+        leave_nothing(project.app, project.app.conf.task_default_queue)
         project.app.close()
         sys.modules.pop(project.__name__, None)
 

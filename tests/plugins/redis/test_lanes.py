@@ -320,3 +320,9 @@ def test_the_depth_counts_all_priorities(producer, consume, message):
     producer.publish([message(properties={"priority": level}) for level in (0, 3, 9)])
     assert lane.depth("tasks") == 3
     assert lane.depth("unknown") == 0
+
+
+def test_a_queue_is_found_by_its_name_whatever_its_keys_begin_with(connect, producer, message):
+    producer.publish([message("1"), message("2")])
+    channel = connect().channel()
+    assert channel.queue_declare("tasks", passive=True).message_count == 2

@@ -42,6 +42,10 @@ class RedisChannel(kombu_redis.Channel):
     def _servers(self) -> Servers:
         return servers_for(self.connection.client)
 
+    def _has_queue(self, queue: str, **_: Any) -> bool:
+        # Kombu asks whether the lists exist, by their names without the prefix.
+        return bool(self._size(queue))
+
     def queue_delete(self, queue: str, if_unused: bool = False, if_empty: bool = False, **kwargs: Any) -> None:
         """Delete a queue with its messages; Kombu leaves them where it has not declared the queue itself."""
         super().queue_delete(queue, if_unused=if_unused, if_empty=if_empty, **kwargs)
