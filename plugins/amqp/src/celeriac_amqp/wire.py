@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import _socket
 import contextlib
 import socket
 import ssl
@@ -83,7 +84,17 @@ class _Inbox:
         return data
 
     def _receive_now(self) -> bytes:
-        data: bytes = self.sock.recv(_CHUNK, socket.MSG_DONTWAIT)
+        data: bytes
+        if isinstance(self.sock, _socket.socket):
+            data = self.sock.recv(_CHUNK, socket.MSG_DONTWAIT)
+            return data
+        # Of a library of greenlets, which waits whatever the flags say; to tell it otherwise is no system call there.
+        before = self.sock.gettimeout()
+        self.sock.settimeout(0.0)
+        try:
+            data = self.sock.recv(_CHUNK)
+        finally:
+            self.sock.settimeout(before)
         return data
 
 
