@@ -86,6 +86,7 @@ class Greeter(bootsteps.StartStopStep):
 """
 
 STORE = '''
+import os
 import time
 from pathlib import Path
 from celeriac.contracts import Backend, ResultWatcher
@@ -109,14 +110,20 @@ class Store(Backend):
             _, _, data = self.app.serializers.encode(result.meta, self.app.conf.result_serializer)
             unfinished = self._path(result.task_id).with_suffix(".unfinished")
             unfinished.write_bytes(data)
+            # The time of the file is that until which the result is kept.
+            kept = self.app.conf.result_expires if result.expires is None else result.expires
+            until = time.time() + (kept or 10**9)
+            os.utime(unfinished, (until, until))
             unfinished.rename(self._path(result.task_id))
 
     def fetch(self, task_ids):
         serializer = self.app.serializers.get(self.app.conf.result_serializer)
         found = {}
         for task_id in task_ids:
+            path = self._path(task_id)
             try:
-                found[task_id] = serializer.loads(self._path(task_id).read_bytes())
+                if path.stat().st_mtime > time.time():
+                    found[task_id] = serializer.loads(path.read_bytes())
             except FileNotFoundError:
                 continue
         return found
