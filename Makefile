@@ -99,9 +99,13 @@ surface: $(STAMP)  ## Print the table of Celery's public names: here, alike, and
 	@PYTHONPATH=tests/unit/surface $(BIN)/python -m celery_surface
 
 capabilities: $(STAMP)  ## Write docs/reference/capabilities.md: what the conformance kit finds of each driver
-	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && $(BIN)/python -m celeriac.testing.conformance.table \
-		memory:// "sqlite:///$$home/queue.db" "$${REDIS_URL:-redis://127.0.0.1:6379/0}" > "$$home/page.md" && \
-		mv "$$home/page.md" docs/reference/capabilities.md
+	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
+	for url in memory:// "sqlite:///$$home/queue.db" "$${REDIS_URL:-redis://127.0.0.1:6379/0}"; do \
+		report="$$home/$${url%%:*}.json"; \
+		$(BIN)/celeriac plugins check --level stress --json "$$url" > "$$report" || { cat "$$report"; exit 1; }; \
+		set -- "$$@" "$$report"; \
+	done && $(BIN)/python -m celeriac.testing.conformance.table "$$@" > "$$home/page.md" && \
+	mv "$$home/page.md" docs/reference/capabilities.md
 
 demo: $(STAMP)  ## Census of the standard library on the embedded queue: a worker, a task per file, a table
 	$(BIN)/python examples/stdlib_census/demo.py

@@ -6,10 +6,14 @@ from celeriac.testing.conformance import BackendHarness, BackendSuite, BrokerHar
 
 
 class TestMemoryBroker(BrokerSuite):
+    column = "memory"
+
     def make_harness(self):
         return BrokerHarness("memory://conformance")
 
 
 class TestMemoryBackend(BackendSuite):
+    column = "memory"
+
     def make_harness(self):
         return BackendHarness("memory://conformance")

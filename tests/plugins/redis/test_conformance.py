@@ -8,6 +8,8 @@ from celeriac.testing.conformance import BackendHarness, BackendSuite, BrokerHar
 
 
 class TestRedisBroker(BrokerSuite):
+    column = "redis"
+
     @pytest.fixture(autouse=True)
     def _at(self, url, app, server):
         self.url, self.app = url, app
@@ -18,6 +20,8 @@ class TestRedisBroker(BrokerSuite):
 
 
 class TestRedisBackend(BackendSuite):
+    column = "redis"
+
     @pytest.fixture(autouse=True)
     def _at(self, url, app, server):
         self.url, self.app = url, app

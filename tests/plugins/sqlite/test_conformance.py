@@ -8,6 +8,8 @@ from celeriac.testing.conformance import BackendHarness, BackendSuite, BrokerHar
 
 
 class TestSqliteBroker(BrokerSuite):
+    column = "sqlite"
+
     @pytest.fixture(autouse=True)
     def place(self, url):
         self.url = url
@@ -17,6 +19,8 @@ class TestSqliteBroker(BrokerSuite):
 
 
 class TestSqliteBackend(BackendSuite):
+    column = "sqlite"
+
     @pytest.fixture(autouse=True)
     def place(self, url):
         self.url = url

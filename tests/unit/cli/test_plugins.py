@@ -195,6 +195,22 @@ def test_what_is_not_claimed_is_neither_passed_nor_failed(run):
     assert (found["verdict"], found["detail"]) == ("not claimed", "it has no children")
 
 
+def test_a_scheduler_is_checked_with_a_place_of_its_own(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (report,) = json.loads(run("check", "persistent", "--only", "knows", "--json"))
+    assert (report["kind"], report["subject"]) == ("scheduler", "persistent")
+    assert report["totals"]["failed"] == 0
+    assert list(tmp_path.glob("*schedule*")) == []
+
+
+def test_words_narrow_the_check_and_words_of_no_test_are_an_error(site, run):
+    (report,) = json.loads(run("check", "demonstration", "--only", "writes", "--json"))
+    assert [test["test"] for test in report["tests"]] == ["says what it writes", "writes bytes"]
+    assert "no test up to the level core has 'colour' in its name" in run(
+        "check", "demonstration", "--only", "colour", "--level", "core", code=1
+    )
+
+
 # --- hooks ------------------------------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ With pytest, subclass a suite and name your driver::
         def make_harness(self):
             return BrokerHarness("mybroker://")
 
-Without pytest: ``celeriac plugins check mybroker``, or `run`.  What a driver does not claim is reported as not
+Without pytest: ``celeriac plugins check mybroker``, or `check`.  What a driver does not claim is reported as not
 claimed (by pytest as skipped), never as passed.  Each test has a `Level`.  What a driver fails, and its author knows
 of, is named in the suite's `known_gaps`, and is reported as such for as long as it fails.
 """
@@ -20,11 +20,14 @@ from celeriac.testing.conformance.broker import BrokerSuite
 from celeriac.testing.conformance.broker_harness import BrokerHarness
 from celeriac.testing.conformance.pool import PoolSuite
 from celeriac.testing.conformance.pool_harness import PoolHarness
+from celeriac.testing.conformance.report import KINDS, KINDS_BY_URL, Report, check
 from celeriac.testing.conformance.scheduler import SchedulerHarness, SchedulerSuite
 from celeriac.testing.conformance.serializer import SerializerHarness, SerializerSuite
 from celeriac.testing.conformance.suite import KnownGap, Level, NotClaimed, Suite, Verdict, VerdictKind, run
 
 __all__ = [
+    "KINDS",
+    "KINDS_BY_URL",
     "BackendHarness",
     "BackendSuite",
     "BrokerHarness",
@@ -34,6 +37,7 @@ __all__ = [
     "NotClaimed",
     "PoolHarness",
     "PoolSuite",
+    "Report",
     "SchedulerHarness",
     "SchedulerSuite",
     "SerializerHarness",
@@ -41,5 +45,6 @@ __all__ = [
     "Suite",
     "Verdict",
     "VerdictKind",
+    "check",
     "run",
 ]

@@ -140,13 +140,21 @@ def test_names(suite: type[Suite]) -> list[str]:
 test_names.__test__ = False  # type: ignore[attr-defined]  # pytest's own convention, on a function
 
 
-def run(suite: type[Suite], up_to: Level = Level.STRESS) -> Iterator[Verdict]:
-    """Run the tests of a suite that has a harness, one verdict at a time.  Raises nothing that a test raises."""
+def words_of(name: str) -> str:
+    """The name of a test as verdicts have it."""
+    return name.removeprefix("test_").replace("_", " ")
+
+
+def run(suite: type[Suite], up_to: Level = Level.STRESS, only: str = "") -> Iterator[Verdict]:
+    """Run the tests of a suite that has a harness, one verdict at a time.  Raises nothing that a test raises.
+
+    Only those up to that level run, and those with `only` in their name, in words.
+    """
     levels = list(Level)[: list(Level).index(up_to) + 1]
     for name in test_names(suite):
-        if (matters := level_of(suite, name)) not in levels:
+        words = words_of(name)
+        if (matters := level_of(suite, name)) not in levels or only not in words:
             continue
-        words = name.removeprefix("test_").replace("_", " ")
         try:
             _run_one(suite(), name)
         except NotClaimed as reason:

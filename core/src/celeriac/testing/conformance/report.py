@@ -1,0 +1,106 @@
+"""What the kit finds of one driver, for people, for programs and for tables; and the door that finds it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from uuid import uuid4
+
+from celeriac.contracts.urls import mask_password
+from celeriac.testing.conformance.backend import BackendHarness, BackendSuite
+from celeriac.testing.conformance.broker import BrokerSuite
+from celeriac.testing.conformance.broker_harness import BrokerHarness
+from celeriac.testing.conformance.pool import PoolSuite
+from celeriac.testing.conformance.pool_harness import PoolHarness
+from celeriac.testing.conformance.scheduler import SchedulerHarness, SchedulerSuite
+from celeriac.testing.conformance.serializer import SerializerHarness, SerializerSuite
+from celeriac.testing.conformance.suite import Harness, Level, Verdict, VerdictKind, run
+
+
+class _Kind(NamedTuple):
+    suite: Any  # a class whose harness is yet to be given
+    #: The harness of one test, of a URL or a name, that may keep files in a directory.
+    harness: Callable[[str, Path], Harness]
+
+
+def _scheduler(name: str, directory: Path) -> Harness:
+    from celeriac.app.base import Celery  # only where a scheduler is checked
+
+    app = Celery("conformance", broker="memory://", backend="memory://", set_as_current=False)
+    return SchedulerHarness(name, app, schedule_filename=str(directory / uuid4().hex))
+
+
+_KINDS: Final[dict[str, _Kind]] = {
+    "broker": _Kind(BrokerSuite, lambda url, _: BrokerHarness(url)),
+    "backend": _Kind(BackendSuite, lambda url, _: BackendHarness(url)),
+    "serializer": _Kind(SerializerSuite, lambda name, _: SerializerHarness(name)),
+    "pool": _Kind(PoolSuite, lambda name, _: PoolHarness(name)),
+    "scheduler": _Kind(SchedulerSuite, _scheduler),
+}
+
+#: The kinds of drivers that there is a suite for.
+KINDS: Final = tuple(_KINDS)
+#: Those whose drivers are reached by a URL; the others are named.
+KINDS_BY_URL: Final = frozenset({"broker", "backend"})
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came of one driver; `subject` is the URL or name that was checked, without passwords."""
+
+    kind: str
+    subject: str
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def failed(self) -> int:
+        """How many tests failed."""
+        return self.count(VerdictKind.FAILED)
+
+    def count(self, kind: VerdictKind) -> int:
+        """How many tests ended so."""
+        return sum(verdict.kind is kind for verdict in self.verdicts)
+
+    def as_data(self) -> dict[str, Any]:
+        """The same for programs: what `json.dumps` takes."""
+        return {
+            "kind": self.kind,
+            "subject": self.subject,
+            "totals": {str(kind): self.count(kind) for kind in VerdictKind},
+            "tests": [
+                {
+                    "test": verdict.test,
+                    "level": str(verdict.level),
+                    "verdict": str(verdict.kind),
+                    "detail": verdict.detail,
+                }
+                for verdict in self.verdicts
+            ],
+        }
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Report:
+        """A report from what `as_data` gave.  Raises `KeyError` or `ValueError` for anything else."""
+        return cls(
+            data["kind"],
+            data["subject"],
+            tuple(
+                Verdict(found["test"], VerdictKind(found["verdict"]), found["detail"], Level(found["level"]))
+                for found in data["tests"]
+            ),
+        )
+
+
+def check(kind: str, subject: str, up_to: Level = Level.OPTIONAL, only: str = "") -> Report:
+    """Run the suite of a kind (one of `KINDS`) on the driver that a URL or a name means.
+
+    Only the tests up to that level run, and those with `only` in their name, in words.  Raises nothing that a driver
+    raises.
+    """
+    suite, harness = _KINDS[kind]
+    with tempfile.TemporaryDirectory() as place:
+        case = type("Check", (suite,), {"make_harness": lambda _: harness(subject, Path(place))})
+        return Report(kind, mask_password(subject), tuple(run(case, up_to, only)))
