@@ -53,8 +53,8 @@ def test_messages_are_counted_on_every_broker(queues, celeriac, app, put):
     assert output[1].split()[:2] == [name, "2"]
 
 
-@pytest.mark.parametrize("app", ["sqlite"], indirect=True)
-def test_the_file_tells_what_is_held_claimed_and_how_old(queues, app, put):
+@pytest.mark.parametrize("app", ["memory", "sqlite"], indirect=True)
+def test_what_is_held_and_claimed_is_told_and_how_old_the_oldest_is(queues, app, put):
     name = app.conf.task_default_queue
     put(app, name, "a", "b")
     put(app, name, "later", countdown=3600)

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from queue import Empty
 from typing import TYPE_CHECKING, Any
 
 from kombu.transport import virtual
 
-from celeriac.contracts import BROKER_API, ConsumerLane, ProducerLane
+from celeriac.contracts import BROKER_API, ConsumerLane, ProducerLane, QueueFigures
 from celeriac_memory.alarm import LONGEST_WAIT, Alarm
 from celeriac_memory.bell import Bell
 from celeriac_memory.channel import Channel
@@ -51,6 +52,11 @@ class Transport(virtual.Transport):
     def consumer_lane(cls, connection: Connection) -> ConsumerLane:
         """The lane of a worker; it releases the connection when it is closed."""
         return MemoryConsumerLane(connection)
+
+    @classmethod
+    def queue_figures(cls, connection: Connection, queues: Collection[str]) -> dict[str, QueueFigures]:
+        """What is in the queues of the broker that the connection names."""
+        return store_at(address_of(connection.hostname, connection.virtual_host)).figures(queues)
 
     def driver_version(self) -> str:
         return "n/a"

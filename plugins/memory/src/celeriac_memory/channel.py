@@ -35,6 +35,12 @@ class Channel(virtual.Channel):
     def __init__(self, connection: Any, **kwargs: Any) -> None:
         self.store: MessageStore = connection.store
         super().__init__(connection, **kwargs)
+        self.store.holders.add(self)
+
+    def held(self) -> list[Entry]:
+        """What was delivered and is neither acknowledged nor given back."""
+        delivered, settled = self.qos._delivered, self.qos._dirty
+        return [message.entry for tag, message in list(delivered.items()) if tag not in settled]
 
     def encode_body(self, body: Any, encoding: str | None = None) -> tuple[Any, str | None]:
         """As it is: nothing leaves the process."""

@@ -98,6 +98,11 @@ class MemoryConsumerLane(ConsumerLane):
         self._loop: EventLoop | None = None
         self._on_ready: Callable[[], None] | None = None
         self._alarm: Alarm | None = None
+        self._store.holders.add(self)
+
+    def held(self) -> list[Entry]:
+        """What is claimed and not settled."""
+        return list(self._claims.values())
 
     def open(self, queues: Sequence[Any], loop: EventLoop, on_ready: Callable[[], None]) -> None:
         declare(self._channel, queues)

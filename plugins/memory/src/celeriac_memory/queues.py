@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
@@ -19,7 +20,7 @@ class Entry:
     """One message in one queue.
 
     `rank` is its place, which it keeps when it is given back.  `due` is the wall-clock second before which it is
-    held back, None for now.  `deliveries` counts how often it was handed out.
+    held back, None for now.  `deliveries` counts how often it was handed out; `sent` is when it came, wall clock.
     """
 
     queue: str
@@ -33,6 +34,7 @@ class Entry:
     routing_key: str
     due: float | None = None
     deliveries: int = 0
+    sent: float = field(default_factory=time.time)
 
 
 @dataclass(slots=True, eq=False)
@@ -71,6 +73,15 @@ class MessageQueue:
         """How many entries are ready."""
         self._release(now)
         return len(self._ready)
+
+    def held(self, now: float) -> int:
+        """How many entries wait for their time."""
+        self._release(now)
+        return len(self._held)
+
+    def oldest(self) -> float | None:
+        """When the oldest ready entry was sent."""
+        return min((entry.sent for _, entry in self._ready), default=None)
 
     def clear(self) -> int:
         """Drop every entry and return how many there were."""

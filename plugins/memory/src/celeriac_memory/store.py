@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, Protocol
+from weakref import WeakSet
 
 from kombu.transport.virtual import BrokerState
 
+from celeriac.contracts import QueueFigures
 from celeriac_memory.ownership import Owned, broker_at
 from celeriac_memory.queues import Entry, MessageQueue, Rank, priority_of
+
+
+class Holder(Protocol):
+    """Who takes entries out and has not settled all of them: a lane, or a channel of Kombu's."""
+
+    def held(self) -> Iterable[Entry]:
+        """Those entries; called from any thread."""
+
 
 #: Called, from whichever thread, after something became claimable in one of the queues it was registered for.
 Listener = Callable[[], None]
@@ -32,6 +43,8 @@ class MessageStore(Owned):
         self._ages = count()
         self._listeners: dict[Listener, Collection[str] | None] = {}
         self._lost: list[Entry] = []
+        #: Asked only when somebody wants figures, so that taking and settling count nothing.
+        self.holders: WeakSet[Holder] = WeakSet()
 
     # -- queues -------------------------------------------------------------------------------------------------------
 
@@ -66,6 +79,21 @@ class MessageStore(Owned):
         with self.lock:
             queue = self._queues.get(name)
             return queue.depth(time.time()) if queue else 0
+
+    def figures(self, names: Collection[str]) -> dict[str, QueueFigures]:
+        """What is in those of the queues that are there."""
+        self.check_owner()
+        with self.lock:
+            now = time.time()
+            queues = {name: queue for name in names if (queue := self._queues.get(name)) is not None}
+            taken = Counter(entry.queue for holder in [*self.holders] for entry in holder.held())
+            taken.update(entry.queue for entry in self._lost)
+            found = {}
+            for name, queue in queues.items():
+                ready, oldest = queue.depth(now), queue.oldest()
+                age = None if oldest is None else max(0.0, now - oldest)
+                found[name] = QueueFigures(ready, queue.held(now), taken[name], age, queue.consumers)
+            return found
 
     # -- messages -----------------------------------------------------------------------------------------------------
 

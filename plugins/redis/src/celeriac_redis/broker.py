@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from contextlib import closing
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,8 +17,10 @@ from redis import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import ConnectionError as ConnectionLostError
 from redis.exceptions import MovedError, RedisError
 
-from celeriac.contracts import BROKER_API, ConsumerLane, ProducerLane
+from celeriac.contracts import BROKER_API, ConsumerLane, ProducerLane, QueueFigures
 from celeriac_redis.consumer import RedisConsumerLane
+from celeriac_redis.figures import figures_at
+from celeriac_redis.keys import Keys
 from celeriac_redis.link import Link
 from celeriac_redis.options import BrokerOptions, LinkOptions, broker_options, link_options
 from celeriac_redis.producer import RedisProducerLane
@@ -126,6 +130,13 @@ class RedisTransport(kombu_redis.Transport):
         """A lane from the server that the Kombu connection names."""
         servers = servers_for(connection)
         return RedisConsumerLane(servers, _link_options(connection), _options(connection, servers))
+
+    @classmethod
+    def queue_figures(cls, connection: Any, queues: Collection[str]) -> dict[str, QueueFigures]:
+        """What waits in the queues of the server that the Kombu connection names."""
+        servers = servers_for(connection)
+        with closing(Link(servers, _link_options(connection), OperationalError)) as link:
+            return figures_at(link, Keys(_options(connection, servers)), queues)
 
 
 def servers_for(connection: Any) -> Servers:

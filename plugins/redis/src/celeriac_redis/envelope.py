@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from base64 import b64encode
 from binascii import a2b_base64
 from collections.abc import Sequence
 from datetime import datetime
 from json.encoder import encode_basestring_ascii as quoted
+from os import urandom
 from typing import Any, Final
-from uuid import uuid4
+from uuid import UUID
 
 from celeriac.contracts import Delivery, OutgoingMessage
 from celeriac.exceptions import ProtocolError
@@ -32,7 +34,7 @@ def seal(message: OutgoingMessage) -> bytes:
         "delivery_info": {"exchange": message.exchange, "routing_key": message.routing_key},
         "priority": given.get("priority") or 0,
         "body_encoding": "base64",
-        "delivery_tag": str(uuid4()),
+        "delivery_tag": dated_tag(),
     }
     if message.eta is not None and not message.headers.get("eta"):
         properties[_DUE] = message.eta
@@ -130,6 +132,22 @@ def due_of(message: Any) -> float | None:
         return moment.timestamp() if moment.tzinfo is not None else None
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
         return None
+
+
+def dated_tag() -> str:
+    """A UUID of version 7: as unique as Kombu's own tags, and it tells when it was made."""
+    digits = f"{time.time_ns() // 1_000_000:012x}7{urandom(10).hex()}"
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
+
+
+def sent_of(text: bytes) -> float | None:
+    """When the message of this text was sent, in seconds since the epoch; Celery's messages do not say: None."""
+    try:
+        tag = UUID(json.loads(text)["properties"]["delivery_tag"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    return (tag.int >> 80) / 1000 if tag.version == 7 else None
 
 
 def priority_of(message: Any) -> Any:
