@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
@@ -47,6 +48,36 @@ def test_those_that_a_full_queue_refuses_are_named_and_no_others(producer, new_q
 
     assert producer.unpublished(batch) == [batch[5], batch[7], batch[9]]
     assert (ready(queue), ready(full)) == (5, 2)
+
+
+def test_a_quorum_queue_that_eight_declare_at_once_takes_what_all_send(produce, new_queue, message, ready):
+    # Given eight connections, and queues that nobody has declared; where two declare one, the server answers the second
+    # before the queue can take anything
+    lanes = [produce() for _ in range(8)]
+    queues = [new_queue(x_queue_type="quorum") for _ in range(4)]
+    errors = []
+
+    def send(number, lane, queue, barrier):
+        barrier.wait()
+        try:
+            lane.publish([message(number, queue)])
+        except OperationalError as error:
+            errors.append(error)
+
+    # When all send to one at the same moment
+    for queue in queues:
+        barrier = threading.Barrier(len(lanes))
+        threads = [
+            threading.Thread(target=send, args=(number, lane, queue, barrier)) for number, lane in enumerate(lanes)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    # Then it takes all
+    assert errors == []
+    assert [ready(queue) for queue in queues] == [8] * 4
 
 
 def test_nothing_is_sent_where_one_message_cannot_be_carried(producer, queue, message, ready):

@@ -6,18 +6,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from kombu import Exchange
 from kombu.exceptions import OperationalError
 
 from celeriac.contracts import OutgoingMessage, ProducerLane
 from celeriac_amqp.delays import Delays, can_wait
+from celeriac_amqp.options import is_quorum
 from celeriac_amqp.publishing import Parcel, Publishing
 
 if TYPE_CHECKING:
     from celeriac_amqp.link import Link
     from celeriac_amqp.options import LaneOptions
+
+
+#: Seconds after which a message is offered again that a queue has refused which was declared just before.
+_PAUSES: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+#: Seconds within which a quorum queue that two connections declare at once takes messages from both.
+_SETTLES: Final = 5.0
 
 
 class AmqpProducerLane(ProducerLane):
@@ -32,6 +39,9 @@ class AmqpProducerLane(ProducerLane):
         self._declared: set[str] = set()
         self._waiting_rooms: set[str] = set()
         self._exchanges: set[str] = set()
+        #: The places in the last batch of those that are not on the server, or may not be.
+        self._failed: list[int] = []
+        self._monotonic_settled = 0.0
 
     def _begin_anew(self, _: Any) -> None:
         self._declared.clear()
@@ -40,29 +50,54 @@ class AmqpProducerLane(ProducerLane):
 
     def publish(self, messages: Sequence[OutgoingMessage]) -> None:
         self.published = 0
-        self._publishing.failed = list(range(len(messages)))
+        self._failed = list(range(len(messages)))
         if not messages:
             return
         # A connection that was closed while nobody used it: what was declared on it may be gone.
         self._publishing.channel()
         parcels = [self._parcel(message) for message in messages]
         try:
-            self._publishing.publish(parcels)
+            self._publish(parcels)
         except BaseException:
-            failed = self._publishing.failed
+            failed = self._failed
             self.published = failed[0] if failed else len(messages)
             # Whoever tries again declares again: somebody may have deleted the queue.
             self._declared.clear()
             raise
 
     def unpublished(self, messages: Sequence[OutgoingMessage]) -> list[OutgoingMessage]:
-        return [messages[place] for place in self._publishing.failed]
+        return [messages[place] for place in self._failed]
+
+    def _publish(self, parcels: Sequence[Parcel]) -> None:
+        """Offers once more what a quorum queue refuses only because another connection is about to make it.
+
+        The server answers the second declaration before such a queue has a leader, and refuses what it gets until then.
+        """
+        publishing = self._publishing
+        for pause in (*_PAUSES, None):
+            left = self._failed
+            try:
+                publishing.publish([parcels[place] for place in left])
+            except BaseException:
+                self._failed = [left[place] for place in publishing.failed]
+                is_new = time.monotonic() < self._monotonic_settled
+                if pause is None or not is_new or publishing.refused != set(publishing.failed):
+                    raise
+                time.sleep(pause)
+            else:
+                self._failed = []
+                return
+
+    def _note_new(self) -> None:
+        self._monotonic_settled = time.monotonic() + _SETTLES
 
     def _parcel(self, message: OutgoingMessage) -> Parcel:
         queue = message.queue
         if queue is not None and queue.name not in self._declared:
             self._publishing.ask(lambda channel: queue(channel).declare())
             self._declared.add(queue.name)
+            if not isinstance(queue, Exchange) and is_quorum(queue):
+                self._note_new()
         is_broadcast = isinstance(queue, Exchange)
         if message.exchange and queue is None:
             self._look_for(message.exchange)
@@ -86,6 +121,7 @@ class AmqpProducerLane(ProducerLane):
         if queue.name not in self._waiting_rooms:
             if not self._waiting_rooms:
                 self._publishing.ask(self._delays.declare)
+                self._note_new()
             self._publishing.ask(lambda channel: self._delays.bind(channel, queue))
             self._waiting_rooms.add(queue.name)
         message = parcel.message

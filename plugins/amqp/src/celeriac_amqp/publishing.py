@@ -52,6 +52,8 @@ class Publishing:
         self.on_channel: Callable[[Any], None] = lambda _: None
         #: The places in the last batch of those that are not on the server, or may not be, after `publish` has raised.
         self.failed: list[int] = []
+        #: Those of them that the server has refused, which therefore are not there.
+        self.refused: set[int] = set()
 
     def channel(self) -> Any:
         """The channel; a connection that was closed while nobody used it is made anew.  Raises `OperationalError`."""
@@ -109,6 +111,7 @@ class Publishing:
         for a message that AMQP cannot carry, and then none is there.
         """
         self.failed = list(range(len(parcels)))
+        self.refused = set()
         channel = self.channel()
         wire = self._link.wire
         assert wire is not None
@@ -149,7 +152,7 @@ class Publishing:
                 ) from None
 
     def _judge(self, parcels: Sequence[Parcel], confirms: Confirms, first: int) -> None:
-        refused = {number - first for number in confirms.refused}
+        refused = self.refused = {number - first for number in confirms.refused}
         returned = _places(confirms.returned, parcels) if confirms.returned else {}
         confirms.forget()
         self.failed = sorted(refused.union(returned))
