@@ -17,6 +17,7 @@ from amqp.exceptions import NotFound
 from kombu import Connection, Exchange, Queue
 from kombu.asynchronous import Hub
 
+from celeriac import Celery
 from celeriac.contracts import ConsumerLane, OutgoingMessage, ProducerLane
 from celeriac_amqp.broker import AmqpTransport
 from celeriac_amqp.delays import BITS, Delays
@@ -152,13 +153,23 @@ def producer(produce) -> ProducerLane:
 
 @pytest.fixture
 def consume(connect, loop) -> Iterator[Callable[..., ConsumerLane]]:
-    """Return ``consume(*queues, url, prefetch, on_void, **transport_options)``: a new lane, open on these queues."""
+    """Return ``consume(*queues, url, prefetch, on_void, app, **transport_options)``: a new lane, open on these queues.
+
+    The settings are those of `app`, if there is one.
+    """
     opened = []
 
     def open_lane(
-        *queues: Queue, url: str | None = None, prefetch: int = 100, on_void: Any = None, **options: Any
+        *queues: Queue,
+        url: str | None = None,
+        prefetch: int = 100,
+        on_void: Any = None,
+        app: Celery | None = None,
+        **options: Any,
     ) -> ConsumerLane:
-        lane = AmqpTransport.consumer_lane(connect(*([] if url is None else [url]), **options))
+        connection = connect(*([] if url is None else [url]), **options)
+        connection.app = app
+        lane = AmqpTransport.consumer_lane(connection)
         opened.append(lane)
         if on_void is not None:
             lane.on_void = on_void

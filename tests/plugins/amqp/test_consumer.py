@@ -8,6 +8,7 @@ import pytest
 from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
 
+from celeriac import Celery
 from celeriac.contracts import LaneCapabilities, Settlements
 
 
@@ -44,12 +45,58 @@ def test_the_prefetch_of_quorum_queues_grows_with_new_consumers(
     assert len(claim(lane, 10)) == 10
 
 
+@pytest.mark.covers("settings.worker_disable_prefetch")
+@pytest.mark.parametrize("kind", ["classic", "quorum"])
+def test_without_prefetch_nothing_is_sent_beside_tasks_that_are_begun(
+    producer, consume, claim, new_queue, message, ready, loop, prefix, kind
+):
+    # Given a lane of a worker with two children and without prefetch, and more messages than that
+    queue = new_queue(x_queue_type=kind)
+    app = Celery("strict", set_as_current=False)
+    app.conf.worker_disable_prefetch = True
+    lane = consume(queue, prefetch=2, app=app, delayed_delivery_prefix=prefix)
+    producer.publish([message(number, queue) for number in range(8)])
+    held = claim(lane, 2)
+
+    def left():
+        loop.calm()
+        assert lane.claim(10) == []
+        return ready(queue)
+
+    # When tasks are begun, for which the server has its ack, then their places are taken
+    lane.settle(Settlements(begin=tags(held)))
+    assert left() == 6
+
+    # And each that ends makes room for one
+    lane.settle(Settlements(ack=[held[0].tag]))
+    (third,) = claim(lane, 1)
+    assert left() == 5
+    lane.settle(Settlements(begin=[third.tag]))
+    lane.settle(Settlements(ack=[third.tag, held[1].tag]))
+    late = claim(lane, 2)
+
+    # And so it is where acks are late, and with another number of children
+    assert left() == 3
+    lane.settle(Settlements(ack=[late[0].tag]))
+    late[0:1] = claim(lane, 1)
+    assert left() == 2
+    lane.prefetch(3)
+    late += claim(lane, 1)
+    assert left() == 1
+
+    # And when the worker stops, nothing more comes
+    lane.settle(Settlements(begin=tags(late)))
+    lane.stop_receiving()
+    lane.settle(Settlements(ack=tags(late)))
+    assert left() == 1
+
+
 def test_a_backlog_is_acked_in_few_frames(producer, consume, claim, queue, message, monkeypatch):
     producer.publish([message(number, queue) for number in range(500)])
     lane = consume(queue, prefetch=0)
     found = claim(lane, 500)
     written = []
-    monkeypatch.setattr(lane._wire, "say", written.append)
+    monkeypatch.setattr(lane._intake.wire, "say", written.append)
     lane.settle(Settlements(ack=tags(found)))
     assert [len(data) for data in written] == [21]
 
@@ -157,7 +204,7 @@ def test_while_the_server_is_away_a_claim_is_an_error_and_then_resumes(
     producer.publish([message(1, queue)])
     monkeypatch.setattr(proxy, "_target", ("127.0.0.1", 1))
     proxy.cut()
-    loop.turn_until(lambda: lane._wire is None)
+    loop.turn_until(lambda: lane._intake is None)
     for _ in range(2):
         with pytest.raises(OperationalError, match="RabbitMQ at"):
             lane.claim(1)
@@ -171,8 +218,8 @@ def test_a_channel_that_the_server_closes_is_opened_again(producer, consume, cla
     producer.publish([message(1, queue)])
     (running,) = claim(lane, 1)
     # As the server does after consumer_timeout: an ack of what it does not know closes a channel as well.
-    lane._channel.basic_ack(999)
-    loop.turn_until(lambda: lane._wire is None)
+    lane._intake.channel.basic_ack(999)
+    loop.turn_until(lambda: lane._intake is None)
     producer.publish([message(2, queue)])
     (found,) = claim(lane, 1)
     assert found.headers["id"] == "2"  # 1 came first, and its task runs
@@ -184,7 +231,7 @@ def test_a_channel_that_the_server_closes_is_opened_again(producer, consume, cla
 def test_a_queue_that_somebody_deletes_is_declared_again(producer, consume, claim, queue, message, plain, loop):
     lane = consume(queue)
     plain.queue_delete(queue.name)
-    loop.turn_until(lambda: lane._wire is None)
+    loop.turn_until(lambda: lane._intake is None)
     lane.claim(1)
     producer.publish([message(1, queue)])
     assert len(claim(lane, 1)) == 1
@@ -196,9 +243,9 @@ def test_heartbeats_are_sent_while_nothing_else_is(consume, connect, queue, loop
     lane = AmqpTransport.consumer_lane(connect(heartbeat=1))
     lane.open([queue], loop.hub, loop.on_ready)
     try:
-        before = lane._wire.bytes_sent
-        loop.turn_until(lambda: lane._wire.bytes_sent > before)
-        assert lane._wire.heartbeat == 1
+        before = lane._intake.wire.bytes_sent
+        loop.turn_until(lambda: lane._intake.wire.bytes_sent > before)
+        assert lane._intake.wire.heartbeat == 1
     finally:
         lane.close()
 
@@ -245,7 +292,7 @@ def test_a_server_that_falls_silent_counts_as_lost(connect, queue, loop, proxy, 
     try:
         proxy.swallows_answers = True
         with caplog.at_level(logging.ERROR):
-            loop.turn_until(lambda: lane._wire is None, timeout=30)
+            loop.turn_until(lambda: lane._intake is None, timeout=30)
         assert "heartbeats" in caplog.text
     finally:
         lane.close()

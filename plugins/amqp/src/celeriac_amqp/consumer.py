@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,19 +13,16 @@ from kombu.exceptions import OperationalError
 
 from celeriac.contracts import ConsumerLane, Delivery, LaneCapabilities, OutgoingMessage, Settlements
 from celeriac.contracts.stale_claims import Settled, StaleClaims
-from celeriac_amqp.arrivals import Arrival
 from celeriac_amqp.consumers import Consumers
-from celeriac_amqp.content import tag_in
 from celeriac_amqp.delays import Delays, can_wait
-from celeriac_amqp.frames import settling
+from celeriac_amqp.intake import Intake
 from celeriac_amqp.link import ERRORS, Link
 from celeriac_amqp.options import LaneOptions, is_quorum
 from celeriac_amqp.producer import AmqpProducerLane
-from celeriac_amqp.unsettled import Unsettled
+from celeriac_amqp.room import Room
 
 if TYPE_CHECKING:
-    from celeriac.contracts.loop import EventLoop, Timer
-    from celeriac_amqp.wire import Wire
+    from celeriac.contracts.loop import EventLoop
 
 logger = logging.getLogger("celeriac.amqp")
 
@@ -58,21 +54,14 @@ class AmqpConsumerLane(ConsumerLane):
         self._limit = 0
         self._takes_more = True
         self._is_open = False
-        self._buffer: deque[Arrival] = deque()
+        self._intake: Intake | None = None
+        self._consumers: Consumers | None = None
+        #: Where nothing may wait here.
+        self._room: Room | None = None
         self._held: dict[int, Delivery] = {}
         self._begun: dict[int, Delivery] = {}
         self._stale = StaleClaims()
         self._base = 0
-        self._timers: list[Timer] = []
-        self._forget_connection()
-
-    def _forget_connection(self) -> None:
-        self._wire: Wire | None = None
-        self._fd = -1
-        self._channel: Any = None
-        self._consumers: Consumers | None = None
-        self._is_failing = False
-        self._unsettled = Unsettled()
         #: Claims that were made on an earlier connection, and the tags under which their messages came again.
         self._numbers: dict[int, int] = {}
 
@@ -94,33 +83,26 @@ class AmqpConsumerLane(ConsumerLane):
         if kinds == {True}:
             self.capabilities |= _QUORUM if self._options.detects_quorum else LaneCapabilities.DELIVERY_COUNT
 
-    def _connect(self) -> None:
+    def _connect(self) -> Intake:
         """Raises `OperationalError`, and then nothing is open."""
-        wire = self._link.connect()
+        intake = Intake(self._link, self._loop, self._on_ready, self._lost)
+        self._stale.connected()
         try:
-            channel = self._channel = wire.channel()
-            channel.auto_decode = False
-            wire.takers[channel.channel_id] = self._arrived
-            self._wire = wire
-            self._stale.connected()
-            self._declare(self._queues)
-            consumers = self._consumers = Consumers(channel, not self._link.is_as_specified)
-            consumers.limit(self._limit, self._queues, self._has_quorum)
-            if self._takes_more:
-                for queue in self._queues:
-                    consumers.begin(queue)
-            self._loop.add_reader(wire.sock, self._readable)
-            self._fd = wire.sock.fileno()
-            self._look_after_heartbeats(wire)
-            wire.handle_read()
+            self._declare(intake.channel, self._queues)
+            together = not self._link.is_as_specified
+            self._consumers = Consumers(intake.channel, self._queues, together, self._options.detects_quorum)
+            if self._options.is_strict:
+                self._room = Room(self._consumers, intake.unsettled)
+            self._intake = intake
+            self._fit()
+            intake.watch(self._options.heartbeat_rate)
         except ERRORS as error:
-            self._disconnect()
-            self._forget_arrivals()
+            self._give_up(intake)
             raise self._link.explained(error) from error
         self._on_ready()
+        return intake
 
-    def _declare(self, queues: Sequence[Any]) -> None:
-        channel = self._channel
+    def _declare(self, channel: Any, queues: Sequence[Any]) -> None:
         for queue in queues:
             queue(channel).declare()
         waiting_rooms = [queue for queue in queues if can_wait(queue)] if self._options.detects_quorum else []
@@ -129,58 +111,58 @@ class AmqpConsumerLane(ConsumerLane):
             for queue in waiting_rooms:
                 self._delays.bind(channel, queue)
 
-    @property
-    def _has_quorum(self) -> bool:
-        return self._options.detects_quorum and any(map(is_quorum, self._queues))
+    # -- how many messages come ---------------------------------------------------------------------------------------
 
-    def _look_after_heartbeats(self, wire: Wire) -> None:
-        rate = self._options.heartbeat_rate
-        if wire.heartbeat:
-            self._timers.append(self._loop.call_repeatedly(wire.heartbeat / rate, self._beat, wire, rate))
+    def _fit(self) -> None:
+        """Be sent what the limit allows.  Raises what the server's answer raises."""
+        consumers = self._consumers
+        if consumers is None or not self._takes_more:
+            return
+        if self._room is not None and self._limit:
+            self._room.fit(self._limit, len(self._begun))
+            return
+        consumers.limit(self._limit)
+        if not consumers.are_on:
+            consumers.begin_all()
 
-    def _beat(self, wire: Wire, rate: float) -> None:
-        if wire is self._wire and not self._is_failing:
-            try:
-                wire.heartbeat_tick(rate=rate)
-            except ERRORS as error:
-                self._fail(error)
+    def _make_room(self, begins: int = 0) -> None:
+        """Where nothing may wait here: before so many acks of tasks that begin, and after all that was said."""
+        intake, room, limit = self._intake, self._room, self._limit
+        if room is None or not limit or intake is None or intake.is_failing or not self._takes_more:
+            return
+        begun = len(self._begun) + begins
+        if begins:
+            intake.ask(lambda: room.before_acks(limit, begun))
+            return
+        intake.ask(self._fit)
+        excess = begun + len(intake.unsettled) - limit
+        if excess > 0 and intake.arrivals:
+            # Of several quorum queues, each of which sends as if there were no other.
+            intake.give_back(list(intake.arrivals)[-excess:])
 
-    def _disconnect(self) -> None:
-        while self._timers:
-            self._timers.pop().cancel()
-        if self._fd >= 0:
-            self._loop.remove_reader(self._fd)
-        self._base += self._unsettled.last
-        self._forget_connection()
-        self._link.drop()
+    def prefetch(self, limit: int) -> None:
+        if limit != self._limit:
+            self._limit = limit
+            intake = self._intake
+            if intake is not None and not intake.is_failing:
+                intake.ask(self._fit)
 
     # -- losing the connection ----------------------------------------------------------------------------------------
 
-    def _fail(self, error: BaseException) -> OperationalError:
-        """The connection is of no more use; gives the error to raise.
-
-        Soon, not at once: whoever called must come to its end before it is told which of its claims are void.
-        """
-        if self._wire is not None and not self._is_failing:
-            self._is_failing = True
-            if self._fd >= 0:
-                self._loop.remove_reader(self._fd)
-                self._fd = -1
-            self._loop.call_soon(self._give_up, self._wire, error)
-        return self._link.explained(error)
-
-    def _give_up(self, wire: Wire, error: BaseException) -> None:
-        if wire is not self._wire or not self._is_open:
+    def _lost(self, intake: Intake, error: OperationalError) -> None:
+        if intake is not self._intake or not self._is_open:
             return
-        logger.error("Connection to the broker lost: %s. Connecting again", self._link.explained(error))
-        self._disconnect()
-        self._forget_arrivals()
+        logger.error("Connection to the broker lost: %s. Connecting again", error)
+        self._give_up(intake)
         self._on_ready()
 
-    def _forget_arrivals(self) -> None:
+    def _give_up(self, intake: Intake) -> None:
         """Nothing that was not acked is ours any more, and of that the broker may not have heard."""
+        self._base += intake.unsettled.last
+        intake.drop()
+        self._intake = self._consumers = self._room = None
+        self._numbers = {}
         self._stale.lost()
-        self._buffer.clear()
         void = list(self._held)
         running = set(self.on_void(void)) if void else ()
         for tag in void:
@@ -188,48 +170,31 @@ class AmqpConsumerLane(ConsumerLane):
             if tag in running:
                 self._stale.add(tag, delivery.headers)
 
-    def _usable(self) -> Wire:
+    def _usable(self) -> Intake:
         """The connection, made if there is none.  Raises `OperationalError`."""
-        if self._is_failing:
-            raise OperationalError(f"the connection to RabbitMQ at {self._link.place} was lost")
-        if self._wire is None:
-            self._connect()
+        intake = self._intake
+        if intake is None:
+            intake = self._connect()
             logger.warning("Connected to the broker again")
-        assert self._wire is not None
-        return self._wire
+        if intake.is_failing:
+            raise self._link.lost()
+        return intake
 
     # -- in -----------------------------------------------------------------------------------------------------------
-
-    def _arrived(self, arguments: bytes, header: bytes, body: bytes) -> None:
-        self._unsettled.delivered(tag_in(arguments))
-        self._buffer.append(Arrival(arguments, header, body))
-
-    def _readable(self) -> None:
-        before = len(self._buffer)
-        self._take()
-        if len(self._buffer) > before:
-            self._on_ready()
-
-    def _take(self) -> None:
-        wire = self._wire
-        if wire is not None and not self._is_failing:
-            try:
-                wire.take()
-            except ERRORS as error:
-                self._fail(error)
 
     def claim(self, limit: int) -> list[Delivery]:
         if not self._is_open or limit <= 0:
             return []
-        if self._wire is None and not self._is_failing:
-            self._usable()
-        if len(self._buffer) < limit:
-            self._take()
+        intake = self._intake
+        if intake is None:
+            intake = self._usable()
+        if len(intake.arrivals) < limit:
+            intake.take()
         claimed: list[Delivery] = []
-        buffer, held, stale = self._buffer, self._held, self._stale
+        arrivals, held, stale = intake.arrivals, self._held, self._stale
         sources = {} if self._consumers is None else self._consumers.sources
-        while buffer and len(claimed) < limit and not self._is_failing:
-            delivery = buffer.popleft().delivery(self._base, sources)
+        while arrivals and len(claimed) < limit and not intake.is_failing:
+            delivery = arrivals.popleft().delivery(self._base, sources)
             if stale and self._recognised(delivery):
                 continue
             held[delivery.tag] = delivery
@@ -270,6 +235,8 @@ class AmqpConsumerLane(ConsumerLane):
         reject = [tag for tag in batch.reject if tag in held]
         again = [tag for tag in (*batch.requeue, *batch.redeliver) if tag in held]
         if begin or ack or reject or again:
+            if begin:
+                self._make_room(len(begin))
             self._say(self._numbered((*begin, *ack)), self._numbered(reject), self._numbered(again))
             # Each is forgotten only after the broker was told, so that what failed can be told again.
             acked = self._stale.acked
@@ -282,6 +249,7 @@ class AmqpConsumerLane(ConsumerLane):
             for tag in (*reject, *again):
                 self._released(tag)
         self._settle_begun(batch)
+        self._make_room()
 
     def _settle_begun(self, batch: Settlements) -> None:
         """What was acked before is forgotten, or sent once more; and what has to wait for its message to come again."""
@@ -320,15 +288,9 @@ class AmqpConsumerLane(ConsumerLane):
 
     def _say(self, acked: Sequence[int] = (), rejected: Sequence[int] = (), requeued: Sequence[int] = ()) -> None:
         """Tell the broker, in one write.  Raises `OperationalError`."""
-        wire = self._wire
-        if wire is None or self._is_failing:
-            raise OperationalError(f"the connection to RabbitMQ at {self._link.place} was lost")
-        frames = self._unsettled.settle(acked, rejected, requeued)
-        if frames:
-            try:
-                wire.say(settling(self._channel.channel_id, frames))
-            except ERRORS as error:
-                raise self._fail(error) from error
+        if self._intake is None:
+            raise self._link.lost()
+        self._intake.say(acked, rejected, requeued)
 
     def _publish_again(self, deliveries: Sequence[Delivery]) -> None:
         """By a connection of its own: one that publishes may be stopped by the broker, and acks must not be."""
@@ -352,97 +314,69 @@ class AmqpConsumerLane(ConsumerLane):
 
     # -- what else there is to ask ------------------------------------------------------------------------------------
 
-    def _ask(self, question: Callable[[Consumers], Any]) -> Any:
-        """What `question` gives.  Raises `OperationalError`."""
-        wire, before = self._usable(), len(self._buffer)
-        assert self._consumers is not None
-        try:
-            answer = question(self._consumers)
-            # More may have come behind the answer, and nobody would be told of it.
-            wire.handle_read()
-        except ERRORS as error:
-            raise self._fail(error) from error
-        if len(self._buffer) > before:
-            self._on_ready()
-        return answer
-
-    def prefetch(self, limit: int) -> None:
-        if limit != self._limit:
-            self._limit = limit
-            if self._consumers is not None and not self._is_failing:
-                self._ask(lambda consumers: consumers.limit(limit, self._queues, self._has_quorum))
-
     def stop_receiving(self) -> None:
         self._takes_more = False
-        if self._consumers is None or self._is_failing:
+        intake, consumers = self._intake, self._consumers
+        if intake is None or consumers is None or intake.is_failing:
             return
         try:
-            self._ask(lambda consumers: consumers.end())
-            self._say(requeued=[tag_in(arrival.arguments) for arrival in self._buffer])
-            self._buffer.clear()
+            intake.ask(consumers.end)
+            intake.give_back(list(intake.arrivals))
         except OperationalError as error:
             logger.debug("The broker takes back what was sent ahead by itself: %s", error)
 
     def add_queue(self, queue: Any) -> None:
-        def begin(consumers: Consumers) -> None:
-            had_quorum = self._has_quorum
-            self._declare([queue])
+        intake, consumers = self._usable(), self._consumers
+        assert consumers is not None
+
+        def begin() -> None:
+            self._declare(intake.channel, [queue])
+            are_on = consumers.are_on
             self._queues.append(queue)
-            if self._has_quorum is not had_quorum:
-                consumers.limit(self._limit, self._queues, self._has_quorum)
-            if self._takes_more:
+            self._fit()
+            if are_on:
                 consumers.begin(queue)
 
         try:
-            self._ask(begin)
+            intake.ask(begin)
         except OperationalError:
-            self._queues = [each for each in self._queues if each is not queue]
+            self._queues[:] = [each for each in self._queues if each is not queue]
             raise
         self._describe()
         self._on_ready()
 
     def remove_queue(self, name: str) -> None:
-        self._queues = [queue for queue in self._queues if queue.name != name]
-        self._ask(lambda consumers: consumers.end(name))
-        assert self._consumers is not None
-        unasked = [arrival for arrival in self._buffer if self._consumers.is_from(arrival, name)]
-        self._say(requeued=[tag_in(arrival.arguments) for arrival in unasked])
-        for arrival in unasked:
-            self._buffer.remove(arrival)
+        self._queues[:] = [queue for queue in self._queues if queue.name != name]
+        intake, consumers = self._usable(), self._consumers
+        assert consumers is not None
+        intake.ask(lambda: consumers.end(name))
+        intake.give_back([arrival for arrival in intake.arrivals if consumers.is_from(arrival, name)])
         self._describe()
 
     def depth(self, queue: str) -> int | None:
-        wire = self._usable()
+        intake, consumers = self._usable(), self._consumers
 
-        def look(_: Consumers) -> int | None:
+        def look() -> int | None:
             try:
-                with wire.channel() as other:  # the broker closes a channel that asks for what is not there
+                with intake.wire.channel() as other:  # the broker closes a channel that asks for what is not there
                     return int(other.queue_declare(queue, passive=True).message_count)
             except NotFound:
                 return None
 
-        ready: int | None = self._ask(look)
-        if ready is None:
+        ready = intake.ask(look)
+        if ready is None or consumers is None:
             return None
         # What was sent ahead and not claimed could still go to others.
-        assert self._consumers is not None
-        return ready + sum(self._consumers.is_from(each, queue) for each in self._buffer)
+        return ready + sum(consumers.is_from(each, queue) for each in intake.arrivals)
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        was_open, self._is_open = self._is_open, False
-        if was_open:
-            while self._timers:
-                self._timers.pop().cancel()
-            if self._fd >= 0:
-                self._loop.remove_reader(self._fd)
-            if self._is_failing:
-                self._link.drop()
-            # The broker takes back what was not acked when it hears the farewell.
-            self._link.close()
-            self._forget_connection()
-            self._buffer.clear()
-            self._held.clear()
+        self._is_open = False
+        intake, self._intake = self._intake, None
+        if intake is not None:
+            intake.close()
+        self._consumers = self._room = None
+        self._held.clear()
         if self._producer is not None:
             self._producer.close()

@@ -78,6 +78,10 @@ class Link:
         text = str(error) or type(error).__name__
         return OperationalError(f"RabbitMQ at {self.place}: {text}")
 
+    def lost(self) -> OperationalError:
+        """The error to raise where a connection is used after it was lost."""
+        return OperationalError(f"the connection to RabbitMQ at {self.place} was lost")
+
     @property
     def is_as_specified(self) -> bool:
         """Whether the server means by a global prefetch what the specification says: RabbitMQ 3.3 to 3.13 do not."""

@@ -26,6 +26,8 @@ class LaneOptions:
     detects_quorum: bool = True
     #: Heartbeats are looked after that many times in their interval.
     heartbeat_rate: float = 3.0
+    #: Whether begun tasks, which the server takes for settled, count for the prefetch limit.
+    is_strict: bool = False
 
 
 def lane_options(connection: Any) -> LaneOptions:
@@ -48,6 +50,7 @@ def lane_options(connection: Any) -> LaneOptions:
         delay_queue_type=kind,
         detects_quorum=bool(conf.worker_detect_quorum_queues),
         heartbeat_rate=conf.broker_heartbeat_checkrate,
+        is_strict=conf.worker_disable_prefetch,
     )
 
 

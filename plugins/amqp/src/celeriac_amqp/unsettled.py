@@ -23,6 +23,10 @@ class Unsettled:
     def __contains__(self, tag: int) -> bool:
         return tag in self._open
 
+    def count_after(self, tag: int) -> int:
+        """How many of those are open that came after that tag."""
+        return sum(each > tag for each in self._open)
+
     def delivered(self, tag: int) -> None:
         """The broker has sent a message under that tag; tags only grow."""
         self._open.add(tag)
