@@ -13,6 +13,9 @@ import pytest
 #: What core may import besides the standard library: its five dependencies, and vine, whose promises kombu takes.
 KERNEL_DEPENDENCIES = {"click", "importlib_metadata", "kombu", "pluggy", "stevedore", "vine"}
 
+#: What one module is for, and what only those who load that module by its name need to have.
+FOR_WHO_HAS_IT = {("celeriac.contrib.pytest", "pytest")}
+
 #: The part of core that plugins are written against.
 PUBLIC_TO_PLUGINS = {"plugin", "contracts", "exceptions", "pools", "protocol", "bootsteps", "signals"}
 
@@ -23,7 +26,11 @@ def top(name: str) -> str:
 
 def foreign_to_core(house):
     allowed = sys.stdlib_module_names | KERNEL_DEPENDENCIES | {"celeriac"}
-    return [str(each) for each in house.imports_of(house.core) if top(each.imported) not in allowed]
+    return [
+        str(each)
+        for each in house.imports_of(house.core)
+        if top(each.imported) not in allowed and (each.importer, top(each.imported)) not in FOR_WHO_HAS_IT
+    ]
 
 
 def forbidden_in_plugins(house):

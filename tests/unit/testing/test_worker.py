@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
+import time
 import uuid
 
 import pytest
 
 from celeriac.app.base import Celery
 from celeriac.exceptions import PluginNotFound
+from celeriac.plugin.index import Index, shared_index
+from celeriac.plugin.manager import PluginManager
 from celeriac.testing import start_worker
 
 
@@ -63,3 +68,52 @@ def test_a_task_that_does_not_end_in_time_is_told_of(app):
     for thread in threading.enumerate():
         if thread.name == "celeriac-test-worker":
             thread.join(10)
+
+
+def test_a_worker_starts_and_ends_in_a_moment(app):
+    def started() -> float:
+        begin = time.perf_counter()
+        with start_worker(app):
+            pass
+        return time.perf_counter() - begin
+
+    started()  # what it imports is imported once
+    assert min(started() for _ in range(5)) < 0.05
+
+
+HANGING = """
+import threading
+from celeriac import Celery
+from celeriac.testing import start_worker
+
+app = Celery("proj", broker="memory://", backend="memory://")
+begun = threading.Event()
+
+@app.task
+def hang():
+    begun.set()
+    threading.Event().wait()
+
+try:
+    with start_worker(app, pool="POOL", shutdown_timeout=0.05):
+        hang.delay()
+        assert begun.wait(20)
+except TimeoutError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("pool", ["solo", "threads"])
+def test_a_program_ends_though_a_task_never_does(pool):
+    done = subprocess.run(
+        [sys.executable, "-c", HANGING.replace("POOL", pool)], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "the worker has not ended within 0.05 s: a task of it still runs\n")
+
+
+def test_without_the_memory_plugin_the_error_names_what_installs_it():
+    installed = [provider for provider in shared_index().providers if provider.name != "celeriac-memory"]
+    with Celery("bare", broker="memory://", set_as_current=False) as bare:
+        bare._plugins = PluginManager(bare, index=Index(installed))
+        with pytest.raises(PluginNotFound, match="pip install celeriac-memory"), start_worker(bare):
+            pytest.fail("the block must not begin")

@@ -13,6 +13,7 @@ from celeriac.app.names import symbol
 from celeriac.app.periodic import Entry, add_entries
 from celeriac.app.sources import Lazy, configuration
 from celeriac.exceptions import ImproperlyConfigured
+from celeriac.protocol import wall
 
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
@@ -204,6 +205,4 @@ class ConfiguredApp:
 
     def now(self) -> datetime:
         """The time in the app's time zone."""
-        from datetime import UTC, datetime
-
-        return datetime.now(UTC).astimezone(self.timezone)
+        return wall.now().astimezone(self.timezone)

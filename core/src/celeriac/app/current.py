@@ -61,6 +61,11 @@ def get_current_app() -> Celery:
         return _default_app
 
 
+def both_apps() -> tuple[Celery | None, Celery | None]:
+    """The app of this thread, and the default one, as far as there are any: for who will put them back."""
+    return _local.app, _default_app
+
+
 def peek_current_app() -> Celery | None:
     """The app of this thread, else the default one, if there is one."""
     return _local.app or _default_app

@@ -16,6 +16,7 @@ from celeriac.app.signatures import check_shape
 from celeriac.contracts.broker import OutgoingMessage
 from celeriac.contracts.middleware import bind
 from celeriac.exceptions import SerializationError
+from celeriac.protocol import wall
 from celeriac.protocol.body import encode_body
 from celeriac.protocol.compression import compress
 from celeriac.protocol.header_plan import HeaderPlan
@@ -245,7 +246,7 @@ class Publisher:
         if expires is None:
             return None, None
         if isinstance(expires, (str, datetime)):
-            moment = parse_moment(expires, "expires", self.app.timezone) or datetime.now(UTC)
+            moment = parse_moment(expires, "expires", self.app.timezone) or wall.now()
         else:
             moment = expires_at(expires)
         return moment.astimezone(self._zone), seconds_until(moment)
@@ -265,16 +266,21 @@ class Publisher:
 
         Raises `kombu.exceptions.OperationalError` when the broker stays out of reach beyond the retry policy.
         """
-        if self._chain is None:
+        chain = self._chain
+        if chain is None:
             layers = self.app.plugins.middlewares("publish")
             self._layers = bool(layers)
-            self._chain = bind(layers, self._take)
+            chain = self._chain = bind(layers, self._take)
         if self._layers:
-            messages = [passed for message in messages if (passed := self._chain(message)) is not None]
+            messages = [passed for message in messages if (passed := chain(message)) is not None]
         if signals.before_task_publish or signals.after_task_publish:
             self._send_with_signals(messages, options)
         elif messages:
             self._publish(messages, options)
+
+    def rebind(self) -> None:
+        """Ask the plugins again for their layers, before the next message."""
+        self._chain = None
 
     @staticmethod
     def _take(message: OutgoingMessage) -> OutgoingMessage:

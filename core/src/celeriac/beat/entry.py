@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, Self
 
 from celeriac.beat.missed import ONCE, POLICIES
 from celeriac.exceptions import ImproperlyConfigured
+from celeriac.protocol import wall
 from celeriac.schedules import maybe_schedule
 
 #: What an entry of ``beat_schedule`` may have.
@@ -101,7 +102,7 @@ class ScheduleEntry:
 
     def default_now(self) -> datetime:
         """The present moment on the clock of the schedule."""
-        moment: datetime = self.schedule.now() if hasattr(self.schedule, "now") else datetime.now(UTC)
+        moment: datetime = self.schedule.now() if hasattr(self.schedule, "now") else wall.now()
         return moment
 
     _default_now = default_now

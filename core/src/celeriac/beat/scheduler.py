@@ -14,6 +14,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from celeriac.beat.entry import ScheduleEntry, evaluated
 from celeriac.beat.missed import runs_due
+from celeriac.protocol import wall
 from celeriac.schedules import crontab
 
 logger = logging.getLogger("celeriac.beat")
@@ -165,13 +166,13 @@ class Scheduler:
             if self._run_at_start():
                 self.populate_heap()
                 heap = self._heap
-        limit = time.time()
+        limit = wall.time()
         while heap and heap[0].time <= limit:
             event = heapq.heappop(heap)
             self._look_at(heap, event.entry)
         if not heap:
             return self.max_interval
-        return min(max(heap[0].time - time.time(), 0.0), self.max_interval)
+        return min(max(heap[0].time - wall.time(), 0.0), self.max_interval)
 
     def _run_at_start(self) -> bool:
         """Send what is to run when beat starts; whether there was something."""
@@ -227,7 +228,7 @@ class Scheduler:
     def _event(self, entry: ScheduleEntry, seconds: float) -> event_t:
         if entry.jitter and seconds:
             seconds += random.uniform(0, entry.jitter)  # noqa: S311  # no secret
-        return event_t(time.time() + seconds, next(self._numbers), entry)
+        return event_t(wall.time() + seconds, next(self._numbers), entry)
 
     def is_due(self, entry: ScheduleEntry) -> Any:
         """Whether an entry is due, and the seconds until it is looked at again."""

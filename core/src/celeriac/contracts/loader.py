@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib import import_module
 from types import ModuleType
 from typing import Any, ClassVar
+
+from celeriac.protocol import wall
 
 
 class Loader:
@@ -63,7 +65,7 @@ class Loader:
 
     def now(self, utc: bool = True) -> datetime:
         """The present moment, of UTC or of the clock on the wall here."""
-        return datetime.now(UTC) if utc else datetime.now().astimezone()
+        return wall.now() if utc else wall.now().astimezone()
 
     def init_worker(self) -> None:
         """Called once, when the worker's main process is about to start; calls `on_worker_init`."""

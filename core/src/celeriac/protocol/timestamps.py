@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 
 from celeriac.exceptions import ProtocolError
+from celeriac.protocol import wall
 from celeriac.protocol.shapes import described, wrong
 
 __all__ = ["LATEST", "eta_after", "expires_at", "parse_iso", "parse_moment", "seconds_until", "to_iso"]
@@ -90,11 +91,11 @@ def _add(seconds: Any, now: datetime | None, part: str) -> datetime:
         raise wrong(part, "a number of seconds", seconds)
     try:
         delta = seconds if isinstance(seconds, timedelta) else timedelta(seconds=seconds)
-        return (now if now is not None else datetime.now(UTC)) + delta
+        return (now if now is not None else wall.now()) + delta
     except (OverflowError, ValueError):  # NaN is a ValueError, infinity and 1e300 an OverflowError
         raise wrong(part, "a number of seconds within the calendar", seconds) from None
 
 
 def seconds_until(moment: datetime, now: datetime | None = None) -> float:
     """Seconds from `now` (aware; default: this moment) to `moment`; negative when it is past."""
-    return (moment - (now if now is not None else datetime.now(UTC))).total_seconds()
+    return (moment - (now if now is not None else wall.now())).total_seconds()

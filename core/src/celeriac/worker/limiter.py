@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, Final
 
+from celeriac.protocol import wall
+
 if TYPE_CHECKING:
     from celeriac.contracts.loop import EventLoop, Timer
     from celeriac.worker.open_jobs import OpenJob
@@ -95,7 +97,7 @@ class Limiter:
         line.waiting.append(job)
         self._count += 1
         if job.expires is not None:
-            pause = max(0.0, job.expires - time.time())
+            pause = max(0.0, job.expires - wall.time())
             self._expiries[job.number] = self._loop.call_later(pause, self._expired, line, job)
         if line.timer is None:
             self._wait(line)

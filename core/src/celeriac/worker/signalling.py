@@ -133,7 +133,7 @@ class WorkerSignals:
 
     def _debug(self, _number: int, frame: FrameType | None) -> None:
         if os.getpid() == self._pid:
-            from celeriac.contrib.rdb import set_trace  # nobody else needs a debugger
+            from celeriac.worker.debugger import set_trace  # nobody else needs a debugger
 
             set_trace(frame)
 

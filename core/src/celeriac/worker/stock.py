@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
+from celeriac.protocol import wall
 from celeriac.worker.later import Later
 from celeriac.worker.limiter import Limiter
 
@@ -61,7 +61,7 @@ class Stock:
         expired: list[OpenJob] = []
         if not waiting:
             return taken, expired
-        room, now = self._pool.room(), time.time()
+        room, now = self._pool.room(), wall.time()
         while waiting and len(taken) < room:
             job = waiting[0]
             if job.expires is not None and job.expires <= now:

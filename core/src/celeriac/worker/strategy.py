@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +19,7 @@ from celeriac.exceptions import (
     SecurityError,
     TaskRevokedError,
 )
+from celeriac.protocol import wall
 from celeriac.protocol.compression import expand
 from celeriac.protocol.headers import TaskHeaders, is_v2, read_headers
 from celeriac.protocol.v1 import decode_v1
@@ -75,7 +75,7 @@ class Strategy:
         if limit is not None and delivery.delivery_count > limit:
             told = f"delivered {delivery.delivery_count - 1} times without running to an end (max_deliveries)"
             return Refusal(OutcomeKind.DELIVERY_LIMIT, DeliveryLimitExceeded(told), delivery)
-        now = time.time()
+        now = wall.time()
         expires = None
         if headers.expires is not None:
             expires = headers.expires.timestamp()

@@ -44,6 +44,27 @@ class WorkerTimer(Timer):
                 limit -= 1
                 yield entry
 
+    def call_repeatedly(
+        self, secs: float, fun: Callable[..., Any], args: Any = (), kwargs: Any = None, priority: int = 0
+    ) -> CountedEntry:
+        """Call every `secs` seconds: what a worker does to keep house."""
+        entry: CountedEntry = super().call_repeatedly(secs, fun, args, kwargs, priority)  # type: ignore[no-untyped-call]  # as above
+        entry.repeats = True
+        return entry
+
+    def pause_before_single(self) -> float | None:
+        """Seconds until the next call that comes once; None where there is none."""
+        single = [scheduled.eta for scheduled in self._queue if _is_single(scheduled.entry)]
+        return max(0.0, min(single) - monotonic()) if single else None
+
+    def hasten(self, seconds: float) -> None:
+        """Let every call that comes once come so much sooner, as if the time had passed."""
+        self._queue[:] = [
+            scheduled._replace(eta=scheduled.eta - seconds) if _is_single(scheduled.entry) else scheduled
+            for scheduled in self._queue
+        ]
+        heapq.heapify(self._queue)
+
     def note_cancelled(self) -> None:
         """One more entry is cancelled; forgets them all when they are the greater part."""
         self._cancelled += 1
@@ -57,14 +78,19 @@ class WorkerTimer(Timer):
 class CountedEntry(Entry):
     """A call that is yet to come, and tells its timer when it is cancelled."""
 
-    __slots__ = ("_timer",)
+    __slots__ = ("_timer", "repeats")
 
     def __init__(self, timer: WorkerTimer, fun: Callable[..., Any], args: Any, kwargs: Any) -> None:
         super().__init__(fun, args, kwargs)  # type: ignore[no-untyped-call]  # as above
         self._timer = timer
+        self.repeats = False
 
     def cancel(self) -> None:
         """Forget the call; harmless when it has happened."""
         if not self.canceled:
             self.canceled = True
             self._timer.note_cancelled()
+
+
+def _is_single(entry: CountedEntry) -> bool:
+    return not (entry.repeats or entry.canceled)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
+
+from celeriac.protocol import wall
 
 if TYPE_CHECKING:
     from celeriac.contracts import EventLoop
@@ -29,7 +30,7 @@ class Alarm:
             return
         self.cancel()
         self._due = due
-        self._timer = self._loop.call_later(min(max(due - time.time(), 0.0), LONGEST_WAIT), self._ring)
+        self._timer = self._loop.call_later(min(max(due - wall.time(), 0.0), LONGEST_WAIT), self._ring)
 
     def cancel(self) -> None:
         """Call no more until set again."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kombu.transport import virtual
 
 from celeriac.contracts import BROKER_API, ConsumerLane, ProducerLane, QueueFigures
+from celeriac.protocol import wall
 from celeriac_memory.alarm import LONGEST_WAIT, Alarm
 from celeriac_memory.bell import Bell
 from celeriac_memory.channel import Channel
@@ -129,5 +130,5 @@ class Transport(virtual.Transport):
         due = self._next_due()
         if due is None:
             return left
-        wait = min(max(due - time.time(), 0.0), LONGEST_WAIT)
+        wait = min(max(due - wall.time(), 0.0), LONGEST_WAIT)
         return wait if left is None else min(wait, left)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from itertools import count
@@ -13,6 +12,7 @@ from weakref import WeakSet
 from kombu.transport.virtual import BrokerState
 
 from celeriac.contracts import QueueFigures
+from celeriac.protocol import wall
 from celeriac_memory.ownership import Owned, broker_at
 from celeriac_memory.queues import Entry, MessageQueue, Rank, priority_of
 
@@ -78,13 +78,13 @@ class MessageStore(Owned):
         self.check_owner()
         with self.lock:
             queue = self._queues.get(name)
-            return queue.depth(time.time()) if queue else 0
+            return queue.depth(wall.time()) if queue else 0
 
     def figures(self, names: Collection[str]) -> dict[str, QueueFigures]:
         """What is in those of the queues that are there."""
         self.check_owner()
         with self.lock:
-            now = time.time()
+            now = wall.time()
             queues = {name: queue for name in names if (queue := self._queues.get(name)) is not None}
             taken = Counter(entry.queue for holder in [*self.holders] for entry in holder.held())
             taken.update(entry.queue for entry in self._lost)
@@ -107,7 +107,7 @@ class MessageStore(Owned):
         if not entries:
             return
         with self.lock:
-            now = time.time()
+            now = wall.time()
             for entry in entries:
                 queue = self._queues.get(entry.queue)
                 if queue is None:
@@ -120,7 +120,7 @@ class MessageStore(Owned):
         self.check_owner()
         taken: list[Entry] = []
         with self.lock:
-            now = time.time()
+            now = wall.time()
             queues = [queue for name in names if (queue := self._queues.get(name)) is not None]
             while len(taken) < limit:
                 ranked = [(rank, queue) for queue in queues if (rank := queue.first(now)) is not None]
@@ -142,7 +142,7 @@ class MessageStore(Owned):
         """The wall-clock second at which the next message that is held back will be ready, in the future."""
         self.check_owner()
         with self.lock:
-            now = time.time()
+            now = wall.time()
             queues = [queue for name in names if (queue := self._queues.get(name)) is not None]
             return min((due for queue in queues if (due := queue.next_due(now)) is not None), default=None)
 
