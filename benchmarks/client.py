@@ -1,6 +1,6 @@
-"""The producer, run in a peer's environment: `python client.py ADAPTER enqueue|bulk|roundtrip N` prints JSON.
+"""The producer, run in a peer's environment: `python client.py ADAPTER enqueue|bulk|gather|roundtrip N` prints JSON.
 
-An adapter offers enqueue(n), bulk(n) or None, and roundtrip(n), which gives milliseconds.
+An adapter offers enqueue(n), roundtrip(n), which gives milliseconds, and may offer bulk(n) and gather(n).
 """
 
 from __future__ import annotations

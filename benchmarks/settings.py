@@ -6,6 +6,9 @@ import os
 
 #: The URL of the broker, and of the result store where results are on.
 BROKER = os.environ.get("BENCH_BROKER", "")
+STORE = os.environ.get("BENCH_STORE", BROKER)
+#: That of the Redis server, where a peer keeps results there whatever its broker.
+REDIS = os.environ.get("BENCH_REDIS", "")
 RESULTS = os.environ.get("BENCH_RESULTS", "0") == "1"
 
 

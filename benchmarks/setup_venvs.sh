@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make or renew the environments of the peers: setup_venvs.sh DIRECTORY. Celery and Dramatiq: the latest releases, once (remove
+# Make or renew the environments of the peers: setup_venvs.sh DIRECTORY. Celery, Dramatiq and Taskiq: the latest releases, once (remove
 # the directory for newer ones). Celeriac: this checkout, each time, with every plugin, as an installer would have it.
 set -euo pipefail
 directory=$1
@@ -18,7 +18,8 @@ peer() {
 
 # hiredis and orjson: what each of them uses where it is there.
 peer celery 'celery[redis]' hiredis orjson
-peer dramatiq 'dramatiq[redis]' hiredis orjson
+peer dramatiq 'dramatiq[redis,rabbitmq]' hiredis orjson
+peer taskiq taskiq taskiq-redis taskiq-aio-pika hiredis uvloop orjson
 peer limits hiredis orjson psutil
 
 # Built from a copy: what earlier builds left in the checkout must not get into a wheel.
@@ -29,6 +30,6 @@ find "$copy" \( -name build -o -name '*.egg-info' -o -name __pycache__ \) -type 
 peer celeriac hiredis orjson
 pip celeriac "$copy/core" "$copy"/plugins/*/
 pip celeriac --force-reinstall --no-deps "$copy/core" "$copy"/plugins/*/
-for name in celeriac celery dramatiq; do
+for name in celeriac celery dramatiq taskiq; do
     "$directory/$name/bin/python" -m pip --disable-pip-version-check freeze >"$directory/$name.freeze.txt"
 done

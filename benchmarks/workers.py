@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 
 
-def environment(case: Case, broker: str, results: bool, slots: Path) -> dict[str, str]:
-    """What the producer and the worker of a case find in theirs."""
+def environment(case: Case, urls: dict[str, str], results: bool, slots: Path) -> dict[str, str]:
+    """What the producer and the worker of a case find in theirs; `urls` by variable."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "CELERIAC_"))}
-    told = {"BENCH_SLOTS": str(slots), "BENCH_BROKER": broker, "BENCH_RESULTS": str(int(results))}
+    told = {"BENCH_SLOTS": str(slots), **urls, "BENCH_RESULTS": str(int(results))}
     options = {f"BENCH_OPTION_{name.upper()}": str(value) for name, value in case.options.items()}
     return {**kept, **told, **options, "PYTHONPATH": str(HERE), "PYTHONWARNINGS": "ignore", "C_FORCE_ROOT": "1"}
 

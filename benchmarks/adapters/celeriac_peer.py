@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from probe import touch
-from settings import BROKER, RESULTS, option
+from settings import BROKER, RESULTS, STORE, option
 
 from adapters.timing import each
-from celeriac import Celery, group
+from celeriac import Celery, chord, group
 
 app = Celery("bench", broker=BROKER)
 app.conf.update(
-    result_backend=BROKER,
+    result_backend=STORE,
     task_ignore_result=not RESULTS,
     worker_prefetch_multiplier=option("prefetch", 4),
     task_acks_late=bool(option("acks_late", 0)),
@@ -21,6 +21,11 @@ app.conf.update(
 @app.task(name="noop")
 def noop():
     touch()
+
+
+@app.task(name="count")
+def count(results):
+    return len(results)
 
 
 def enqueue(n):
@@ -38,3 +43,8 @@ def bulk(n):
 
 def roundtrip(n):
     return each(n, lambda: noop.delay().get(timeout=20))
+
+
+def gather(n):
+    """A chord of so many no-ops, from sending it to its value."""
+    assert chord([noop.si() for _ in range(n)], count.s()).delay().get(timeout=120) == n

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from celery import Celery, group
 from probe import touch
-from settings import BROKER, RESULTS, option
+from settings import BROKER, RESULTS, STORE, option
 
 from adapters.timing import each
 
 app = Celery("bench", broker=BROKER)
 app.conf.update(
-    result_backend=BROKER,
+    result_backend=STORE,
     task_ignore_result=not RESULTS,
     worker_prefetch_multiplier=option("prefetch", 4),
     task_acks_late=bool(option("acks_late", 0)),

@@ -1,19 +1,20 @@
-"""Dramatiq on Redis, with its results there too."""
+"""Dramatiq on Redis or RabbitMQ, with its results in Redis, as there is no other store with both."""
 
 from __future__ import annotations
 
 import dramatiq
+from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.results import Results
 from dramatiq.results.backends import RedisBackend
 from probe import touch
-from settings import BROKER, RESULTS
+from settings import BROKER, REDIS, RESULTS
 
 from adapters.timing import each
 
-broker = RedisBroker(url=BROKER)
+broker = RabbitmqBroker(url=BROKER.removesuffix("//")) if BROKER.startswith("amqp") else RedisBroker(url=BROKER)
 if RESULTS:
-    broker.add_middleware(Results(backend=RedisBackend(url=BROKER)))
+    broker.add_middleware(Results(backend=RedisBackend(url=REDIS)))
 dramatiq.set_broker(broker)
 
 
@@ -29,9 +30,6 @@ def enqueue(n):
     send = noop.send
     for _ in range(n):
         send()
-
-
-bulk = None
 
 
 def roundtrip(n):
