@@ -6,9 +6,12 @@ import json
 import os
 import time
 
+from metronome import Metronome
+
 from celeriac import Celery
 
 app = Celery("soaked", **json.loads(os.environ["SOAK_SETTINGS"]))
+app.steps["worker"].add(Metronome)
 
 
 @app.task(name="quick")

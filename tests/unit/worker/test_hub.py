@@ -57,6 +57,27 @@ def test_what_a_callback_schedules_is_called_without_a_sleep(hub):
     assert time.monotonic() - started < 5
 
 
+def test_a_timer_is_not_late_by_the_unit_of_the_poller(hub):
+    late = []
+    for _ in range(30):
+        due = time.monotonic() + 0.00205
+        called = []
+        hub.call_later(0.00205, called.append, True)
+        turn_until(hub, lambda: called)
+        late.append(time.monotonic() - due)
+    assert 0 <= min(late) < 0.0005, "rounded up to a whole millisecond it would be 0.95 ms"
+
+
+def test_what_wakes_the_loop_does_so_also_in_the_last_millisecond_before_a_timer(hub, pair):
+    ours, theirs = pair
+    heard = []
+    hub.add_reader(ours, lambda: heard.append(ours.recv(1)))
+    theirs.send(b"!")
+    hub.call_later(0.0009, heard.append, b"late")
+    hub.run_once()
+    assert heard[:1] == [b"!"]
+
+
 def test_calls_are_made_in_the_order_in_which_they_were_scheduled(hub):
     called = []
     for number in range(100):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import select
 import socket
 import threading
 from collections import deque
@@ -30,6 +31,10 @@ logger = logging.getLogger("celeriac.worker.hub")
 _TIMERS_A_TURN: Final = 1000
 _READABLE: Final = READ | ERR
 _WRITABLE: Final = WRITE | ERR
+#: How many of the units in which a poller counts its sleep make a second; it rounds up.
+_TICKS: Final = 1000
+#: Descriptors from here on `select.select` does not take.
+_SELECTABLE: Final = 1024
 #: So often in a row a descriptor's callback may fail; then the descriptor is watched no more, or the loop would spin.
 _FAILURES: Final = 10
 
@@ -47,6 +52,12 @@ class WorkerHub(Hub):
         self._failures: dict[int, int] = {}
         self._bell: socket.socket | None = None
         self._ringer: socket.socket | None = None
+
+    def _create_poller(self) -> None:
+        super()._create_poller()  # type: ignore[no-untyped-call]  # as above
+        # Readable when one that it watches is.  Other pollers have none, and that of greenlets counts finely itself.
+        epoll = getattr(self._poller, "_epoll", None)
+        self._epoll_fd: int | None = None if epoll is None or epoll.fileno() >= _SELECTABLE else epoll.fileno()
 
     # -- scheduling ---------------------------------------------------------------------------------------------------
 
@@ -141,13 +152,27 @@ class WorkerHub(Hub):
         for tick in list(self.on_tick):
             self._call(tick, ())
         soon = self._soon
-        for fd, event in self.poller.poll(0 if soon else self.timer.pause()) or ():
+        for fd, event in self.poller.poll(0 if soon else self._pause()) or ():
             self._dispatch(fd, event)
         for entry in self.timer.due(_TIMERS_A_TURN):
             self._call(entry, ())
         for _ in range(len(soon)):
             callback, args = soon.popleft()
             self._call(callback, args)
+
+    def _pause(self) -> float:
+        """Seconds that the poller may sleep: never past a timer, as it would by rounding up.
+
+        What is less than its unit is slept here, and ends early with whatever the poller has by then.
+        """
+        pause = self.timer.pause()
+        if pause <= 0 or self._epoll_fd is None:
+            return pause
+        whole = int(pause * _TICKS)
+        if whole:
+            return (whole - 0.5) / _TICKS  # which is rounded up to `whole`, however the division comes out
+        select.select([self._epoll_fd], [], [], pause)
+        return 0
 
     def _dispatch(self, fd: int, event: int) -> None:
         reader = self.readers.get(fd) if event & _READABLE else None
