@@ -5,17 +5,15 @@
     python benchmarks/eta.py amqp://...        # on RabbitMQ; --quorum for queues on which the server holds ETAs back
 
 Accuracy: tasks with an ETA on a worker that does nothing else, beside a plain timer in its main process (what that is
-late by is the machine's doing).  Delay: tasks sent one by one while one of two children
-runs a task of a minute and the worker may hold a hundred messages, beside the same without the long task.  Held: tasks
-for an hour ahead (100,000, or as many as the worker holds where the broker cannot), the memory of the worker's
-processes with them, and the rate at which it drains others, to that of the same worker without them.
+late by is the machine's doing).  Delay: tasks sent one by one while one of two children runs a task of a minute and the
+worker may hold a hundred messages, beside the same without the long task.  Held: tasks for an hour ahead, the memory of
+the worker's processes with them, and the rate at which it drains others, to that of a worker without them on a broker
+of the same kind, in turns.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import statistics
 import sys
 import tempfile
@@ -26,6 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from metronome import INTERVAL, lateness
+from sites import Site
 from tree import Tree
 
 from celeriac import group
@@ -80,10 +79,11 @@ def drain(app: Any, count: int) -> float:
     return count / (time.monotonic() - began)
 
 
-def moments(app: Any, log: Path, long: float) -> list[Row]:
+def moments(site: Site, long: float) -> list[Row]:
     """When tasks begin: those with an ETA, and those beside a long one."""
-    beats = log.with_name("metronome")
-    with Tree("soaked", [*_OPTIONS, "--prefetch-multiplier", "50"], {"METRONOME": str(beats)}, log):
+    app, beats = site.app, site.directory / "metronome"
+    env = {**site.env, "METRONOME": str(beats)}
+    with Tree("soaked", [*_OPTIONS, "--prefetch-multiplier", "50"], env, site.directory / "worker.log"):
         delays(app, 20)
         late, first, last = accuracy(app, 500)
         without = delays(app, 300)
@@ -103,78 +103,73 @@ def moments(app: Any, log: Path, long: float) -> list[Row]:
     ]
 
 
-def holding(app: Any, log: Path, held: int, count: int) -> list[Row]:
-    """What many tasks cost that wait for their time."""
-    is_with_worker = app.conf.broker_url.startswith("amqp")
-    rates: list[float] = []
-    memory: list[float] = []
-    for has_held in (False, True):
-        if has_held:
-            ahead = datetime.now(UTC) + timedelta(hours=1)
-            waiting = [app.signature("quick", [number]).set(eta=ahead) for number in range(held)]
-            group(waiting).apply_async()
-        with Tree("soaked", _OPTIONS, {}, log) as worker:
-            drain(app, 1_000)  # comes after those that wait, where they are all in one queue
-            rates.append(statistics.median(drain(app, count) for _ in range(5)))
-            memory.append(worker.pss_mib())
-    where = "by the worker" if is_with_worker else "by the broker"
-    ratio = rates[1] / rates[0]
+class Drained(NamedTuple):
+    """What emptying a queue took."""
+
+    rate: float
+    #: Seconds of CPU per 10,000 tasks.
+    worker: float
+    server: float
+
+
+def drained(site: Site, worker: Tree, count: int) -> Drained:
+    """Have a worker run so many tasks."""
+    before = worker.cpu(), site.cpu()
+    rate = drain(site.app, count)
+    return Drained(rate, (worker.cpu() - before[0]) * 1e4 / count, (site.cpu() - before[1]) * 1e4 / count)
+
+
+def holding(without: Site, with_held: Site, held: int, count: int, rounds: int) -> list[Row]:
+    """What many tasks cost that wait for their time: two workers on two brokers, drained in turns."""
+    ahead = datetime.now(UTC) + timedelta(hours=1)
+    for start in range(0, held, 1_000):
+        numbers = range(start, min(start + 1_000, held))
+        group(with_held.app.signature("quick", [number]).set(eta=ahead) for number in numbers).apply_async()
+    sites = (without, with_held)
+    with ExitStack() as stack:
+        trees = [
+            stack.enter_context(Tree("soaked", _OPTIONS, site.env, site.directory / "worker.log")) for site in sites
+        ]
+        found: list[list[Drained]] = [[], []]
+        for site in sites:
+            drain(site.app, 1_000)  # comes after those that wait, where they are all in one queue
+        for number in range(rounds):
+            for which in (0, 1) if number % 2 else (1, 0):
+                found[which].append(drained(sites[which], trees[which], count))
+        memory = [tree.pss_mib() for tree in trees]
+    rates = statistics.median(has.rate / bare.rate for bare, has in zip(*found, strict=True))
+    cpu = [[statistics.median(values) for values in zip(*each, strict=True)] for each in found]
     told = f"{memory[1]:.0f} MiB ({memory[0]:.0f} without)"
-    rate = f"{rates[1]:,.0f} a second, {ratio:.2f} of that without"
+    rate = f"{cpu[1][0]:,.0f} a second, {rates:.2f} of that without"
+    used = [f"{has:.2f} s ({bare:.2f})" for bare, has in zip(cpu[0][1:], cpu[1][1:], strict=True)]
     return [
-        Row(f"memory with {held:,} held {where}, PSS", told, "under 200 MiB", memory[1] < 200),
-        Row("drain with these held", rate, "as without", ratio > 0.85),
+        Row(f"memory with {held:,} held, PSS", told, "under 200 MiB", memory[1] < 200),
+        Row("drain with these held", rate, "as without", rates > 0.85),
+        Row("CPU per 10,000 with these held: worker", used[0], "", True),
+        Row("the same: server", used[1], "", True),
     ]
-
-
-def leave_nothing(app: Any) -> None:
-    """Delete what this run has declared in a RabbitMQ server."""
-    prefix: str = app.conf.task_default_queue
-    with app.connection_for_write() as connection:
-        channel = connection.default_channel
-        channel.queue_delete(prefix)
-        for number in range(28):
-            channel.queue_delete(f"{prefix}_celery_delayed_{number}")
-            channel.exchange_delete(f"{prefix}_celery_delayed_{number}")
-        channel.exchange_delete(f"{prefix}_celery_delayed_delivery")
 
 
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("broker", nargs="?", default="sqlite", help="sqlite, redis (a server of its own), or a URL")
     options.add_argument("--quorum", action="store_true", help="on RabbitMQ: quorum queues")
-    options.add_argument("--held", type=int, help="tasks for an hour ahead")
+    options.add_argument("--only", choices=("moments", "held"), help="one half of it")
+    options.add_argument("--held", type=int, default=100_000, help="tasks for an hour ahead")
     options.add_argument("--long", type=float, default=60, help="seconds of the long task")
     options.add_argument("--count", type=int, default=4_000, help="tasks of each drain")
+    options.add_argument("--rounds", type=int, default=6, help="drains of each worker")
     given = options.parse_args()
+    rows: list[Row] = []
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        url = given.broker
-        if url == "sqlite":
-            url = f"sqlite:///{directory / 'queue.db'}"
-        elif url == "redis":
-            from servers import Redis
-
-            url = stack.enter_context(Redis(directory)).url
-        settings: dict[str, Any] = {"broker_url": url, "result_backend": url}
-        if url.startswith("amqp"):
-            own = f"eta-{os.getpid()}"
-            settings |= {
-                "task_default_queue": own,
-                "task_default_queue_type": "quorum" if given.quorum else "classic",
-                "broker_transport_options": {"delayed_delivery_prefix": own},
-                "result_backend": f"sqlite:///{directory / 'results.db'}",
-            }
-        os.environ["SOAK_SETTINGS"] = json.dumps(settings)
-        from soaked import app
-
-        held = given.held or 100_000
-        try:
-            rows = moments(app, directory / "worker.log", given.long)
-            rows += holding(app, directory / "worker.log", held, given.count)
-        finally:
-            if url.startswith("amqp"):
-                leave_nothing(app)
+        one, other = (
+            stack.enter_context(Site(given.broker, directory / name, quorum=given.quorum)) for name in ("one", "other")
+        )
+        if given.only != "held":
+            rows += moments(one, given.long)
+        if given.only != "moments":
+            rows += holding(one, other, given.held, given.count, given.rounds)
     print(f"## {given.broker.partition('://')[0]}\n")
     print("| | measured | promised | kept |")
     print("|---|---|---|---|")

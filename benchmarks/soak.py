@@ -181,10 +181,7 @@ def main() -> int:
 def run(given: argparse.Namespace, directory: Path, url: str) -> int:
     settings: dict[str, Any] = {"broker_url": url, "result_backend": url}
     if url.startswith("amqp"):
-        settings |= {
-            "broker_transport": "kombu.transport.pyamqp:Transport",
-            "task_default_queue": f"soak-{os.getpid()}",
-        }
+        settings["task_default_queue"] = f"soak-{os.getpid()}"
         settings["result_backend"] = f"sqlite:///{directory / 'results.db'}"
     os.environ["SOAK_SETTINGS"] = json.dumps(settings)
     from soaked import app

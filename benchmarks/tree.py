@@ -7,11 +7,10 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 HERE = Path(__file__).parent
-#: The transport of RabbitMQ.
-AMQP = "kombu.transport.pyamqp:Transport"
 
 
 class Tree:
@@ -76,6 +75,15 @@ class Tree:
                 continue
             total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
         return total / 1024
+
+    def cpu(self) -> float:
+        """Seconds of CPU that its processes have used so far."""
+        ticks = 0
+        for pid in self.pids():
+            with suppress(OSError):  # it has ended
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def files(self) -> int:
         """Open files of the main process."""

@@ -149,7 +149,7 @@ def test_a_message_for_a_quorum_queue_waits_in_the_server(
 ):
     queue = new_queue(kind, routing_key="some.key", x_queue_type="quorum")
     lane = produce(delayed_delivery_prefix=prefix)
-    due = time.time() + 1.2
+    due = time.time() + 3.2
     sent = message(1, queue, eta=due, exchange=queue.exchange.name, routing_key="some.key")
     sent.properties["expiration"] = "500"  # which must not bring it sooner
     lane.publish([sent])
@@ -157,7 +157,7 @@ def test_a_message_for_a_quorum_queue_waits_in_the_server(
 
     (found,) = claim(consume(queue, delayed_delivery_prefix=prefix), 1)
 
-    assert time.time() >= due - 0.01
+    assert due - 3 < time.time() < due, "what is left is the worker's to wait for"
     assert "expiration" not in found.properties
     assert not found.routing_key.startswith(("0.", "1."))
 
