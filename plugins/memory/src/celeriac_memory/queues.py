@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Any, Final
+
+from celeriac.protocol import wall
 
 #: AMQP's largest priority; what is beyond counts as this.
 MAX_PRIORITY: Final = 255
@@ -34,7 +35,7 @@ class Entry:
     routing_key: str
     due: float | None = None
     deliveries: int = 0
-    sent: float = field(default_factory=time.time)
+    sent: float = field(default_factory=lambda: wall.time())  # noqa: PLW0108  # as it is then
 
 
 @dataclass(slots=True, eq=False)
