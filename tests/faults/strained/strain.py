@@ -133,6 +133,8 @@ class Strain:
     def finish(self) -> dict[str, dict[str, Any]]:
         """Wait until every task has a result, stop the worker, and see that nothing is left in a state between."""
         self.wait_for_results()
+        # Where a worker died after a result was stored and before its message was acked, that message comes once more.
+        self.wait_until(lambda: not self.unsettled(), 60, "no message is left with the broker")
         self.worker.signal(signal.SIGTERM)
         assert self.worker.wait() == 0
         assert self.worker.session_pids() == []
@@ -144,6 +146,10 @@ class Strain:
         assert len(silent) <= self.may_be_silent, self.history(silent)
         self.tell(found, len(silent))
         return found
+
+    def unsettled(self) -> dict[str, int]:
+        """What is left with the broker while a worker runs, less the worker itself."""
+        return {what: count for what, count in self.place.leftovers().items() if count and what != "owner"}
 
     def tell(self, found: dict[str, dict[str, Any]], silent: int) -> None:
         """Print what became of all tasks."""
