@@ -97,7 +97,7 @@ def test_a_task_whose_process_died_is_tried_again_where_it_asks_for_that(
 @pytest.mark.covers("settings.worker_deduplicate_successful_tasks")
 @pytest.mark.parametrize("deduplicates", [False, True])
 def test_a_message_that_comes_again_after_its_task_has_succeeded_is_not_run_where_the_setting_says_so(
-    make_project, start_worker, deduplicates
+    make_project, start_worker, wait_until, deduplicates
 ):
     project = make_project(worker_deduplicate_successful_tasks=deduplicates)
     app = project.app
@@ -117,6 +117,7 @@ def test_a_message_that_comes_again_after_its_task_has_succeeded_is_not_run_wher
     # Then it is run again, or is not
     assert Path("runs").read_text().split() == ["once"] * (1 if deduplicates else 2)
     assert result.get(timeout=20) == "the first run"
+    wait_until(lambda: worker.output().count(" ended: ") + worker.output().count(" succeeded ") == 2)
     assert ("it has succeeded before" in worker.output()) == deduplicates
 
 
