@@ -109,7 +109,7 @@ class Scheduler:
     def install_default_entries(self, data: Any) -> None:
         """Add the entry that has the result store cleaned, where that does not clean itself."""
         backend = getattr(self.app, "backend", None)
-        if not self.app.conf.result_expires or backend is None or getattr(backend, "supports_autoexpire", True):
+        if not self.app.conf.result_expires or backend is None or backend.supports_autoexpire:
             return
         entry = {"task": "celery.backend_cleanup", "schedule": crontab(0, 4), "options": {"expires": 12 * 3600}}
         self.update_from_dict({"celery.backend_cleanup": entry})

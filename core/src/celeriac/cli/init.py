@@ -28,7 +28,7 @@ def init(state: State, /, name: str, directory: str | None) -> None:
     if not name.isidentifier() or not name.isascii() or keyword.iskeyword(name):
         raise click.UsageError(f"{name!r} cannot be the name of a package: use letters, digits and _, as in my_project")
     target = Path(directory or name)
-    for path in write("project", target, {"package": name}, "name another with --directory"):
+    for path in write(["project"], target, {"package": name}, "name another with --directory"):
         click.echo(path)
     if not state.quiet:
         click.echo(f"\nNow:\n    cd {target}\n    celeriac -A {name} worker\n    python -m pytest")

@@ -141,13 +141,13 @@ def hooks(name: str | None) -> None:
 
 
 @plugins.command()
-@click.argument("kind", type=click.Choice(["broker"]))
+@click.argument("kind", type=click.Choice(["broker", "backend", "serializer", "pool"]))
 @click.argument("name")
 @click.option(
     "--directory", type=click.Path(file_okay=False), help="Where to write it; celeriac-NAME here if not given."
 )
 def new(kind: str, name: str, directory: str | None) -> None:
-    """Write a new plugin distribution for a broker whose URLs begin with NAME://."""
+    """Write a new plugin distribution: a driver that works, and that people choose by NAME, with its tests."""
     from celeriac.cli.scaffold import write_plugin  # only this command writes
 
     for path in write_plugin(kind, name, directory):

@@ -75,6 +75,8 @@ class Backend(ABC):
     persistent: ClassVar[bool] = True
     #: A result is sent to the `reply_to` of its task's message, so whatever will be sent later must carry that.
     replies_to_sender: ClassVar[bool] = False
+    #: Results go by themselves when their time is over; where not, beat has `cleanup` called every night.
+    supports_autoexpire: ClassVar[bool] = True
 
     def __init__(self, app: Any, url: str) -> None:
         self.app = app

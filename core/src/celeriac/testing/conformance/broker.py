@@ -93,7 +93,7 @@ class BrokerSuite(ConnectionChecks, RoutingChecks, Suite, ABC):
         demand(found == list(range(50)), f"published 0 to 49, claimed {found}")
 
     def test_a_backlog_drains_without_loss_or_double(self) -> None:
-        count = 1000
+        count = 300
         self._publish(*self._numbered(count))
         lane = self.harness.consumer()
         found: list[int] = []
