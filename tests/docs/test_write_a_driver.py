@@ -1,4 +1,4 @@
-"""The pages on how to write a driver show what ``celeriac plugins new`` writes, and that is a driver that works."""
+"""The pages on how to write a driver show what ``celeriac plugins new`` writes, and that is drivers which work."""
 
 from __future__ import annotations
 
@@ -34,29 +34,53 @@ def install(source: Path, site: Path) -> None:
     (information / "entry_points.txt").write_text("\n".join(points))
 
 
+def pages() -> dict[str, tuple[str, str]]:
+    """The text of each page, and the name that its driver has, by the kind."""
+    found = {}
+    for kind in KINDS:
+        page = (ROOT / "docs" / "how-to" / f"write-a-{kind}.md").read_text()
+        told, name = _COMMAND.search(page).groups()
+        assert told == kind
+        found[kind] = page, name
+    return found
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_page_shows_a_driver_that_passes_the_kit(kind, tmp_path):
-    # Given the distribution that the command of the page writes
-    page = (ROOT / "docs" / "how-to" / f"write-a-{kind}.md").read_text()
-    told, name = _COMMAND.search(page).groups()
-    assert told == kind
-    source, site = tmp_path / "source", tmp_path / "site"
-    write_plugin(kind, name, str(source))
-    # Then what the page shows of it is what is there
+def test_a_page_shows_what_its_command_writes(kind, tmp_path):
+    page, name = pages()[kind]
+    write_plugin(kind, name, str(tmp_path / "source"))
+
     shown = dict(_FILE.findall(page))
-    assert shown.pop("pyproject.toml").strip() in (source / "pyproject.toml").read_text()
-    assert {file: (source / file).read_text() for file in shown} == shown
+
+    assert shown.pop("pyproject.toml").strip() in (tmp_path / "source" / "pyproject.toml").read_text()
     assert list(shown) == [f"src/celeriac_{name}/{kind}.py"]
-    # And its tests pass
-    install(source, site)
+    assert {file: (tmp_path / "source" / file).read_text() for file in shown} == shown
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_what_is_shown_passes_the_kit(tmp_path):
+    # Given all the drivers of the pages, installed
+    site, sources = tmp_path / "site", []
+    for kind, (_, name) in pages().items():
+        sources.append(tmp_path / f"celeriac-{name}")
+        write_plugin(kind, name, str(sources[-1]))
+        install(sources[-1], site)
+    paths = [str(site), *(str(source / "src") for source in sources)]
+    # When the tests run that came with them, in one process: its start takes longer than most of them
     tests = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"],
-        cwd=source,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(site), str(source / "src")))},
+        [
+            *(sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "-p", "no:xdist"),
+            *("-W", "error", "--import-mode=importlib", *(str(source / "tests") for source in sources)),
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=110,
     )
+    # Then they pass
     assert tests.returncode == 0, tests.stdout + tests.stderr
-    assert " passed" in tests.stdout
+    for suite in ("TestBroker", "TestBackend", "TestSerializer", "TestPool"):
+        assert len(re.findall(rf"::{suite}::\w+ PASSED", tests.stdout)) > 5, tests.stdout
