@@ -7,7 +7,7 @@ import re
 import click
 import pytest
 
-from celeriac.contracts import ControlCommand
+from celeriac.contracts import CommandGuard, ControlCommand
 from celeriac.exceptions import ImproperlyConfigured, PluginConflict, PluginError
 from celeriac.plugin import Middleware, Setting, TaskOption, hookimpl
 from celeriac.plugin.specs import HOOKS
@@ -16,6 +16,7 @@ APP = object()
 LAYERS = [Middleware(50, lambda message, call_next: call_next(message), "x")]
 SETTING = Setting("greeting", str, "hello", "What is said first.")
 OPTION = TaskOption("tenant", str, "", "For whom.")
+GUARD = CommandGuard("names", lambda body: None, lambda body, content_type: None)
 COMMAND = ControlCommand("shout", lambda state: {"ok": "!"})
 OPTIONS = [click.Option(["--greeting"])]
 
@@ -83,6 +84,10 @@ class Everything:
         return (("consumer step", app),)
 
     @hookimpl
+    def celeriac_command_guards(self, app):
+        return [GUARD] if app is APP else []
+
+    @hookimpl
     def celeriac_control_commands(self, app):
         return [COMMAND]
 
@@ -136,6 +141,7 @@ ASKED = {
     "celeriac_fixups": lambda plugins, _: plugins.fixups() == [("fixup", APP)],
     "celeriac_worker_steps": lambda plugins, _: plugins.worker_steps() == [("worker step", APP)],
     "celeriac_consumer_steps": lambda plugins, _: plugins.consumer_steps() == [("consumer step", APP)],
+    "celeriac_command_guards": lambda plugins, _: plugins.command_guards() == [GUARD],
     "celeriac_control_commands": lambda plugins, _: [command for _, command in plugins.control_commands()] == [COMMAND],
     "celeriac_cli_options": lambda plugins, _: (
         plugins.cli_options("worker") == OPTIONS and plugins.cli_options("call") == []

@@ -6,10 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from kombu.pidbox import Mailbox as KombuMailbox
-
 from celeriac.app.inspecting import Inspect
-from celeriac.app.mailbox import mailbox_of
+from celeriac.app.mailbox import AppMailbox, mailbox_of
 from celeriac.app.names import symbol
 from celeriac.app.replies import flatten_reply
 
@@ -34,7 +32,7 @@ class Control:
     """
 
     #: The class of `mailbox`.
-    Mailbox: type[KombuMailbox] = KombuMailbox
+    Mailbox: type[AppMailbox] = AppMailbox
 
     def __init__(self, app: Celery | None = None) -> None:
         if app is None:
@@ -44,7 +42,7 @@ class Control:
         self.app: Celery = app
 
     @cached_property
-    def mailbox(self) -> KombuMailbox:
+    def mailbox(self) -> AppMailbox:
         """Where commands are posted, as Kombu has it."""
         return mailbox_of(self.app, self.Mailbox)
 

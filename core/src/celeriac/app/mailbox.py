@@ -1,29 +1,149 @@
 """The mailbox of remote control: how its queues and exchanges are declared, and in what its messages are written."""
 
+# Kombu's pidbox has no annotations.
+# mypy: allow-untyped-calls
+
 from __future__ import annotations
 
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from kombu.pidbox import Mailbox
-from kombu.serialization import registry
+from kombu import Consumer, Exchange, Producer
+from kombu.pidbox import Mailbox, Node
+
+from celeriac.app.mail_codec import MailCodec
+from celeriac.exceptions import CeleryError
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
 
+logger = logging.getLogger("celeriac.control")
 
-def mailbox_of(app: Celery, kind: type[Mailbox] = Mailbox) -> Mailbox:
+
+class _CommandProducer:
+    """A Kombu producer of commands that the app's serializers write."""
+
+    def __init__(self, producer: Any, codec: MailCodec) -> None:
+        self._producer = producer
+        self._codec = codec
+
+    def publish(self, body: Any, serializer: Any = None, **options: Any) -> Any:  # the app says which
+        content_type, content_encoding, data = self._codec.encode_command(body)
+        return self._producer.publish(data, content_type=content_type, content_encoding=content_encoding, **options)
+
+
+class AppMailbox(Mailbox):
+    """Kombu's mailbox, whose messages the serializers of one app write and read."""
+
+    codec: MailCodec
+
+    @contextmanager
+    def producer_or_acquire(self, producer: Any = None, channel: Any = None) -> Iterator[Any]:
+        """Give the producer of a command."""
+        with super().producer_or_acquire(producer, channel) as found:
+            yield _CommandProducer(found, self.codec)
+
+    def publish_answer(self, answer: Any, exchange: str, routing_key: str, ticket: Any, channel: Any) -> None:
+        """Send an answer, once.  Raises `SerializationError`, and what the transport raises."""
+        content_type, content_encoding, data = self.codec.encode(answer)
+        declared = Exchange(exchange, type="direct", delivery_mode="transient", durable=False)
+        Producer(channel, auto_declare=False).publish(
+            data,
+            exchange=exchange,
+            routing_key=routing_key,
+            declare=[declared],
+            content_type=content_type,
+            content_encoding=content_encoding,
+            headers={"ticket": ticket, "clock": self.clock.forward()},
+        )
+
+    def _collect(
+        self,
+        ticket: str,
+        limit: int | None = None,
+        timeout: float | None = 1,
+        callback: Callable[[Any], Any] | None = None,
+        channel: Any = None,
+        accept: Any = None,  # the app says what it reads
+    ) -> list[Any]:
+        """The answers to one command: `limit` of them, or all that come no later than `timeout` after another."""
+        used: Any = channel or self.connection.default_channel  # type: ignore[union-attr]  # Kombu says None
+        queue = self.reply_queue
+        answers: list[Any] = []
+
+        def take(message: Any) -> None:
+            if (message.headers or {}).get("ticket", ticket) != ticket:
+                return  # an answer to an earlier command, for which nobody waits any more
+            answer = self._read(message)
+            if answer is None:
+                return
+            if callback is not None:
+                callback(answer)
+            answers.append(answer)
+
+        try:
+            with Consumer(used, [queue], on_message=take, no_ack=True):
+                while not limit or len(answers) < limit:
+                    self.connection.drain_events(timeout=timeout)  # type: ignore[union-attr]  # as above
+        except TimeoutError:
+            pass
+        finally:
+            used.after_reply_message_received(queue.name)
+        return answers
+
+    def _read(self, message: Any) -> Any:
+        clock, expires = message.headers.get("clock"), message.headers.get("expires")
+        if isinstance(clock, int):
+            self.clock.adjust(clock)
+        if isinstance(expires, (int, float)) and 0 < expires < time.time():
+            return None
+        try:
+            return self.codec.decode(message)
+        except CeleryError as error:
+            logger.error("An answer of remote control cannot be read, and is dropped: %s", error)
+            return None
+
+
+class MailboxNode(Node):
+    """Kombu's node at an `AppMailbox`."""
+
+    def Consumer(
+        self, channel: Any = None, no_ack: bool = True, accept: Any = None, **options: Any
+    ) -> Any:  # Kombu's name
+        """Listen; each message is read by the codec of the mailbox and given to `handle_message`."""
+        options.pop("callbacks", None)
+        return super().Consumer(channel, no_ack, accept, on_message=self.on_message, **options)
+
+    def on_message(self, message: Any) -> None:
+        """Take one message; whatever it holds, nothing is raised for it."""
+        codec: MailCodec = self.mailbox.codec  # type: ignore[union-attr]  # Kombu says None
+        try:
+            body = codec.decode_command(message)
+        except CeleryError as error:
+            logger.error("A message of remote control is refused, and dropped: %s", error)
+            return
+        self.handle_message(body, message)
+
+    def reply(self, data: Any, exchange: str, routing_key: str, ticket: Any, **_: Any) -> None:
+        """Send an answer."""
+        mailbox: Any = self.mailbox
+        mailbox.publish_answer(data, exchange, routing_key, ticket, self.channel)
+
+
+def mailbox_of(app: Celery, kind: type[AppMailbox] = AppMailbox) -> AppMailbox:
     """The mailbox that all workers of the app's broker share.
 
     Commands go to every worker through a fanout exchange; replies come to a queue of whoever asks.  The queues clean
     themselves up: what has no consumer is gone after ``control_queue_expires`` seconds.
     """
     conf = app.conf
-    mailbox: Mailbox = kind(
+    mailbox = kind(
         conf.control_exchange,
         type="fanout",
         clock=app.clock,
-        accept=_known(conf.accept_content) or ["json"],
-        serializer=(_known([conf.task_serializer]) or ["json"])[0],
         queue_ttl=conf.control_queue_ttl,
         queue_expires=conf.control_queue_expires,
         queue_durable=conf.control_queue_durable,
@@ -31,11 +151,5 @@ def mailbox_of(app: Celery, kind: type[Mailbox] = Mailbox) -> Mailbox:
         reply_queue_ttl=conf.control_queue_ttl,
         reply_queue_expires=conf.control_queue_expires,
     )
+    mailbox.codec = MailCodec(app)
     return mailbox
-
-
-def _known(names: Any) -> list[str]:
-    """Those serializers that Kombu, which carries these messages, has too: a plugin's own may be none of them."""
-    # Kombu's registry has the names of those that are installed.
-    known = registry.name_to_type
-    return [name for name in names or () if name in known or name in known.values()]

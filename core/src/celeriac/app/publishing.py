@@ -271,11 +271,12 @@ class Publisher:
             layers = self.app.plugins.middlewares("publish")
             self._layers = bool(layers)
             chain = self._chain = bind(layers, self._take)
+        if signals.before_task_publish or signals.after_task_publish:
+            self._send_with_signals(messages, options, chain)
+            return
         if self._layers:
             messages = [passed for message in messages if (passed := chain(message)) is not None]
-        if signals.before_task_publish or signals.after_task_publish:
-            self._send_with_signals(messages, options)
-        elif messages:
+        if messages:
             self._publish(messages, options)
 
     def rebind(self) -> None:
@@ -286,7 +287,12 @@ class Publisher:
     def _take(message: OutgoingMessage) -> OutgoingMessage:
         return message
 
-    def _send_with_signals(self, messages: Sequence[OutgoingMessage], options: Mapping[str, Any] | None) -> None:
+    def _send_with_signals(
+        self,
+        messages: Sequence[OutgoingMessage],
+        options: Mapping[str, Any] | None,
+        chain: Callable[[Any], Any],
+    ) -> None:
         policy = self._retry_policy(options or {})
         for message in messages:
             # Receivers are shown the body as it was before it was encoded, and may change what they are shown.
@@ -305,8 +311,9 @@ class Publisher:
                 declare = [message.queue] if message.queue is not None else []
                 signals.before_task_publish.send(sender=name, declare=declare, **shared)
                 message.body = serializer.dumps(body)
-            self._publish([message], options)
-            signals.after_task_publish.send(sender=name, **shared)
+            if (passed := chain(message)) is not None:  # a layer may sign what a receiver has changed
+                self._publish([passed], options)
+                signals.after_task_publish.send(sender=name, **shared)
 
     def _publish(self, messages: Sequence[OutgoingMessage], options: Mapping[str, Any] | None) -> None:
         left = list(messages)

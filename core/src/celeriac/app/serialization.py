@@ -36,6 +36,15 @@ class Serializers:
             found = self._by_name[name] = self.app.plugins.driver("serializer", name)()
         return found
 
+    def put(self, serializer: Serializer) -> None:
+        """Use this one under its name from now on."""
+        self._by_name[serializer.name] = serializer
+        self.accept_anew()
+
+    def accept_anew(self) -> None:
+        """Look anew at what the settings say is accepted."""
+        self._accepted = self._results = None
+
     def encode(self, value: Any, name: str) -> tuple[str, str, bytes]:
         """Content type, content encoding and bytes of `value`.  Raises `SerializationError`."""
         serializer = self.get(name)
@@ -83,6 +92,11 @@ class Serializers:
             return accepted[content_type]
         except KeyError:
             raise SecurityError(refusal(content_type)) from None
+
+    @property
+    def is_signed_only(self) -> bool:
+        """True when whatever is accepted proves who has written it."""
+        return all(serializer.authenticates for serializer in self.accepted.values())
 
     def accepts(self, content_type: str) -> bool:
         """True when messages of this content type may be decoded."""

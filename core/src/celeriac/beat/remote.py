@@ -11,7 +11,7 @@ import threading
 import time
 from typing import Any, Final
 
-from kombu.pidbox import Node
+from celeriac.app.mailbox import MailboxNode
 
 logger = logging.getLogger("celeriac.beat")
 
@@ -20,7 +20,7 @@ _LOOK: Final = 0.5
 _AGAIN: Final = 2.0
 
 
-class PingNode(Node):
+class PingNode(MailboxNode):
     """Answers ``ping``, where the scheduler ticks; passes over everything else."""
 
     max_tick_age: float | None = None

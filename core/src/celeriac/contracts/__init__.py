@@ -14,7 +14,7 @@ from celeriac.contracts.broker import (
     Settlements,
 )
 from celeriac.contracts.chords import CLAIM_SECONDS, ChordPart, ChordStore, Deposit, NewChord, Turn
-from celeriac.contracts.control import ControlCommand
+from celeriac.contracts.control import CommandGuard, ControlCommand
 from celeriac.contracts.fixup import Fixup
 from celeriac.contracts.health import HealthCheck
 from celeriac.contracts.loader import Loader
@@ -32,6 +32,7 @@ __all__ = [
     "Backend",
     "ChordPart",
     "ChordStore",
+    "CommandGuard",
     "ConsumerLane",
     "ControlCommand",
     "Delivery",

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 
 class Serializer(ABC):
-    """Stateless and thread-safe; made without arguments."""
+    """Thread-safe, made without arguments, and without state but that of its ``set_up``, where it has one."""
 
     api_version: ClassVar[int] = 1
     #: The name used in ``task_serializer`` and ``accept_content``.
@@ -18,6 +18,8 @@ class Serializer(ABC):
     content_encoding: ClassVar[str]
     #: True where decoding can run code of the sender's choice; accepted only when named in ``accept_content``.
     trusts_sender: ClassVar[bool] = False
+    #: True where decoding proves who has written the content: nothing is believed of content that it refuses.
+    authenticates: ClassVar[bool] = False
 
     @abstractmethod
     def dumps(self, value: Any) -> bytes:
@@ -25,4 +27,7 @@ class Serializer(ABC):
 
     @abstractmethod
     def loads(self, data: bytes) -> Any:
-        """Raises `ProtocolError`, and nothing else, for data that is not of this format."""
+        """Raises `ProtocolError` for data that is not of this format, and nothing else.
+
+        One that `authenticates` also raises `SecurityError`, for data of somebody who is not trusted.
+        """

@@ -75,7 +75,7 @@ class EventReceiver(ConsumerMixin):
             expires=_either(queue_expires, conf.event_queue_expires),
         )
         self.clock = self.app.clock
-        self.accept = set(accept or {conf.event_serializer, "json"})
+        self.accept = set(accept or _accepted(self.app))
         serializers = [self.app.serializers.get(KNOWN_TYPES.get(name, name)) for name in self.accept]
         self._readers = {serializer.content_type: serializer for serializer in serializers}
 
@@ -175,6 +175,12 @@ class EventReceiver(ConsumerMixin):
             self.clock.adjust(clock)
         body["local_received"] = now()
         return kind, body
+
+
+def _accepted(app: Celery) -> set[str]:
+    """In what events are read: as they are sent here, and in JSON, unless they are signed here."""
+    own = app.conf.event_serializer
+    return {own} if app.serializers.get(own).authenticates else {own, "json"}
 
 
 def _either(given: Any, configured: Any) -> Any:

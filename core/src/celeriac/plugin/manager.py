@@ -24,7 +24,7 @@ from celeriac.plugin.specs import PHASES
 from celeriac.plugin.spelling import did_you_mean
 
 if TYPE_CHECKING:
-    from celeriac.contracts import ControlCommand, Fixup, HealthCheck, Middleware, Outcome
+    from celeriac.contracts import CommandGuard, ControlCommand, Fixup, HealthCheck, Middleware, Outcome
     from celeriac.plugin.state import PluginState
 
 
@@ -227,6 +227,10 @@ class PluginManager:
         """Commands of remote control, each with the plugin that it is from, for messages."""
         offered = self._collect("celeriac_control_commands", app=self._app)
         return [(plugin.owner, command) for plugin, commands in offered for command in commands]
+
+    def command_guards(self) -> list[CommandGuard]:
+        """What marks and judges the commands of remote control."""
+        return self._all("celeriac_command_guards", app=self._app)
 
     def cli_options(self, command: str) -> list[Any]:
         """Click parameters for a command.  Raises `PluginConflict` if two plugins add the same option."""

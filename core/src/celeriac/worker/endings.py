@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from celeriac import signals, states
 from celeriac.app.context import Context
 from celeriac.contracts.outcome import Outcome, OutcomeKind
-from celeriac.exceptions import TaskRevokedError, TimeLimitExceeded, WorkerLostError
+from celeriac.exceptions import SecurityError, TaskRevokedError, TimeLimitExceeded, WorkerLostError
 from celeriac.protocol.headers import HEADER_KEYS
 from celeriac.protocol.shapes import MAX_NAME, is_text
 from celeriac.worker.bereaved import Bereaved
@@ -145,7 +145,7 @@ class Endings:
             logger.error("Message of task %s[%s] refused as %s: %s", name, task_id, kind, error)
         state = states.REVOKED if kind in _REVOKED else states.FAILURE
         debt = Debt(None, None, then, instead, letter)
-        if task_id and error is not None and kind not in _SILENT:
+        if task_id and error is not None and kind not in _SILENT and not self._may_be_forged(error):
             task = self.app.tasks.get(name)
             debt.home = self.app.results.of_task(task)
             if not debt.home.backend.disabled and _wants_error(task, headers):
@@ -172,6 +172,10 @@ class Endings:
                     headers=dict(headers),
                 )
             )
+
+    def _may_be_forged(self, error: Exception) -> bool:
+        """Whether nothing that the message says may be believed, the id of its task included."""
+        return isinstance(error, SecurityError) and self.app.serializers.is_signed_only
 
     def _tell(self, outcome: Outcome) -> None:
         for listener in self._listeners:

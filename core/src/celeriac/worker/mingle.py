@@ -16,6 +16,7 @@ from kombu.transport import virtual
 from celeriac.app.identifiers import uuid
 from celeriac.app.mailbox import mailbox_of
 from celeriac.bootsteps import StartStopStep
+from celeriac.exceptions import CeleryError
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
@@ -93,10 +94,7 @@ class Inquiry:
             if expected == 0:
                 return {}
             queue = self._mailbox.get_reply_queue()
-            consumer = KombuConsumer(
-                channel, queues=[queue], callbacks=[self._take], no_ack=True, accept=self._mailbox.accept
-            )
-            with consumer:
+            with KombuConsumer(channel, queues=[queue], on_message=self._take, no_ack=True):
                 self._ask(channel)
                 self._wait(connection, expected)
         return self._answers
@@ -114,20 +112,29 @@ class Inquiry:
         }
         # A broker that knows of nobody says so, if it is AMQP's.
         is_told = hasattr(channel, "events")
+        content_type, content_encoding, data = mailbox.codec.encode_command(command)
         Producer(channel, on_return=self._returned if is_told else None).publish(
-            command,
+            data,
             exchange=mailbox.exchange.name,
             declare=[mailbox.exchange],
             headers={"clock": self._app.clock.forward(), "expires": time.time() + _PATIENCE},
-            serializer=mailbox.serializer,
+            content_type=content_type,
+            content_encoding=content_encoding,
             mandatory=is_told,
         )
 
     def _returned(self, *_: Any) -> None:
         self._is_nobody_there = True
 
-    def _take(self, body: Any, message: Any) -> None:
-        if message.headers.get("ticket") == self._ticket and isinstance(body, Mapping):
+    def _take(self, message: Any) -> None:
+        if (message.headers or {}).get("ticket") != self._ticket:
+            return
+        try:
+            body = self._mailbox.codec.decode(message)
+        except CeleryError as error:
+            logger.error("An answer of another worker cannot be read, and is dropped: %s", error)
+            return
+        if isinstance(body, Mapping):
             self._answers.update((str(node), answer) for node, answer in body.items() if node != self._hostname)
 
     def _wait(self, connection: Any, expected: int | None) -> None:

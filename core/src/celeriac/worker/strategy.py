@@ -56,10 +56,14 @@ class Strategy:
         """A job, or the reason why there is none.  Raises nothing, whatever the message holds."""
         try:
             delivery, headers = self._read(delivery)
+            answer = None if self._layers is None else self._ask(delivery)
         except CeleryError as error:
             if signals.task_rejected:
                 signals.task_rejected.send(sender=self, message=delivery, exc=error)
             return Refusal(OutcomeKind.INVALID, error, delivery)
+        if answer is not None:
+            revoked = TaskRevokedError(str(answer)) if answer is OutcomeKind.REVOKED else None
+            return Refusal(answer, revoked, delivery)
         task = self._tasks.get(headers.task)
         if task is None:
             unknown = NotRegistered(self._tasks.explain_missing(headers.task))
@@ -68,9 +72,6 @@ class Strategy:
             return Refusal(OutcomeKind.UNKNOWN_TASK, unknown, delivery)
         if self._revocations.is_any and self._revocations.cover(delivery.headers):
             return Refusal(OutcomeKind.REVOKED, TaskRevokedError("revoked"), delivery)
-        if self._layers is not None and (answer := self._ask(delivery)) is not None:
-            revoked = TaskRevokedError(str(answer)) if answer is OutcomeKind.REVOKED else None
-            return Refusal(answer, revoked, delivery)
         limit = task.max_deliveries
         if limit is not None and delivery.delivery_count > limit:
             told = f"delivered {delivery.delivery_count - 1} times without running to an end (max_deliveries)"
@@ -127,11 +128,16 @@ class Strategy:
         return delivery._replace(headers={**own, **headers}, body=data)
 
     def _ask(self, delivery: Delivery) -> OutcomeKind | None:
-        """What the layers of plugins say; one that fails does not keep a message from running."""
+        """What the layers of plugins say; one that fails does not keep a message from running.
+
+        Raises `SecurityError` where one of them does, which refuses the message.
+        """
         assert self._layers is not None
         try:
             answer = self._layers(delivery)
             return None if answer is None else OutcomeKind(answer)
+        except SecurityError:
+            raise
         except Exception:
             logger.exception("Consume middleware failed on task %s, which runs", delivery.headers.get("id"))
             return None

@@ -45,7 +45,7 @@ def celeriac_publish_middleware(app: Any) -> Iterable[Middleware]:
     - For: plugins that add to, change or stop outgoing messages.
     - Parameters: `app` is the app.
     - Returns: layers. Each is called as `call(message, call_next)` with an `OutgoingMessage`, in the thread that
-      publishes; lower priorities are further out.
+      publishes, after the receivers of `before_task_publish`; lower priorities are further out.
     - Default: no layers.
     - Results: all are sorted by priority.
     - Since: 0.1.
@@ -72,7 +72,8 @@ def celeriac_consume_middleware(app: Any) -> Iterable[Middleware]:
     - Parameters: `app` is the app.
     - Returns: layers. Each is called as `call(delivery, call_next)` with a `Delivery`, in the thread of the worker's
       loop, and must not block. It returns what `call_next` returns, or the `OutcomeKind` as which the delivery ends
-      there.
+      there, or raises `SecurityError`, which refuses the message as invalid; any other error is logged, and the
+      message goes on. Layers are asked before anything else is made of what the headers say.
     - Default: no layers.
     - Results: all are sorted by priority.
     - Since: 0.1.

@@ -10,7 +10,7 @@ from celeriac.plugin.markers import hookspec
 if TYPE_CHECKING:
     import click
 
-    from celeriac.contracts import ControlCommand
+    from celeriac.contracts import CommandGuard, ControlCommand
 
 
 @hookspec
@@ -74,6 +74,32 @@ def celeriac_control_commands(app: Any) -> Iterable[ControlCommand]:
     @hookimpl
     def celeriac_control_commands(app):
         return [ControlCommand("metrics", lambda state: {"ok": exposition()}, "inspect", help="What is measured.")]
+    ```
+    """
+    raise NotImplementedError  # pragma: no cover
+
+
+@hookspec
+def celeriac_command_guards(app: Any) -> Iterable[CommandGuard]:
+    """Guards remote control: marks commands that are sent, refuses commands that arrive.
+
+    - Called: once per process that sends or obeys commands, when it does so first, in any thread. Never per command.
+    - For: plugins that let workers tell who has sent a command, and when.
+    - Parameters: `app` is the app.
+    - Returns: guards, each with a name, a `mark(body)` that adds to the body of a command before it is encoded, and a
+      `check(body, content_type)` that returns why a command is refused, or None. What a guard refuses is logged and
+      dropped. Answers are not guarded.
+    - Default: what can be read is obeyed.
+    - Results: all are asked, and one refusal is enough.
+    - Since: 0.1.
+
+    ```python
+    @hookimpl
+    def celeriac_command_guards(app):
+        def sign(body):
+            body["by"] = app.conf.my_name
+
+        return [CommandGuard("names", sign, lambda body, _: None if body.get("by") else "nobody says who sent it")]
     ```
     """
     raise NotImplementedError  # pragma: no cover

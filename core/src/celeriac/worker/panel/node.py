@@ -6,9 +6,9 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kombu import Exchange, Producer
 from kombu.matcher import MatcherNotInstalled
-from kombu.pidbox import Mailbox, Node
+
+from celeriac.app.mailbox import MailboxNode
 
 logger = logging.getLogger("celeriac.worker.control")
 
@@ -17,11 +17,11 @@ logger = logging.getLogger("celeriac.worker.control")
 _REFUSALS: Final = (ValueError, NotImplementedError, ImportError)
 
 
-class PanelNode(Node):
+class PanelNode(MailboxNode):
     """Kombu's node, for a worker that outlives every message and every loss of its connection."""
 
     hostname: str
-    mailbox: Mailbox
+    mailbox: Any
     handlers: dict[str, Any]
 
     def handle_message(self, body: Any, message: Any = None) -> Any:
@@ -70,37 +70,21 @@ class PanelNode(Node):
 
         Raises what the transport raises when it has; whoever asked before that does not hear.
         """
-        mailbox: Any = self.mailbox
-        declared = Exchange(exchange, type="direct", delivery_mode="transient", durable=False)
-        headers = {"ticket": ticket, "clock": mailbox.clock.forward()}
-        producer = Producer(self.channel, auto_declare=False)
+        send = self.mailbox.publish_answer
         try:
-            _publish(producer, data, declared, routing_key, mailbox.serializer, headers)
+            send(data, exchange, routing_key, ticket, self.channel)
         except self._gone:
             raise
         except Exception as error:  # noqa: BLE001  # it cannot be written, or nobody waits for it any more
             logger.error("An answer of remote control could not be sent: %r", error)
             if not _is_undelivered(error):
                 told = {self.hostname: {"error": f"the answer cannot be sent: {error!r}"}}
-                _publish(producer, told, declared, routing_key, mailbox.serializer, headers)
+                send(told, exchange, routing_key, ticket, self.channel)
 
     @property
     def _gone(self) -> tuple[type[BaseException], ...]:
         connection: Any = self.mailbox.connection
         return (OSError, *connection.connection_errors, *connection.channel_errors)
-
-
-def _publish(
-    producer: Producer, data: Any, exchange: Exchange, routing_key: str, serializer: str, headers: dict[str, Any]
-) -> None:
-    producer.publish(
-        data,
-        exchange=exchange.name,
-        routing_key=routing_key,
-        declare=[exchange],
-        serializer=serializer,
-        headers=headers,
-    )
 
 
 def _is_undelivered(error: Exception) -> bool:

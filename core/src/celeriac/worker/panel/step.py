@@ -48,7 +48,7 @@ class Control(ConsumerStep):
         mailbox.node_cls = PanelNode
         state = PanelState(consumer.app, consumer.hostname, consumer)
         node = self.node = mailbox.Node(consumer.hostname, state, channel, self._handlers)
-        return [node.Consumer(channel, callbacks=[node.handle_message], on_decode_error=_undecodable)]
+        return [node.Consumer(channel)]
 
     def start(self, c: Any) -> None:
         self._parent = c
@@ -87,7 +87,3 @@ class Control(ConsumerStep):
         super().stop(c)
 
     shutdown = stop
-
-
-def _undecodable(message: Any, error: BaseException) -> None:
-    logger.error("A message of remote control cannot be read, and is dropped: %r", error)

@@ -1,0 +1,55 @@
+"""Messages of remote control as bytes: written and read by the serializers of the app, as its tasks are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from celeriac.exceptions import CeleryError, ProtocolError, SecurityError
+
+if TYPE_CHECKING:
+    from celeriac.app.base import Celery
+    from celeriac.contracts.control import CommandGuard
+
+
+class MailCodec:
+    """One per mailbox.  Nothing raises anything but errors of Celeriac's own, whatever a message holds."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    @cached_property
+    def _guards(self) -> Iterable[CommandGuard]:
+        return self._app.plugins.command_guards()
+
+    def encode(self, body: Any) -> tuple[str, str, bytes]:
+        """Content type, content encoding and bytes of an answer.  Raises `SerializationError`."""
+        return self._app.serializers.encode(body, self._app.conf.task_serializer)
+
+    def encode_command(self, body: Mapping[str, Any]) -> tuple[str, str, bytes]:
+        """The same of a command, which plugins may mark."""
+        marked = dict(body)
+        for guard in self._guards:
+            guard.mark(marked)
+        return self.encode(marked)
+
+    def decode(self, message: Any) -> Any:
+        """What a Kombu message holds.  Raises `SecurityError` and `ProtocolError`."""
+        data = message.body
+        data = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else bytes(data)
+        try:
+            return self._app.serializers.decode(data, message.content_type)
+        except CeleryError:
+            raise
+        except Exception as error:  # a serializer of a plugin
+            raise ProtocolError(f"it cannot be read: {type(error).__name__}: {error}") from error
+
+    def decode_command(self, message: Any) -> Any:
+        """The same of a command.  Raises `SecurityError` also where a plugin refuses it."""
+        body = self.decode(message)
+        for guard in self._guards:
+            refusal = guard.check(body, message.content_type)
+            if refusal is not None:
+                raise SecurityError(refusal)
+        return body
