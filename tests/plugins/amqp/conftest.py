@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -21,6 +24,12 @@ from celeriac import Celery
 from celeriac.contracts import ConsumerLane, OutgoingMessage, ProducerLane
 from celeriac_amqp.broker import AmqpTransport
 from celeriac_amqp.delays import BITS, Delays
+
+# Here and not in the package: it is this that makes the package importable, also for the tests.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from rabbit.certificates import CLIENT, Certificates, make_certificates  # as above
+from rabbit.node import RabbitNode, server_command  # as above
 
 
 @dataclass
@@ -55,6 +64,49 @@ class Loop:
 @pytest.fixture
 def url(rabbitmq_url) -> str:
     return rabbitmq_url
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def own_node(tmp_path_factory, wait_until, certificates) -> Iterator[RabbitNode]:
+    """A server that may be told to misbehave, over TCP and, to those with a certificate, over TLS."""
+    command = server_command()
+    if command is None:
+        message = "needs rabbitmq-server and Erlang's epmd on the PATH; install RabbitMQ"
+        if os.environ.get("CELERIAC_REQUIRE_SERVICES") == "1":
+            pytest.fail(message)
+        pytest.skip(message)
+    settings = {
+        "ssl_options.cacertfile": certificates.authority,
+        "ssl_options.certfile": certificates.server.certificate,
+        "ssl_options.keyfile": certificates.server.key,
+        "ssl_options.verify": "verify_peer",
+        "ssl_options.fail_if_no_peer_cert": "true",
+        "ssl_cert_login_from": "common_name",
+        **{f"auth_mechanisms.{number}": name for number, name in enumerate(("PLAIN", "AMQPLAIN", "EXTERNAL"), 1)},
+    }
+    node = RabbitNode(
+        command, tmp_path_factory.mktemp("node"), wait_until, settings, plugins="rabbitmq_auth_mechanism_ssl"
+    )
+    try:
+        node.start()
+        node.tell(f'rabbit_auth_backend_internal:add_user(<<"{CLIENT}">>, <<"unused">>, <<"test">>)')
+        every = ", ".join(['<<".*">>'] * 3)
+        node.tell(f'rabbit_auth_backend_internal:set_permissions(<<"{CLIENT}">>, <<"/">>, {every}, <<"test">>)')
+        yield node
+    finally:
+        node.close()
+
+
+@pytest.fixture
+def node(own_node) -> Iterator[RabbitNode]:
+    """The same, and well."""
+    yield own_node
+    own_node.calm()
 
 
 @pytest.fixture
@@ -117,12 +169,24 @@ def loop() -> Iterator[Loop]:
 
 @pytest.fixture
 def connect(url) -> Iterator[Callable[..., Connection]]:
-    """Return ``connect(url, **transport_options)``: a new Kombu connection, released at the end."""
+    """Return ``connect(url, **transport_options)``: a new Kombu connection, released at the end.
+
+    `settings` are those of the connection itself.
+    """
     opened = []
 
-    def open_connection(url: str = url, heartbeat: float = 0, **options: Any) -> Connection:
+    def open_connection(
+        url: str = url, heartbeat: float = 0, connect_timeout: float = 4, settings: Any = None, **options: Any
+    ) -> Connection:
         opened.append(
-            Connection(url, transport=AmqpTransport, transport_options=options, heartbeat=heartbeat, connect_timeout=4)
+            Connection(
+                url,
+                transport=AmqpTransport,
+                transport_options=options,
+                heartbeat=heartbeat,
+                connect_timeout=connect_timeout,
+                **settings or {},
+            )
         )
         opened[-1].transport_cls = AmqpTransport
         return opened[-1]

@@ -213,6 +213,19 @@ def test_while_the_server_is_away_a_claim_is_an_error_and_then_resumes(
     assert found.body == b"1"
 
 
+@pytest.mark.covers("settings.broker_failover_strategy")
+def test_a_worker_goes_on_with_the_next_server_of_a_list(
+    producer, consume, claim, queue, message, proxy, proxied, url, loop
+):
+    lane = consume(queue, url=f"{proxied};{url}")
+    assert lane._intake.wire.sock.getpeername()[1] == proxy.port
+    proxy.close()
+    loop.turn_until(lambda: lane._intake is None)
+    producer.publish([message(1, queue)])
+    assert claim(lane, 1)[0].headers["id"] == "1"
+    assert lane._intake.wire.sock.getpeername()[1] != proxy.port
+
+
 def test_a_channel_that_the_server_closes_is_opened_again(producer, consume, claim, queue, message, loop, caplog):
     lane = consume(queue, on_void=lambda void: void)
     producer.publish([message(1, queue)])

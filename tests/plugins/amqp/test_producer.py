@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import threading
 import time
 
@@ -11,6 +13,7 @@ from kombu.exceptions import OperationalError
 
 from celeriac.contracts import Settlements
 from celeriac.exceptions import ImproperlyConfigured, SerializationError
+from celeriac_amqp.link import Link
 
 
 def test_a_batch_is_there_when_publish_returns(producer, queue, message, ready):
@@ -136,6 +139,22 @@ def test_the_next_server_of_a_list_is_taken(produce, queue, message, ready, url)
     lane = produce(f"amqp://guest:guest@127.0.0.1:1//;{url}")
     lane.publish([message(1, queue)])
     assert ready(queue) == 1
+
+
+def test_servers_are_tried_in_the_order_of_the_strategy(connect):
+    urls = [f"amqp://127.0.0.1:{port}//" for port in (1, 2, 3)]
+
+    def order(strategy):
+        connection = connect(";".join(urls), settings={"failover_strategy": strategy})
+        with pytest.raises(OperationalError) as caught:
+            Link(connection).connect()
+        # The first is named; the others follow it.
+        first = int(re.search(r"127\.0\.0\.1:(\d)/", str(caught.value)).group(1))
+        return first, [server.port for server in Link(connection)._servers]
+
+    assert order("round-robin") == (1, [1, 2, 3])
+    assert order(lambda servers: itertools.cycle(reversed(servers)))[1] == [3, 2, 1]
+    assert {tuple(order("shuffle")[1]) for _ in range(100)} > {(1, 2, 3), (3, 2, 1)}
 
 
 def test_a_confirm_timeout_that_is_none_is_refused(produce):

@@ -1,110 +1,121 @@
-"""Connections over TLS; the server's certificate is checked by a proxy that has one."""
+"""Connections over TLS, and how one says who one is."""
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import ssl
-import subprocess
-import threading
-from urllib.parse import urlsplit
-
 import pytest
-from kombu import Connection
+from kombu import Connection, Queue
 from kombu.exceptions import OperationalError
 
+from celeriac import Celery
 from celeriac.contracts import Settlements
 from celeriac.exceptions import ImproperlyConfigured
 from celeriac_amqp.broker import AmqpsTransport, AmqpTransport
 
 
 @pytest.fixture
-def certificate(tmp_path):
-    if subprocess.run(["openssl", "version"], capture_output=True, check=False).returncode:
-        pytest.skip("needs openssl on the PATH")
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out cert.pem"
-    subprocess.run(
-        [*command.split(), "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
-        cwd=tmp_path,
-        capture_output=True,
-        check=True,
-    )
-    return tmp_path / "cert.pem", tmp_path / "key.pem"
+def own_queue(request):
+    """A queue on the tests' own server, which nobody need delete."""
+    return Queue(request.node.name)
+
+
+def connection(url, transport=AmqpsTransport, **options):
+    found = Connection(url, transport=transport, connect_timeout=5, **options)
+    found.transport_cls = transport
+    return found
 
 
 @pytest.fixture
-def tls_port(certificate, url):
-    """A port on which the server answers over TLS."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate)
-    parts = urlsplit(url)
-    listener = socket.create_server(("127.0.0.1", 0))
-    opened = []
-
-    def pump(source, sink):
-        with contextlib.suppress(OSError, ValueError):
-            while data := source.recv(65536):
-                sink.sendall(data)
-        for each in (source, sink):
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-
-    def accept():
-        while True:
-            try:
-                raw, _ = listener.accept()
-            except OSError:
-                return
-            try:
-                client = context.wrap_socket(raw, server_side=True)
-            except OSError:
-                raw.close()
-                continue
-            server = socket.create_connection((parts.hostname, parts.port or 5672))
-            opened.extend((client, server))
-            threading.Thread(target=pump, args=(client, server), daemon=True).start()
-            threading.Thread(target=pump, args=(server, client), daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-    yield listener.getsockname()[1]
-    with contextlib.suppress(OSError):
-        listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
-    for each in opened:
-        each.close()
+def trust(certificates):
+    """The parameters of a URL by which a client trusts the server, and says who it is."""
+    client = certificates.client
+    who = f"ssl_certfile={client.certificate}&ssl_keyfile={client.key}"
+    return f"ssl_ca_certs={certificates.authority}&{who}"
 
 
+@pytest.mark.timeout(120)
 @pytest.mark.covers("transports.amqps", "settings.broker_use_ssl")
-def test_tls_checks_the_certificate_unless_told_not_to(tls_port, certificate, message, queue, loop, claim):
-    cert = str(certificate[0])
-    url = f"amqps://guest:guest@localhost:{tls_port}//"
-
-    def connection(url, transport=AmqpsTransport, **options):
-        return Connection(url, transport=transport, connect_timeout=5, **options)
-
+def test_tls_checks_the_certificate_unless_told_not_to(node, certificates, trust, message, own_queue, loop, claim):
+    # Given the ways to trust a server, in a URL and in settings
+    url = f"amqps://guest:guest@localhost:{node.tls_port}//"
+    certificate, key = map(str, certificates.client)
+    identity = {"certfile": certificate, "keyfile": key}
+    authority = str(certificates.authority)
     trusting = [
-        connection(f"{url}?ssl_ca_certs={cert}"),
-        connection(f"{url}?ssl_cert_reqs=none"),
-        connection(url, ssl={"ca_certs": cert}),
+        connection(f"{url}?{trust}"),
+        connection(f"{url}?ssl_cert_reqs=none&ssl_certfile={certificate}&ssl_keyfile={key}"),
+        connection(url, ssl={"ca_certs": authority, **identity}),
         connection(
-            url.replace("amqps", "amqp"), AmqpTransport, ssl={"ssl_ca_certs": cert, "ssl_cert_reqs": "required"}
+            url.replace("amqps", "amqp"),
+            AmqpTransport,
+            ssl={"ssl_ca_certs": authority, "ssl_cert_reqs": "required", **identity},
         ),
     ]
+
+    # Then each can send, and plain Kombu can too
     for one in trusting:
         lane = AmqpsTransport.producer_lane(one)
-        lane.publish([message(number, queue, body=b"x" * 100_000) for number in range(10)])
+        lane.publish([message(number, own_queue, body=b"x" * 100_000) for number in range(10)])
         lane.close()
-        assert one.default_channel.basic_get(queue.name, no_ack=True)  # plain Kombu, too
+        assert one.default_channel.basic_get(own_queue.name, no_ack=True)
         one.release()
     lane = AmqpsTransport.consumer_lane(trusting[0])
     lane.prefetch(100)
-    lane.open([queue], loop.hub, loop.on_ready)
+    lane.open([own_queue], loop.hub, loop.on_ready)
     found = claim(lane, 36)
     lane.settle(Settlements(ack=[each.tag for each in found]))
     lane.close()
-    for wrong in (url, f"amqps://guest:guest@127.0.0.1:{tls_port}//?ssl_ca_certs={cert}"):
+
+    # And whoever does not trust it, or calls it by another name than its certificate, is told
+    wrong = f"amqps://guest:guest@127.0.0.2:{node.tls_port}//?{trust}"
+    node.tell(
+        f'rabbit_networking:start_ssl_listener({{"127.0.0.2", {node.tls_port}, auto}}, '
+        "element(2, application:get_env(rabbit, ssl_options)), 1)"
+    )
+    for one in (url, wrong):
         with pytest.raises(OperationalError, match=r"(?i)certificate"):
-            AmqpsTransport.producer_lane(connection(wrong)).publish([message(1, queue)])
+            AmqpsTransport.producer_lane(connection(one)).publish([message(1, own_queue)])
+
+
+def test_a_server_that_wants_another_certificate_says_so(node, certificates, message, own_queue):
+    url = f"amqps://guest:guest@localhost:{node.tls_port}//?ssl_ca_certs={certificates.authority}"
+    stranger = certificates.stranger
+    for one in (url, f"{url}&ssl_certfile={stranger.certificate}&ssl_keyfile={stranger.key}"):
+        with pytest.raises(OperationalError, match=rf"localhost:{node.tls_port}/: .*ssl_certfile"):
+            AmqpsTransport.producer_lane(connection(one)).publish([message(1, own_queue)])
+
+
+@pytest.mark.covers("settings.broker_login_method")
+def test_a_certificate_serves_as_login(node, certificates, own_queue):
+    # Given an app that says who it is by its certificate
+    app = Celery("external", broker=f"amqps://localhost:{node.tls_port}//", set_as_current=False)
+    app.conf.update(
+        task_default_queue=own_queue.name,
+        broker_login_method="EXTERNAL",
+        broker_use_ssl={
+            "ca_certs": str(certificates.authority),
+            "certfile": str(certificates.client.certificate),
+            "keyfile": str(certificates.client.key),
+        },
+    )
+
+    # When it sends, then the server knows it by its name
+    app.send_task("any")
+    users = node.tell(
+        "lists:usort([pget(user, I) || I <- rabbit_networking:connection_info_all([user])])".replace(
+            "pget", "proplists:get_value"
+        )
+    )
+    assert "celeriac-client" in users
+    app.close()
+
+
+@pytest.mark.parametrize("method", ["PLAIN", "AMQPLAIN", None])
+def test_a_password_serves_as_login(node, produce, message, own_queue, method):
+    produce(node.url, settings={"login_method": method}).publish([message(1, own_queue)])
+    wrong = node.url.replace("guest:guest", "guest:s3cret")
+    with pytest.raises(OperationalError, match=r"ACCESS_REFUSED.*check the user, the password") as caught:
+        produce(wrong, settings={"login_method": method}).publish([message(1, own_queue)])
+    assert "s3cret" not in str(caught.value)
 
 
 def test_a_check_that_is_none_is_refused(message, queue):

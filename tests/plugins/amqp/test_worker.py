@@ -28,6 +28,7 @@ app.conf.task_default_queue = os.environ["QUEUE"]
 app.conf.task_default_queue_type = os.environ.get("KIND", "classic")
 app.conf.broker_transport_options = {"delayed_delivery_prefix": os.environ["PREFIX"]}
 app.conf.worker_enable_remote_control = False
+app.conf.broker_heartbeat = 1
 
 @app.task
 def add(x, y):
@@ -233,7 +234,7 @@ def test_what_a_killed_worker_ran_with_a_late_ack_runs_again(start, app, tmp_pat
 def test_a_task_that_outlasts_its_connection_runs_once(start, app, tmp_path, proxy, proxied, wait_until, ready, name):
     path = tmp_path / "runs"
     worker = start(URL=proxied)
-    result = app.send_task("tasks.slow", (str(path), 3))
+    result = app.send_task("tasks.slow", (str(path), 4))
     wait_until(path.exists, 20)
     proxy.cut()
     worker.wait_for_output("Connected to the broker again")
@@ -242,6 +243,8 @@ def test_a_task_that_outlasts_its_connection_runs_once(start, app, tmp_path, pro
     worker.wait()
     assert path.read_text() == "ran\n"
     assert ready(name) == 0
+    # The server hears of the worker each second, or it would have cut it off before the task was over.
+    assert worker.output().count("lost: RabbitMQ at") == 1
 
 
 def test_no_task_is_lost_or_run_twice_while_the_connection_is_cut(start, app, tmp_path, proxy, proxied, wait_until):

@@ -338,7 +338,7 @@ class Publisher:
         from kombu.exceptions import OperationalError
 
         policy = self._retry_policy(options)
-        if policy is not None:
+        if policy is not None and not getattr(error, "is_final", False):
             delay = policy.get("interval_start", 0)
             tries = policy.get("max_retries", 3)
             done = 0
@@ -353,6 +353,8 @@ class Publisher:
                     return
                 except self.app.connection_errors as again:
                     error = again
+                    if getattr(error, "is_final", False):
+                        break
         if isinstance(error, OperationalError):
             raise error
         raise OperationalError(f"cannot reach the broker {self.app.broker_uri()}: {error}") from error

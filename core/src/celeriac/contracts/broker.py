@@ -137,7 +137,8 @@ class ProducerLane(ABC):
 
         All or nothing where the broker has transactions.  Blocks for as long as the broker takes.
 
-        Raises `kombu.exceptions.OperationalError` when the broker cannot be reached or refuses.
+        Raises `kombu.exceptions.OperationalError` when the broker cannot be reached or refuses.  One that has an
+        attribute ``is_final`` which is true is not tried again: the lane has waited for the broker long enough.
         """
 
     def unpublished(self, messages: Sequence[OutgoingMessage]) -> Sequence[OutgoingMessage]:

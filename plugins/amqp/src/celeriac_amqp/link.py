@@ -5,15 +5,17 @@
 from __future__ import annotations
 
 import logging
-import random
+import ssl
+from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from amqp.exceptions import AMQPError
 from kombu import Connection
 from kombu.exceptions import OperationalError
-from kombu.utils.functional import shufflecycle
 
+from celeriac_amqp.remedies import with_remedy
 from celeriac_amqp.transports import CheckedTlsTransport, LaneTlsTransport, LaneTransport
 
 if TYPE_CHECKING:
@@ -23,6 +25,15 @@ logger = logging.getLogger("celeriac.amqp")
 
 #: What a connection that is lost, or that the server has closed, raises; also what the library stumbles over then.
 ERRORS: Final = (OSError, AMQPError, OperationalError, AttributeError)
+
+
+def is_silence(error: BaseException) -> bool:
+    """Whether the server has neither failed nor said anything for as long as it is waited for."""
+    return isinstance(error, TimeoutError | BlockingIOError | ssl.SSLWantReadError | ssl.SSLWantWriteError)
+
+
+#: So many times the number of servers a failover strategy, which may draw lots, is asked for the next.
+_DRAWS: Final = 10
 
 
 class Link:
@@ -49,8 +60,7 @@ class Link:
         for server in self._servers:
             # Of a URL with a scheme Kombu may take another transport than it is told.
             server.transport_cls = LaneTlsTransport if tls else LaneTransport
-        if connection.alt and connection.failover_strategy is shufflecycle:
-            random.shuffle(self._servers)
+        self._servers = _in_order(self._servers, connection.failover_strategy)
         self._server = self._servers[0]
         self.wire: Wire | None = None
 
@@ -75,8 +85,8 @@ class Link:
         """The error to raise in place of one of the library's: it names the server."""
         if isinstance(error, OperationalError) and str(error).startswith("RabbitMQ at "):
             return error
-        text = str(error) or type(error).__name__
-        return OperationalError(f"RabbitMQ at {self.place}: {text}")
+        text = "it does not answer" if is_silence(error) else str(error) or type(error).__name__
+        return OperationalError(f"RabbitMQ at {self.place}: {with_remedy(text)}")
 
     def lost(self) -> OperationalError:
         """The error to raise where a connection is used after it was lost."""
@@ -106,6 +116,17 @@ class Link:
         wire, self.wire = self.wire, None
         if wire is not None:
             wire.part()
+
+
+def _in_order(servers: list[Any], strategy: Callable[[list[Any]], Iterable[Any]] | None) -> list[Any]:
+    """In the order in which a failover strategy names them, and then those that it does not name for long."""
+    if strategy is None or len(servers) < 2:
+        return servers
+    named: list[Any] = []
+    for server in islice(strategy(list(servers)), _DRAWS * len(servers)):
+        if server not in named:
+            named.append(server)
+    return named + [server for server in servers if server not in named]
 
 
 def _url(connection: Any) -> str:

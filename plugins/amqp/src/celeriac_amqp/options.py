@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from celeriac.exceptions import ImproperlyConfigured
 
-_PATIENCE: Final = 60.0
+#: Seconds that the server may take for an answer.
+PATIENCE: Final = 60.0
 #: Options of this plugin; all others are the client library's.
 OWN: Final = ("confirm_timeout", "delayed_delivery_prefix")
 
@@ -17,7 +18,7 @@ class LaneOptions:
     """How lanes use the server."""
 
     #: Seconds that the server may take to confirm a batch of messages.
-    confirm_timeout: float = _PATIENCE
+    confirm_timeout: float = PATIENCE
     #: Set before the names of the exchanges and queues in which messages wait for their time.
     prefix: str = ""
     #: The type of these queues.
@@ -34,7 +35,7 @@ def lane_options(connection: Any) -> LaneOptions:
     """The options of a Kombu connection, and of its app where it has one.  Raises `ImproperlyConfigured`."""
     given = connection.transport_options or {}
     conf = getattr(getattr(connection, "app", None), "conf", None)
-    timeout = given.get("confirm_timeout", _PATIENCE)
+    timeout = given.get("confirm_timeout", PATIENCE)
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout <= 0:
         raise ImproperlyConfigured(f"broker_transport_options: confirm_timeout must be seconds, not {timeout!r}")
     own = LaneOptions(float(timeout), str(given.get("delayed_delivery_prefix") or ""))

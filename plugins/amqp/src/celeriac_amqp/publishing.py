@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +16,7 @@ from celeriac.exceptions import SerializationError
 from celeriac_amqp.confirms import Confirms, Returned
 from celeriac_amqp.content import write_content
 from celeriac_amqp.frames import content, publish_method
-from celeriac_amqp.link import ERRORS, Link
+from celeriac_amqp.link import ERRORS, Link, is_silence
 from celeriac_amqp.tables import TableError
 
 if TYPE_CHECKING:
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
 
 #: Bytes that are written in one go; what has been confirmed meanwhile is heard in between.
 _AT_ONCE: Final = 1 << 17
+
+
+class Blocked(OperationalError):
+    """The server takes no messages for want of memory or disk."""
+
+    #: It was waited for: whoever sends is told now.
+    is_final = True
 
 
 class Parcel:
@@ -131,8 +139,9 @@ class Publishing:
             known -= {number - first for number in (*confirms.waiting, *confirms.refused)}
             known -= set(_places(confirms.returned, parcels))
             self.failed = [place for place in range(len(parcels)) if place not in known]
+            explained = self._stalled(wire) if is_silence(error) else self._link.explained(error)
             self.drop()
-            raise self._link.explained(error) from error
+            raise explained from error
         self._judge(parcels, confirms, first)
 
     def _wait(self, wire: Wire, confirms: Confirms) -> None:
@@ -140,16 +149,27 @@ class Publishing:
         deadline = time.monotonic() + self._timeout
         while confirms.waiting:
             left = deadline - time.monotonic()
-            try:
-                if left <= 0:
-                    raise TimeoutError
-                wire.drain_events(timeout=left)
-            except TimeoutError:
-                why = "it is short of memory or disk" if wire.blocked else "a queue may be overloaded"
-                raise OperationalError(
-                    f"RabbitMQ at {self._link.place} has not confirmed {len(confirms.waiting)} messages within "
-                    f"{self._timeout:g} s: {why}"
-                ) from None
+            if left <= 0:
+                raise TimeoutError
+            wire.drain_events(timeout=left)
+
+    def _stalled(self, wire: Wire) -> OperationalError:
+        """The error to raise where the server has taken too long."""
+        if wire.blocked is None:
+            # It may have said so while it would not read.
+            with contextlib.suppress(*ERRORS):
+                wire.take()
+        place, count = self._link.place, len(self.failed)
+        if wire.blocked is not None:
+            return Blocked(
+                f"RabbitMQ at {place} takes no messages, because of an alarm: {wire.blocked}. {count} messages were "
+                f"not confirmed within {self._timeout:g} s (confirm_timeout) and may be there later; have it store "
+                "less, or raise its limit (vm_memory_high_watermark, disk_free_limit)"
+            )
+        return OperationalError(
+            f"RabbitMQ at {place} has not confirmed {count} messages within {self._timeout:g} s: a queue may be "
+            "overloaded"
+        )
 
     def _judge(self, parcels: Sequence[Parcel], confirms: Confirms, first: int) -> None:
         refused = self.refused = {number - first for number in confirms.refused}

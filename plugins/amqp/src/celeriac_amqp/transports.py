@@ -12,7 +12,7 @@ from typing import Any, Final
 from kombu.transport import pyamqp
 
 from celeriac.exceptions import ImproperlyConfigured
-from celeriac_amqp.options import OWN
+from celeriac_amqp.options import OWN, PATIENCE
 from celeriac_amqp.wire import Wire
 
 _CHECKS: Final = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
@@ -27,11 +27,16 @@ class CheckedTransport(pyamqp.Transport):
         try:
             if given:
                 client.ssl = tls_options(given, client.hostname or "localhost")
-            client.transport_options = {name: value for name, value in (options or {}).items() if name not in OWN}
+            given_on = {name: value for name, value in (options or {}).items() if name not in OWN}
+            client.transport_options = {**self.patience(options or {}), **given_on}
             return super().establish_connection()
         finally:
             # The next try may be with another host; and Kombu writes an address for a name that certificates have.
             client.hostname, client.ssl, client.transport_options = host or client.hostname, given, options
+
+    def patience(self, options: Mapping[str, Any]) -> dict[str, float]:
+        """What the client library is told of how long to wait, where `options` say nothing."""
+        return {}
 
 
 class CheckedTlsTransport(CheckedTransport):
@@ -43,16 +48,22 @@ class CheckedTlsTransport(CheckedTransport):
             client.ssl = True
 
 
-class LaneTransport(CheckedTransport):
+class _Patient:
+    """Waits neither to be read nor for an answer for ever: a server that takes messages no more reads no more."""
+
+    Connection = Wire
+
+    def patience(self, options: Mapping[str, Any]) -> dict[str, float]:
+        seconds = options.get("confirm_timeout", PATIENCE)
+        return {"read_timeout": seconds, "write_timeout": seconds}
+
+
+class LaneTransport(_Patient, CheckedTransport):
     """Connects lanes."""
 
-    Connection = Wire
 
-
-class LaneTlsTransport(CheckedTlsTransport):
+class LaneTlsTransport(_Patient, CheckedTlsTransport):
     """Connects lanes over TLS."""
-
-    Connection = Wire
 
 
 def tls_options(given: Any, host: str) -> dict[str, Any]:

@@ -24,6 +24,8 @@ from celeriac_amqp.content import body_length
 _CHUNK: Final = 1 << 18
 _HEAD: Final = Struct(">BHI")
 _DELIVER: Final = b"\x00\x3c\x00\x3c"
+#: ``connection.blocked``, of which the client library does not read the reason.
+_BLOCKED: Final = b"\x00\x0a\x00\x3c"
 _METHOD, _HEADER, _BODY = 1, 2, 3
 _END: Final = 0xCE
 #: Seconds that a connection which is given up has for its farewell.
@@ -142,6 +144,8 @@ def _deliveries_first(connection: Wire, callback: Callable[..., Any]) -> Callabl
         kind, channel, payload = frame
         taker = takers.get(channel)
         if taker is None or kind > _BODY:
+            if channel == 0 and payload[:4] == _BLOCKED:
+                connection.blocked = payload[5 : 5 + payload[4]].decode(errors="replace")
             return bool(others(frame))
         if kind == _METHOD:
             if payload[:4] != _DELIVER:
@@ -177,7 +181,6 @@ class Wire(pyamqp.Connection):
         #: Why the server takes no messages, while it does not.
         self.blocked: str | None = None
         super().__init__(*args, **{**options, "frame_handler": _deliveries_first})
-        self.on_blocked = self._blocked
         self.on_unblocked = self._unblocked
 
     def Transport(  # the library calls it so
@@ -187,9 +190,6 @@ class Wire(pyamqp.Connection):
         return (_Tls if ssl else _Tcp)(
             host, connect_timeout=connect_timeout, ssl=ssl, **dict(zip(names, timeouts, strict=False)), **options
         )
-
-    def _blocked(self, reason: str) -> None:
-        self.blocked = reason
 
     def _unblocked(self) -> None:
         self.blocked = None

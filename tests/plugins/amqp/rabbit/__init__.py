@@ -1,0 +1,1 @@
+"""A server of the tests' own, and certificates."""

@@ -1,0 +1,180 @@
+"""A RabbitMQ of the tests' own, which may be killed, frozen, and told to be short of memory."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+#: Debian's `rabbitmq-server` on the PATH changes to a user of its own, which a test's directory is not open to.
+_SERVERS: Final = ("/usr/lib/rabbitmq/bin/rabbitmq-server", "/usr/local/sbin/rabbitmq-server", "rabbitmq-server")
+
+#: Few threads that wait in sleep, and nothing but the loopback interface.
+_ERLANG: Final = "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}"
+
+
+#: What `rabbitmqctl set_vm_memory_high_watermark` and `set_disk_free_limit` do, and its contrary.
+_ALARMS: Final = {
+    "memory": (
+        "vm_memory_monitor:set_vm_memory_high_watermark(0.00001)",
+        "vm_memory_monitor:set_vm_memory_high_watermark(0.9)",
+    ),
+    "disk": (
+        'rabbit_disk_monitor:set_disk_free_limit("1000000GB")',
+        "rabbit_disk_monitor:set_disk_free_limit(1000)",
+    ),
+}
+
+
+def server_command() -> str | None:
+    """The server's own script, None where that or Erlang's port mapper is not there."""
+    found = [path for name in _SERVERS if (path := shutil.which(name))]
+    return found[0] if found and shutil.which("epmd") else None
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [each.getsockname()[1] for each in sockets]
+
+
+class RabbitNode:
+    """Told what to do in Erlang, on its standard input: `rabbitmqctl` takes seconds for each word.
+
+    That also ends it with whoever has started it.
+    """
+
+    def __init__(
+        self,
+        command: str,
+        home: Path,
+        wait_until: Callable[..., Any],
+        settings: Mapping[str, object],
+        plugins: str = "",
+    ) -> None:
+        """`settings` are lines of rabbitmq.conf."""
+        self._command = command
+        self._home = home
+        self._wait_until = wait_until
+        self.port, self.tls_port, self._epmd_port, distribution = _free_ports(4)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._epmd: subprocess.Popen[bytes] | None = None
+        self._numbers = itertools.count(1)
+        self._output = home / "output"
+        lines = {"listeners.tcp.1": f"127.0.0.1:{self.port}", **settings}
+        if any(name.startswith("ssl_options") for name in lines):
+            lines["listeners.ssl.1"] = f"127.0.0.1:{self.tls_port}"
+        (home / "rabbitmq.conf").write_text("".join(f"{name} = {value}\n" for name, value in lines.items()))
+        (home / "plugins").write_text(f"[{plugins}].\n")
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("RABBITMQ_")},
+            "HOME": str(home),
+            "RABBITMQ_NODENAME": f"celeriac-{self.port}@localhost",
+            "RABBITMQ_DIST_PORT": str(distribution),
+            "ERL_EPMD_PORT": str(self._epmd_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_MNESIA_BASE": str(home / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(home / "log"),
+            "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "plugins"),
+            "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+            "RABBITMQ_ALLOW_INPUT": "1",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _ERLANG,
+        }
+
+    @property
+    def url(self) -> str:
+        return f"amqp://guest:guest@127.0.0.1:{self.port}//"
+
+    # -- life ---------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Returns when it takes connections."""
+        if self._epmd is None:
+            self._epmd = subprocess.Popen(["epmd", "-port", str(self._epmd_port)], env=self._environment)
+        with self._output.open("wb") as output:
+            self._process = subprocess.Popen(
+                [self._command],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=self._environment,
+                cwd=self._home,
+                start_new_session=True,
+            )
+        self._wait_until(self._answers, 50, "RabbitMQ starts")
+        self.tell("rabbit:await_startup()")
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, f"RabbitMQ has ended:\n{self._output.read_text(errors='replace')}"
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def kill(self) -> None:
+        """As a power failure would, but that the disk has what it was given."""
+        self.signal(signal.SIGKILL)
+        assert self._process is not None
+        self._process.wait()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process = None
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the server and its children."""
+        assert self._process is not None
+        os.killpg(self._process.pid, number)
+
+    def close(self) -> None:
+        """End it, if it runs; what it has kept goes too."""
+        if self._process is not None:
+            self.kill()
+        if self._epmd is not None:
+            self._epmd.kill()
+            self._epmd.wait()
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    # -- what it is told ----------------------------------------------------------------------------------------------
+
+    def tell(self, expression: str) -> str:
+        """The value of an Erlang expression, as Erlang prints it."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        mark = f"told-{next(self._numbers)}"
+        question = f'io:format("~n{mark}:~0p:end-of-{mark}~n", [catch {expression}]).\n'
+        self._process.stdin.write(question.encode())
+        self._process.stdin.flush()
+
+        def answer() -> str | None:
+            printed = self._output.read_text(errors="replace")
+            _, begun, rest = printed.rpartition(f"\n{mark}:")
+            found, ended, _ = rest.partition(f":end-of-{mark}\n")
+            return found if begun and ended else None
+
+        told: str = self._wait_until(answer, 30, f"RabbitMQ answers {expression}")
+        assert "'EXIT'" not in told, f"{expression}: {told}"
+        return told
+
+    def restart(self) -> None:
+        """All connections end, all that is durable stays; far quicker than with the whole of Erlang."""
+        self.tell("rabbit:stop()")
+        self.tell("rabbit:start()")
+
+    def alarm(self, resource: str) -> None:
+        """Be short of it, as far as publishers can tell: memory or disk."""
+        self.tell(_ALARMS[resource][0])
+
+    def calm(self) -> None:
+        """Be short of nothing."""
+        for _, end in _ALARMS.values():
+            self.tell(end)
