@@ -117,7 +117,7 @@ def test_a_message_that_comes_again_after_its_task_has_succeeded_is_not_run_wher
     # Then it is run again, or is not
     assert Path("runs").read_text().split() == ["once"] * (1 if deduplicates else 2)
     assert result.get(timeout=20) == "the first run"
-    wait_until(lambda: worker.output().count(" ended: ") + worker.output().count(" succeeded ") == 2)
+    wait_until(lambda: worker.output().count(" ended: ") + worker.output().count(" succeeded in ") == 2)
     assert ("it has succeeded before" in worker.output()) == deduplicates
 
 
