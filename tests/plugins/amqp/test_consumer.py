@@ -241,6 +241,20 @@ def test_a_channel_that_the_server_closes_is_opened_again(producer, consume, cla
     assert lane.claim(5) == []
 
 
+def test_a_channel_that_the_server_closes_is_told_of_and_left_at_that_where_the_worker_ends(
+    consume, queue, loop, plain
+):
+    lane, errors = consume(queue), []
+    lane.on_lost = lambda error, tries: errors.append((error, tries))
+    lane._intake.channel.basic_ack(999)
+    loop.turn_until(lambda: errors)
+    loop.calm()
+    ((error, tries),) = errors
+    assert isinstance(error.__cause__, plain.connection.channel_errors)
+    assert tries == 0
+    assert lane._intake is None
+
+
 def test_a_queue_that_somebody_deletes_is_declared_again(producer, consume, claim, queue, message, plain, loop):
     lane = consume(queue)
     plain.queue_delete(queue.name)

@@ -463,6 +463,49 @@ def test_there_is_an_end_to_the_tries_at_the_start(app, consumer, lane):
     assert lane.calls == 2
 
 
+class Controlled:
+    """A worker of which only the end is asked for."""
+
+    def __init__(self):
+        self.exit_codes = []
+
+    def stop(self, exitcode=None):
+        self.exit_codes.append(exitcode)
+
+
+@pytest.fixture
+def worker(consumer):
+    consumer.controller = Controlled()
+    return consumer.controller
+
+
+@pytest.mark.covers("settings.broker_connection_retry")
+def test_where_a_lost_connection_is_not_to_be_made_again_the_worker_ends(
+    app, consumer, lane, pool, start, settle_down, worker, caplog
+):
+    app.conf.broker_connection_retry = False
+    start(2)
+    lane.failures.extend([BROKEN[0]] * 100)
+    pool.end()
+    settle_down()
+    assert worker.exit_codes == [1]
+    assert "broker_connection_retry is off: the worker ends" in caplog.text
+    assert not consumer.broker.is_away, "nobody waits for it any more"
+
+
+def test_there_is_an_end_to_the_tries_after_a_lost_connection(
+    app, consumer, lane, pool, start, turn_until, worker, caplog
+):
+    app.conf.broker_connection_max_retries = 2
+    start(2)
+    lane.failures.extend([BROKEN[0]] * 100)
+    calls = lane.calls
+    pool.end()
+    turn_until(lambda: worker.exit_codes)
+    assert lane.calls - calls == 3
+    assert "was tried 2 times (broker_connection_max_retries)" in caplog.text
+
+
 # -- the store is away -------------------------------------------------------------------------------------------------
 
 

@@ -342,6 +342,24 @@ def test_consumer_steps_are_started_again_with_the_connection(flaky, start_worke
     wait_until(lambda: kind.collected == [["before"], ["after"]], message="the second message is taken")
 
 
+def test_a_worker_that_is_not_to_connect_again_ends(flaky, start_worker, wait_until, caplog):
+    flaky.conf.broker_connection_retry = False
+    worker, thread = start_worker(flaky)
+    Flaky.is_lost = True
+    wait_until(lambda: not thread.is_alive(), message="the worker has ended")
+    assert worker.exit_code == 1
+    assert "broker_connection_retry is off" in caplog.text
+
+
+def test_there_is_an_end_to_connecting_again(flaky, start_worker, wait_until, caplog):
+    flaky.conf.broker_connection_max_retries = 1
+    worker, thread = start_worker(flaky)
+    Flaky.is_away, Flaky.is_lost = True, True
+    wait_until(lambda: not thread.is_alive(), message="the worker has ended")
+    assert worker.exit_code == 1
+    assert "was tried 1 times" in caplog.text
+
+
 def cut_connections(worker):
     """End all connections that the worker's loop watches."""
     for fd in worker.hub.readers:

@@ -157,6 +157,10 @@ def _none_runs(_: Collection[Any]) -> Collection[Any]:
     return ()
 
 
+def _go_on(_error: BaseException, _tries: int) -> bool:
+    return True
+
+
 class ConsumerLane(ABC):
     """The way out.  All calls come from the thread of the worker's loop and must not block beyond a round trip."""
 
@@ -168,6 +172,11 @@ class ConsumerLane(ABC):
     #: a call of this lane.  Gives those tags that will be settled all the same, because their tasks run; the lane is to
     #: know their messages when they come again.
     on_void: Callable[[Collection[Any]], Collection[Any]] = staticmethod(_none_runs)
+
+    #: Set by the worker before `open`, for lanes that connect anew by themselves.  To be called from the loop with the
+    #: error when the connection is lost, and with that of each later try in vain; the number is that of these tries.
+    #: False where the lane is to leave it at that, because the worker ends.
+    on_lost: Callable[[BaseException, int], bool] = staticmethod(_go_on)
 
     @abstractmethod
     def open(self, queues: Sequence[Any], loop: EventLoop, on_ready: Callable[[], None]) -> None:

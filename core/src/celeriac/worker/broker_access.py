@@ -10,6 +10,7 @@ from celeriac.contracts.urls import mask_password
 from celeriac.exceptions import CeleryError, WorkerShutdown
 from celeriac.worker.backoff import Backoff
 from celeriac.worker.kombu_lane import KombuConsumerLane
+from celeriac.worker.persistence import Persistence
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
@@ -30,8 +31,12 @@ class BrokerAccess:
         is_loop_blocked: bool,
         on_void: Callable[[Collection[Any]], Collection[Any]],
         is_stopping: Callable[[], bool],
+        give_up: Callable[[], None],
     ) -> None:
-        """`is_loop_blocked`: tasks keep the loop from turning, so nobody could answer heartbeats meanwhile."""
+        """`is_loop_blocked`: tasks keep the loop from turning, so nobody could answer heartbeats meanwhile.
+
+        `give_up` is called where the broker was lost and the settings say not to try (any longer) to reach it.
+        """
         self.app = app
         self.connection: Any = None
         self._hub = hub
@@ -41,6 +46,8 @@ class BrokerAccess:
         self._lane: ConsumerLane | None = None
         self._prefetch = 0
         self._backoff = Backoff()
+        self._persistence = Persistence(app, give_up)
+        self._tries = 0
         self._retry: Timer | None = None
 
     @property
@@ -108,6 +115,7 @@ class BrokerAccess:
                 rate, is_strict = conf.broker_heartbeat_checkrate, conf.worker_disable_prefetch
                 lane = KombuConsumerLane(connection, rate, is_strict)
             lane.on_void = self._on_void
+            lane.on_lost = self._is_sought_again
             try:
                 self._prefetch = prefetch
                 lane.prefetch(prefetch)
@@ -149,10 +157,18 @@ class BrokerAccess:
         """Whether it did not answer the last time; whoever waits for it is called when it is time to try again."""
         return self._retry is not None
 
+    def _is_sought_again(self, error: BaseException, tries: int) -> bool:
+        """The lane has lost its connection: whether it is to make another."""
+        errors = () if self.connection is None else self.connection.channel_errors
+        return self._persistence.lasts(error, tries, errors)
+
     def note_away(self, error: Exception, try_again: Callable[[], None]) -> None:
-        """It did not answer: `try_again` is called after a while, a longer one each time."""
-        pause = self._backoff.pause()
+        """It did not answer: `try_again` is called after a while, a longer one each time, as the settings say."""
         expected = isinstance(error, self.app.connection_errors)
+        if expected and not self._is_sought_again(error, self._tries):
+            return
+        self._tries += 1
+        pause = self._backoff.pause()
         logger.error(
             "Broker %s out of reach: %s. Trying again in %.1f s",
             self.uri(),
@@ -171,6 +187,7 @@ class BrokerAccess:
     def note_answer(self) -> None:
         """It has answered."""
         self._backoff.reset()
+        self._tries = 0
 
     def close(self) -> None:
         """Close lane and connection; tolerates never opened and twice."""

@@ -89,7 +89,7 @@ class Consumer:
         conf = app.conf
         multiplier = conf.worker_prefetch_multiplier if prefetch_multiplier is None else prefetch_multiplier
         self.window = PrefetchWindow(multiplier, pool.context.concurrency, conf.worker_disable_prefetch)
-        self.broker = BrokerAccess(app, hub, pool.blocking, self._void, is_stopping)
+        self.broker = BrokerAccess(app, hub, pool.blocking, self._void, is_stopping, self._fail)
         self.state = WorkerState()
         self.strategy = Strategy(app, self.state.revocations)
         self.endings = Endings(app, hub, listeners)
@@ -136,6 +136,10 @@ class Consumer:
                     self.stock.limiter.set(name, rate_of(task.rate_limit))
                 except ValueError as error:
                     raise ImproperlyConfigured(f"rate_limit of task {name}: {error}") from None
+
+    def _fail(self) -> None:
+        """The broker is lost for good: what runs may end, and then the worker does."""
+        self.controller.stop(exitcode=1)
 
     @property
     def connection(self) -> Any:

@@ -67,7 +67,7 @@ class KombuConsumerLane(ConsumerLane):
     def open(self, queues: Sequence[Any], loop: EventLoop, on_ready: Callable[[], None]) -> None:
         self._queues, self._loop, self._on_ready = list(queues), loop, on_ready
         self.pump = KombuPump(self.connection, loop, self._heartbeat_rate)
-        self.pump.open(Listener(self._consume, self._lost))
+        self.pump.open(Listener(self._consume, self._lost, self.on_lost))
 
     def _consume(self) -> None:
         self._channel = self.connection.default_channel

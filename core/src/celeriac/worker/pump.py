@@ -32,6 +32,8 @@ class Listener(NamedTuple):
     on_connected: Callable[[], None]
     #: Called when it is lost, before it is given up; also where `on_connected` was not called or has raised.
     on_lost: Callable[[], None]
+    #: Called with the error when it is lost, and after each try in vain with the number of those: whether to try again.
+    is_sought: Callable[[BaseException, int], bool] | None = None
 
 
 class KombuPump:
@@ -44,6 +46,7 @@ class KombuPump:
         self._listeners: list[Listener] = []
         self._lent: LentLoop | None = None
         self._backoff = Backoff()
+        self._tries = 0
         self._reconnecting: Timer | None = None
         self._look_timer: Timer | None = None
         self._look_pause = _SOONEST
@@ -135,11 +138,12 @@ class KombuPump:
         """The connection is lost: give it up, and try until there is another."""
         if self._lent is None:
             return
-        logger.error("Connection to the broker lost: %s. Connecting again", _text(error))
+        logger.error("Connection to the broker lost: %s", _text(error))
         self._stop_turning()
         self._tell_lost()
         self._give_up()
-        self._try_later()
+        self._tries = 0
+        self._try_later(error)
 
     def _tell_lost(self) -> None:
         for listener in self._listeners:
@@ -155,7 +159,9 @@ class KombuPump:
         except Exception as error:  # noqa: BLE001  # it is of no more use, whatever it says
             logger.debug("The lost connection was given up with %r", error)
 
-    def _try_later(self) -> None:
+    def _try_later(self, error: BaseException) -> None:
+        if any(each.is_sought is not None and not each.is_sought(error, self._tries) for each in self._listeners):
+            return
         pause = self._backoff.pause()
         self._reconnecting = self._loop.call_later(pause, self._reconnect)
 
@@ -166,8 +172,9 @@ class KombuPump:
         except Exception as error:  # noqa: BLE001  # also errors of a queue that is declared again: all can pass
             self._tell_lost()
             self._give_up()
-            self._try_later()
-            logger.error("The broker is still out of reach: %s. Trying again", _text(error))
+            self._tries += 1
+            logger.error("The broker is still out of reach: %s", _text(error))
+            self._try_later(error)
             return
         self._backoff.reset()
         logger.warning("Connected to the broker again")

@@ -152,9 +152,10 @@ class AmqpConsumerLane(ConsumerLane):
     def _lost(self, intake: Intake, error: OperationalError) -> None:
         if intake is not self._intake or not self._is_open:
             return
-        logger.error("Connection to the broker lost: %s. Connecting again", error)
+        logger.error("Connection to the broker lost: %s", error)
         self._give_up(intake)
-        self._on_ready()
+        if self.on_lost(error, 0):
+            self._on_ready()
 
     def _give_up(self, intake: Intake) -> None:
         """Nothing that was not acked is ours any more, and of that the broker may not have heard."""

@@ -86,7 +86,9 @@ class Link:
         if isinstance(error, OperationalError) and str(error).startswith("RabbitMQ at "):
             return error
         text = "it does not answer" if is_silence(error) else str(error) or type(error).__name__
-        return OperationalError(f"RabbitMQ at {self.place}: {with_remedy(text)}")
+        found = OperationalError(f"RabbitMQ at {self.place}: {with_remedy(text)}")
+        found.__cause__ = error  # also where it is handed on and not raised
+        return found
 
     def lost(self) -> OperationalError:
         """The error to raise where a connection is used after it was lost."""

@@ -61,6 +61,7 @@ DIFFERENT: Final[dict[str, str]] = {
         ("schedules.crontab", "schedules.solar"),
         "names what it takes besides: nowfun, app and tz; Celery's hands on whatever it is given",
     ),
+    "settings.broker_channel_error_retry": "on by default: a task that runs into `consumer_timeout` ends no worker",
     "settings.beat_scheduler": "a driver's name in place of a class",
     "settings.redis_socket_keepalive": "on by default: a server that has gone without a word is noticed",
     "settings.worker_pool": "the kernel itself has no other; `celeriac-suite` brings prefork",
@@ -70,7 +71,6 @@ DIFFERENT: Final[dict[str, str]] = {
 UNSHOWN: Final[dict[str, str]] = {
     "settings.result_cache_max": "accepted; a client keeps no results, so there is nothing to bound",
     "settings.result_chord_join_timeout": "accepted; the parts of a chord are counted, and nobody waits for them",
-    "settings.broker_channel_error_retry": "accepted; an error of a channel always counts as a lost connection",
     "settings.worker_enable_prefetch_count_reduction": "accepted; what runs counts for the prefetch at any time",
     "settings.worker_lost_wait": "accepted; the end of a process is seen when it comes, with all that it has said",
     "settings.worker_pool_putlocks": "accepted; what a process is handed is always bounded",

@@ -20,8 +20,8 @@ SETTINGS: Final = (
     Setting(
         "broker_channel_error_retry",
         bool,
-        False,
-        "Accepted for compatibility: an error of a channel always counts as a lost connection.",
+        True,
+        "Reconnect when the broker closes a channel with an error, as for a `consumer_timeout`; off, the worker ends.",
     ),
     Setting(
         "broker_connection_max_retries",
@@ -30,7 +30,12 @@ SETTINGS: Final = (
         "How often to try to reach the broker before giving up; 0 or None: for ever.",
         optional=True,
     ),
-    Setting("broker_connection_retry", bool, True, "Reconnect when the connection is lost."),
+    Setting(
+        "broker_connection_retry",
+        bool,
+        True,
+        "Reconnect when the connection is lost; off, the worker ends what runs, and itself.",
+    ),
     Setting("broker_connection_retry_on_startup", bool, None, "Also try again when the first connection fails."),
     Setting("broker_connection_timeout", "seconds", 4.0, "Seconds until an attempt to connect is given up."),
     Setting(
