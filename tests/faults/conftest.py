@@ -17,7 +17,7 @@ from celeriac import Celery
 sys.path.insert(0, str(Path(__file__).parent))
 
 from strained.outages import RabbitNode  # as above
-from strained.places import Place, SharedNode, rabbitmq_place, redis_place, sqlite_place  # as above
+from strained.places import KOMBUS, Place, SharedNode, rabbitmq_place, redis_place, sqlite_place  # as above
 from strained.strain import Strain  # as above
 
 #: Read before a test's environment is cleaned. Another seed finds other moments: FAULTS_SEED=7 repeats those of a run.
@@ -36,6 +36,9 @@ def place(request, tmp_path, spawn) -> Iterator[Place]:
         found = redis_place(spawn, directory)
     elif kind == "rabbitmq":
         found = rabbitmq_place(SharedNode(request.getfixturevalue("rabbitmq_url")), spawn, directory)
+    elif kind == "kombu":
+        node = SharedNode(request.getfixturevalue("rabbitmq_url"))
+        found = rabbitmq_place(node, spawn, directory, broker_transport=KOMBUS)
     else:
         found = rabbitmq_place(RabbitNode(spawn, directory / "node"), spawn, directory)
     yield found

@@ -31,6 +31,25 @@ def late(self, seconds):
     return work(self.request.id, seconds)
 
 
+def hold(task_id: str, until: str) -> str:
+    """Run until there is a file of that name."""
+    note("begin", task_id)
+    while not os.path.exists(until):
+        time.sleep(0.01)
+    note("end", task_id)
+    return task_id
+
+
+@app.task(bind=True, acks_late=True, reject_on_worker_lost=True)
+def held_late(self, until):
+    return hold(self.request.id, until)
+
+
+@app.task(bind=True)
+def held_early(self, until):
+    return hold(self.request.id, until)
+
+
 def fall(task_id: str, how: str) -> str:
     """End this process the first time it is called with that id."""
     with open(os.environ["FAULTS_JOURNAL"]) as journal:

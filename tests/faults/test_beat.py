@@ -23,7 +23,7 @@ APP = Path(__file__).parent.parent / "e2e"
 #: Read before a test's environment is cleaned. Another seed finds other moments.
 SEED = int(os.environ.get("FAULTS_SEED") or random.SystemRandom().randrange(1_000_000))
 #: `make faults-beat` takes five minutes.
-SECONDS = float(os.environ.get("BEAT_FAULT_SECONDS", "30"))
+SECONDS = float(os.environ.get("BEAT_FAULT_SECONDS", "10"))
 EVERY = 0.5
 #: The issue of a lock, noticing it, and starting to send.
 LONGEST_PAUSE = 10.0

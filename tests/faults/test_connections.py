@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import contextmanager
 
 import pytest
-from strained.proxy import Proxy
+from strained.deaths import kill_a_child, kill_the_worker
+from strained.measure import KOMBUS_TOO, LIMIT, LONGEST, TASKS_OF_MANY_CUTS
+
+from celeriac.testing.conformance.proxy import through
 
 pytestmark = pytest.mark.slow
+
+#: Those to which there are lines.
+LINED = [broker for broker in KOMBUS_TOO if broker != "sqlite"]
+#: Seconds between two cuts.
+PAUSE = 0.5
 
 
 @pytest.fixture
 def line(strain):
     """The line between workers and their broker."""
-    proxy = Proxy(strain.place.broker.url)
-    strain.settings["broker_url"] = proxy.url
+    proxy, url = through(strain.place.broker.url, 5672)
+    strain.settings["broker_url"] = url
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def store_line(strain):
+    """The line between workers and the store of their results."""
+    proxy, url = through(strain.place.store.url, 6379)
+    strain.settings["result_backend"] = url
     yield proxy
     proxy.close()
 
@@ -43,6 +61,82 @@ def test_running_tasks_go_on_when_the_connection_breaks_and_are_settled_on_the_n
     strain.assert_late_succeeded()
     assert strain.assert_early_ran_at_most_once() == []
     assert set(strain.runs("begin").values()) == {1}
+
+
+class Every:
+    """Called often, lets something fail when it is time again, and counts how often that was."""
+
+    def __init__(self, seconds, fail):
+        self._seconds, self._fail = seconds, fail
+        self._monotonic_last = time.monotonic()
+        self.count = 0
+
+    def __call__(self):
+        if time.monotonic() - self._monotonic_last >= self._seconds and self._fail():
+            self.count += 1
+            self._monotonic_last = time.monotonic()
+
+
+def run_meanwhile(strain, failing):
+    """Send many tasks and wait for their results, while something fails."""
+    for _ in range(TASKS_OF_MANY_CUTS // 20):
+        strain.send(20, longest=LONGEST)
+        failing()
+    strain.wait_for_results(meanwhile=failing)
+
+
+@pytest.mark.timeout(LIMIT)
+@pytest.mark.parametrize("place", LINED, indirect=True)
+def test_tasks_outlive_lines_that_are_cut_twice_a_second(strain, line, store_line):
+    # Given a worker whose lines to its broker and its store do not last
+    strain.ready_worker()
+
+    def cut():
+        reset = strain.chance.random() < 0.5
+        return line.cut(reset=reset) + store_line.cut(reset=reset)
+
+    # When many tasks have to be run on these
+    cuts = Every(PAUSE, cut)
+    run_meanwhile(strain, cuts)
+
+    # Then each has run to its end, once
+    strain.finish()
+    print(f"{cuts.count} cuts")
+    assert cuts.count > 1
+    strain.assert_late_succeeded()
+    strain.assert_nothing_was_raised()
+    assert strain.assert_early_ran_at_most_once() == []
+    assert set(strain.runs("begin").values()) == {1}
+
+
+@pytest.mark.timeout(LIMIT)
+def test_tasks_outlive_processes_that_are_killed_twice_a_second(strain):
+    # Given a worker, and no line that could be cut
+    strain.start_worker()
+    seen = 0
+
+    def kill():
+        nonlocal seen
+        if strain.begun() == seen:
+            return False
+        if strain.chance.random() < 0.8:
+            kill_a_child(strain)
+        else:
+            kill_the_worker(strain)
+        seen = strain.begun()
+        return True
+
+    # When one of its processes is killed as soon as it works again
+    kills = Every(PAUSE, kill)
+    run_meanwhile(strain, kills)
+
+    # Then every task has an outcome, and none that was acked early ran twice
+    strain.finish()
+    print(f"{kills.count} kills")
+    assert kills.count > 1
+    strain.assert_late_succeeded()
+    strain.assert_nothing_was_raised()
+    assert set(strain.early) & strain.cut_short() <= set(strain.assert_early_ran_at_most_once())
 
 
 @contextmanager

@@ -55,14 +55,14 @@ def test_a_worker_takes_other_work_while_more_tasks_wait_for_their_time_than_it_
     strain.settings.update(worker_prefetch_multiplier=1, worker_disable_prefetch=strict)
     strain.ready_worker()
     for _ in range(25):
-        strain.send_late(0, countdown=8)
-        strain.send_early(0, countdown=8)
+        strain.send_late(0, countdown=5)
+        strain.send_early(0, countdown=5)
 
     # When others come, then they run first
     sent = time.time()
     began = [strain.app.send_task("journaled.when") for _ in range(50)]
     for result in began:
-        assert result.get(timeout=6) - sent < 7
+        assert result.get(timeout=5) - sent < 5
     assert strain.begun() == 0
     strain.finish()
     strain.assert_late_succeeded()

@@ -6,9 +6,11 @@ import os
 from typing import Final
 
 #: Moments at which a fault happens, in each test.
-EACH: Final = int(os.environ.get("FAULTS_EACH") or 3)
+EACH: Final = int(os.environ.get("FAULTS_EACH") or 2)
 #: Tasks in each test.
 TASKS: Final = int(os.environ.get("FAULTS_TASKS") or 100 * EACH)
+#: Tasks that run while something fails twice a second, which slows them down.
+TASKS_OF_MANY_CUTS: Final = TASKS if EACH > 10 else 75 * EACH
 TASKS_A_MOMENT: Final = max(TASKS // EACH, 20)
 #: Seconds that a task takes at most: longer ones where only a few processes are killed, so that some are hit.
 LONGEST: Final = 0.015 if EACH > 10 else 0.05
@@ -20,4 +22,6 @@ LIMIT: Final = 90 + EACH * 30 + TASKS // 50
 #: Those whose server is the test's own can be stopped; a node of RabbitMQ takes seconds to start, so where nobody stops
 #: it the machine's is used.
 BROKERS: Final = ["sqlite", "redis", "rabbitmq"]
+#: And RabbitMQ through Kombu's plain interface, as any other broker that Kombu knows, where the time for that is given.
+KOMBUS_TOO: Final = [*BROKERS, "kombu"] if EACH > 10 else BROKERS
 OWN_BROKERS: Final = ["sqlite", "redis", "own rabbitmq"]

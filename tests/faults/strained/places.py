@@ -12,7 +12,8 @@ from kombu import Connection
 
 from strained.outages import RabbitNode, RedisServer, Server, SqliteFile
 
-AMQP = "kombu.transport.pyamqp:Transport"
+#: Serves what has no lanes of its own.
+KOMBUS = "kombu.transport.pyamqp:Transport"
 
 
 @dataclass
@@ -77,8 +78,8 @@ class SharedNode:
     start = stop
 
 
-def rabbitmq_place(node: RabbitNode | SharedNode, spawn: Callable[..., Any], directory: Path) -> Place:
-    """A queue of its own on a node, through the plain Kombu transport; results are on a Redis server."""
+def rabbitmq_place(node: RabbitNode | SharedNode, spawn: Callable[..., Any], directory: Path, **settings: Any) -> Place:
+    """A queue of its own on a node, through celeriac-amqp as it comes; results are on a Redis server."""
     queue = f"faults-{uuid4().hex}"
 
     def leftovers() -> dict[str, int]:
@@ -90,7 +91,7 @@ def rabbitmq_place(node: RabbitNode | SharedNode, spawn: Callable[..., Any], dir
             with Connection(node.url) as connection:
                 connection.default_channel.queue_delete(queue)
 
-    settings = {"broker_transport": AMQP, "task_default_queue": queue}
+    settings["task_default_queue"] = queue
     store = RedisServer(spawn, directory / "store")
     waiting = lambda: leftovers()["ready"]  # noqa: E731  # as for the others
     return Place(node, store, leftovers, settings, knows_of_lost=False, release=release, waiting=waiting)

@@ -75,6 +75,13 @@ class Strain:
         self.early.append(self.app.send_task("journaled.early", [seconds], **options).id)
         return self.early[-1]
 
+    def hold(self, kind: str = "late") -> Path:
+        """Send a task of that kind that runs until the file exists that is returned."""
+        until = self.journal.with_name(f"until-{uuid4().hex}")
+        ids = self.late if kind == "late" else self.early
+        ids.append(self.app.send_task(f"journaled.held_{kind}", [str(until)]).id)
+        return until
+
     def send(self, count: int, longest: float = 0.015) -> None:
         """Send so many tasks, half of them acknowledged late, that take up to `longest` seconds each."""
         for _ in range(count):
@@ -82,9 +89,9 @@ class Strain:
             ids.append(self.app.send_task(f"journaled.{name}", [self.chance.uniform(0, longest)]).id)
 
     def random_moment(self, most: int) -> None:
-        """Let a random number of further tasks begin, up to `most`, and then a little time pass."""
-        goal = self.begun() + self.chance.randint(1, most)
-        self.wait_until(lambda: self.begun() >= goal, 20, f"{goal} tasks have begun; {self.begun()} have")
+        """Let a random number of further tasks begin, up to `most` or all, and then a little time pass."""
+        goal = min(self.begun() + self.chance.randint(1, most), len(self.late) + len(self.early))
+        self.wait_until(lambda: self.begun() >= goal, 20, f"{goal} tasks have begun")
         time.sleep(self.chance.uniform(0, 0.03))  # not to wait for anything: a random moment is the point
 
     def children(self) -> list[int]:
@@ -115,7 +122,7 @@ class Strain:
         """How many tasks may be without a result: none, where a begun task leaves a trace."""
         return 0 if self.place.knows_of_lost else CONCURRENCY * self.deaths
 
-    def wait_for_results(self, timeout: float = 40.0) -> None:
+    def wait_for_results(self, timeout: float = 40.0, meanwhile: Callable[[], None] = lambda: None) -> None:
         """Wait until every task has a result, but for those that may be silent; no new one for so long is too long."""
         late, early = set(self.late), set(self.early)
         deadline = time.monotonic() + timeout
@@ -128,6 +135,7 @@ class Strain:
             if time.monotonic() > deadline:
                 left = [*late, *early]
                 pytest.fail(f"{len(left)} tasks have no result after {timeout} s: {self.history(left[:5])}")
+            meanwhile()
             time.sleep(0.05)
 
     def finish(self) -> dict[str, dict[str, Any]]:

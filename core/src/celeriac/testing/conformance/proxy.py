@@ -31,15 +31,17 @@ class Proxy:
         accepting.start()
         return accepting
 
-    def cut(self, *, reset: bool = False) -> None:
-        """End all connections, in good order or not."""
+    def cut(self, *, reset: bool = False) -> int:
+        """End all connections, in good order or not; gives how many there were."""
         with self._lock:
             sockets, self._sockets = self._sockets, []
+        count = sum(each.fileno() >= 0 for each in sockets) // 2
         for each in sockets:
             with suppress(OSError):
                 if reset:
                     each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                 each.shutdown(socket.SHUT_RDWR)
+        return count
 
     def lose_answers(self, count: int = 1) -> None:
         """End a connection in place of passing on the server's next answer; so many times."""
