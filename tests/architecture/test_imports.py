@@ -20,6 +20,12 @@ FOR_WHO_HAS_IT = {("celeriac.contrib.pytest", "pytest")}
 PUBLIC_TO_PLUGINS = {"plugin", "contracts", "exceptions", "pools", "protocol", "bootsteps", "signals"}
 
 
+#: Distributions whose modules are not called as they are.
+IMPORTED_AS = {"backports.zstd": "backports", "pyyaml": "yaml"}
+#: With what newer versions of Python bring.
+STANDARD = sys.stdlib_module_names | {"compression"}
+
+
 def top(name: str) -> str:
     return name.partition(".")[0]
 
@@ -54,7 +60,8 @@ def undeclared_by_plugins(house):
             *plugin.project.get("optional-dependencies", {}).values(),
         ]
         declared = {re.split(r"[^\w.-]", each)[0].lower().replace("-", "_") for group in requirements for each in group}
-        allowed = sys.stdlib_module_names | KERNEL_DEPENDENCIES | declared | {"celeriac", plugin.package}
+        declared |= {IMPORTED_AS[each] for each in declared & IMPORTED_AS.keys()}
+        allowed = STANDARD | KERNEL_DEPENDENCIES | declared | {"celeriac", plugin.package}
         violations += [
             str(each)
             for each in house.imports_of(plugin)

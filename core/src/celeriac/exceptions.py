@@ -6,11 +6,15 @@ The one-sentence docstring of a class is its default message.  Names and bases a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 if TYPE_CHECKING:
     from click import ClickException
+    from kombu.exceptions import ContentDisallowed as _KombuContentDisallowed
     from kombu.exceptions import OperationalError as OperationalError
+
+    class ContentDisallowed(SecurityError, _KombuContentDisallowed):  # noqa: D101, F821  # see _content_disallowed
+        pass
 
     class CeleryCommandException(ClickException):  # noqa: D101  # see _command_exception
         def __init__(self, message: str, exit_code: int) -> None: ...
@@ -28,6 +32,7 @@ __all__ = [
     "CeleryError",
     "CeleryWarning",
     "ChordError",
+    "ContentDisallowed",
     "DeliveryLimitExceeded",
     "DuplicateNodenameWarning",
     "DuplicateTaskNameWarning",
@@ -72,8 +77,8 @@ def __getattr__(name: str) -> Any:
         from kombu.exceptions import OperationalError
 
         return OperationalError
-    if name == "CeleryCommandException":
-        globals()[name] = _command_exception()
+    if name in _MADE:
+        globals()[name] = _MADE[name]()
         return globals()[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
@@ -94,6 +99,20 @@ def _command_exception() -> type[Exception]:
 
     CeleryCommandException.__qualname__ = CeleryCommandException.__name__
     return CeleryCommandException
+
+
+def _content_disallowed() -> type[Exception]:
+    """The class, made when it is first asked for: Kombu, whose errors it is one of, is loaded by those who send."""
+    from kombu.exceptions import ContentDisallowed as KombuContentDisallowed
+
+    class ContentDisallowed(SecurityError, KombuContentDisallowed):
+        """Content of a type that the settings do not accept was refused."""
+
+    ContentDisallowed.__qualname__ = ContentDisallowed.__name__
+    return ContentDisallowed
+
+
+_MADE: Final = {"CeleryCommandException": _command_exception, "ContentDisallowed": _content_disallowed}
 
 
 def reraise(tp: type[BaseException], value: BaseException, tb: Any = None) -> NoReturn:  # noqa: ARG001  # as Celery's

@@ -123,7 +123,7 @@ def test_content_that_is_not_accepted_is_never_decoded(store, run):
 
     report = run(work, body=b"cos\nsystem\n(S'false'\ntR.", content_type="application/x-python-serialize")
     assert report.kind is OutcomeKind.INVALID
-    assert store.results["id-1"]["result"]["exc_type"] == "SecurityError"
+    assert store.results["id-1"]["result"]["exc_type"] == "ContentDisallowed"
 
 
 def test_a_result_that_cannot_be_stored_as_it_is_becomes_a_failure(app, store, run, monkeypatch):

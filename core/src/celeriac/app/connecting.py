@@ -122,6 +122,7 @@ class ConnectedApp(ConfiguredApp):
     broker_connection = connection
 
     def _connection(self, url: Any, transport: Any = None, **kwargs: Any) -> Any:
+        from celeriac.app.compression import limit_kombu
         from celeriac.app.kombu_connection import AppConnection  # loads Kombu
 
         conf = self.conf
@@ -136,6 +137,7 @@ class ConnectedApp(ConfiguredApp):
         }
         given = {"userid": conf.broker_user, "password": conf.broker_password, "port": conf.broker_port}
         options.update({key: value for key, value in given.items() if value is not None and key not in options})
+        limit_kombu(self._whole)
         return AppConnection(url, **options).keep(self, options["transport"])
 
     @property

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +85,7 @@ class AppMailbox(Mailbox):
             answers.append(answer)
 
         try:
-            with Consumer(used, [queue], on_message=take, no_ack=True):
+            with Consumer(used, [queue], on_message=take, on_decode_error=refused, no_ack=True):
                 while not limit or len(answers) < limit:
                     self.connection.drain_events(timeout=timeout)  # type: ignore[union-attr]  # as above
         except TimeoutError:
@@ -103,7 +103,7 @@ class AppMailbox(Mailbox):
         try:
             return self.codec.decode(message)
         except CeleryError as error:
-            logger.error("An answer of remote control cannot be read, and is dropped: %s", error)
+            refused(message, error)
             return None
 
 
@@ -115,6 +115,7 @@ class MailboxNode(Node):
     ) -> Any:  # Kombu's name
         """Listen; each message is read by the codec of the mailbox and given to `handle_message`."""
         options.pop("callbacks", None)
+        options.setdefault("on_decode_error", refused)
         return super().Consumer(channel, no_ack, accept, on_message=self.on_message, **options)
 
     def on_message(self, message: Any) -> None:
@@ -123,7 +124,7 @@ class MailboxNode(Node):
         try:
             body = codec.decode_command(message)
         except CeleryError as error:
-            logger.error("A message of remote control is refused, and dropped: %s", error)
+            refused(message, error)
             return
         self.handle_message(body, message)
 
@@ -131,6 +132,17 @@ class MailboxNode(Node):
         """Send an answer."""
         mailbox: Any = self.mailbox
         mailbox.publish_answer(data, exchange, routing_key, ticket, self.channel)
+
+
+def refused(message: Any, error: BaseException) -> None:
+    """Tell of a message that is not read; also for what Kombu could not decompress."""
+    headers = message.headers if isinstance(message.headers, Mapping) else {}
+    logger.error(
+        "A message of remote control is refused, and dropped: %s (sent by %s, content type %s)",
+        error,
+        str(headers.get("origin"))[:200],
+        str(message.content_type)[:100],
+    )
 
 
 def mailbox_of(app: Celery, kind: type[AppMailbox] = AppMailbox) -> AppMailbox:

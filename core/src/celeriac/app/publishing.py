@@ -18,7 +18,6 @@ from celeriac.contracts.middleware import bind
 from celeriac.exceptions import SerializationError
 from celeriac.protocol import wall
 from celeriac.protocol.body import encode_body
-from celeriac.protocol.compression import compress
 from celeriac.protocol.header_plan import HeaderPlan
 from celeriac.protocol.properties import build_properties
 from celeriac.protocol.reprs import safe_repr
@@ -105,6 +104,7 @@ class Publisher:
         self._inherit_priority: bool = conf.task_inherit_parent_priority
         self._compression: str | None = conf.task_compression
         self._encode = app.serializers.encode
+        self._compress = app.compression.compress
         self._sent_events = SentEvents(app) if conf.task_send_sent_event else None
 
     # -- building -----------------------------------------------------------------------------------------------------
@@ -213,7 +213,7 @@ class Publisher:
             raise SerializationError(f"task {name!r} was not sent: {error}") from error
         compression = options.get("compression") or self._compression
         if compression:
-            headers["compression"], data = compress(data, compression)
+            headers["compression"], data = self._compress(data, compression)
         return OutgoingMessage(
             data,
             content_type,

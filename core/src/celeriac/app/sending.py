@@ -16,6 +16,7 @@ from celeriac.exceptions import AlwaysEagerIgnored
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from celeriac.app.compression import Compression
     from celeriac.app.publishing import Publisher
     from celeriac.app.serialization import Serializers
     from celeriac.app.task import Task as TaskType
@@ -39,6 +40,13 @@ class SendingApp(PooledApp):
         from celeriac.app.serialization import Serializers
 
         return Serializers(self._whole)
+
+    @cached_property
+    def compression(self) -> Compression:
+        """How this app compresses, and expands what others have compressed."""
+        from celeriac.app.compression import Compression
+
+        return Compression(self._whole)
 
     @property
     def publisher(self) -> Publisher:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from celeriac.exceptions import SecurityError
+from celeriac.exceptions import PluginNotFound, SecurityError
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
@@ -33,7 +33,18 @@ class Serializers:
         """The serializer called `name`.  Raises `PluginNotFound`."""
         found = self._by_name.get(name)
         if found is None:
-            found = self._by_name[name] = self.app.plugins.driver("serializer", name)()
+            found = self._by_name[name] = self._make(name)
+        return found
+
+    def _make(self, name: str) -> Serializer:
+        try:
+            found: Serializer = self.app.plugins.driver("serializer", name)()
+        except PluginNotFound:
+            from celeriac.app.foreign_serializer import ForeignSerializer, is_foreign  # loads Kombu
+
+            if not is_foreign(name):
+                raise
+            return ForeignSerializer(name)
         return found
 
     def put(self, serializer: Serializer) -> None:
@@ -73,25 +84,26 @@ class Serializers:
         return self._results
 
     def _accepting(self, names: Any) -> dict[str, Serializer]:
-        chosen = [self.get(KNOWN_TYPES.get(name, name)) for name in names or ()]
+        chosen = [self.get(name_of(name)) for name in names or ()]
         return {serializer.content_type: serializer for serializer in chosen}
 
     def decode(self, data: bytes, content_type: str) -> Any:
         """The value of a message's body.
 
-        Raises `SecurityError` for content that is not accepted, `ProtocolError` for data that is not of its format.
+        Raises `ContentDisallowed` for content that is not accepted, `ProtocolError` for data that is not of its format.
         """
-        return self._reader(content_type, self.accepted).loads(data)
+        return self._reader(content_type, self.accepted, "accept_content").loads(data)
 
     def decode_result(self, data: bytes, content_type: str) -> Any:
         """The value of a stored result; errors as `decode`."""
-        return self._reader(content_type, self.accepted_results).loads(data)
+        setting = "accept_content" if self.app.conf.result_accept_content is None else "result_accept_content"
+        return self._reader(content_type, self.accepted_results, setting).loads(data)
 
-    def _reader(self, content_type: str, accepted: dict[str, Serializer]) -> Serializer:
+    def _reader(self, content_type: str, accepted: dict[str, Serializer], setting: str) -> Serializer:
         try:
             return accepted[content_type]
         except KeyError:
-            raise SecurityError(refusal(content_type)) from None
+            raise refusal(content_type, setting) from None
 
     @property
     def is_signed_only(self) -> bool:
@@ -103,10 +115,23 @@ class Serializers:
         return content_type in self.accepted
 
 
-def refusal(content_type: str) -> str:
-    """Why content of this type is not decoded, and what to do."""
-    name = KNOWN_TYPES.get(content_type, content_type)
-    return (
-        f"content of type {content_type!r} is refused: the setting accept_content does not name {name!r}. "
-        "Add it there only if you trust everybody who can write to this broker."
+def name_of(name: str) -> str:
+    """The name of a serializer, for what ``accept_content`` may hold: a name, or a content type."""
+    if (known := KNOWN_TYPES.get(name)) is not None or "/" not in name:
+        return known or name
+    from celeriac.app.foreign_serializer import name_of_foreign  # loads Kombu
+
+    return name_of_foreign(name) or name
+
+
+def refusal(content_type: str, setting: str = "accept_content") -> SecurityError:
+    """The error for content of this type, which is not decoded: why, and what to do."""
+    from celeriac.exceptions import ContentDisallowed  # made when first needed: it is Kombu's too
+
+    shown = str(content_type)[:100]
+    name = KNOWN_TYPES.get(content_type, shown)
+    return ContentDisallowed(
+        f"content of type {shown!r} is refused: the setting {setting} does not name {name!r}. "
+        "Add it there only if you trust everybody who can write to this "
+        f"{'broker' if setting == 'accept_content' else 'result store'}."
     )

@@ -71,7 +71,7 @@ def worker(context: click.Context, /, **options: Any) -> None:
             redirect_level=app.conf.worker_redirect_stdouts_level,
             hostname=node,
         )
-        check_privileges(app.conf.accept_content)
+        check_privileges({*app.conf.accept_content, *(app.conf.result_accept_content or ())})
         options["include"] = [name.strip() for name in (options["include"] or "").split(",") if name.strip()]
         controller = WorkController(app, **options)
         if not state.quiet:

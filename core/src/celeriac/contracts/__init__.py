@@ -14,6 +14,7 @@ from celeriac.contracts.broker import (
     Settlements,
 )
 from celeriac.contracts.chords import CLAIM_SECONDS, ChordPart, ChordStore, Deposit, NewChord, Turn
+from celeriac.contracts.compressor import Compressor
 from celeriac.contracts.control import CommandGuard, ControlCommand
 from celeriac.contracts.fixup import Fixup
 from celeriac.contracts.health import HealthCheck
@@ -33,6 +34,7 @@ __all__ = [
     "ChordPart",
     "ChordStore",
     "CommandGuard",
+    "Compressor",
     "ConsumerLane",
     "ControlCommand",
     "Delivery",

@@ -15,10 +15,9 @@ from kombu.connection import maybe_channel
 from kombu.mixins import ConsumerMixin
 
 from celeriac.app.current import get_current_app
-from celeriac.app.serialization import KNOWN_TYPES, refusal
+from celeriac.app.serialization import name_of, refusal
 from celeriac.events.event import get_exchange
-from celeriac.exceptions import CeleryError, ProtocolError, SecurityError
-from celeriac.protocol.compression import expand
+from celeriac.exceptions import CeleryError, ProtocolError
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
@@ -76,7 +75,7 @@ class EventReceiver(ConsumerMixin):
         )
         self.clock = self.app.clock
         self.accept = set(accept or _accepted(self.app))
-        serializers = [self.app.serializers.get(KNOWN_TYPES.get(name, name)) for name in self.accept]
+        serializers = [self.app.serializers.get(name_of(name)) for name in self.accept]
         self._readers = {serializer.content_type: serializer for serializer in serializers}
 
     # -- for the caller -----------------------------------------------------------------------------------------------
@@ -136,7 +135,7 @@ class EventReceiver(ConsumerMixin):
         try:
             body = self._decoded(message)
         except CeleryError as error:
-            logger.error("A message that is no event is dropped: %s", error)
+            self.on_decode_error(message, error)
             return
         for one in body if isinstance(body, list) else (body,):
             if not isinstance(one, dict) or not isinstance(one.get("type"), str):
@@ -144,15 +143,21 @@ class EventReceiver(ConsumerMixin):
                 continue
             yield self.event_from_message(one)
 
+    def on_decode_error(self, message: Any, exc: BaseException) -> None:
+        """Tell of a message that is passed over; Kombu calls this for one that it cannot decompress."""
+        headers = message.headers if isinstance(message.headers, Mapping) else {}
+        logger.error("A message of %s that is no event is dropped: %s", str(headers.get("hostname"))[:200], exc)
+
     def _decoded(self, message: Any) -> Any:
         reader = self._readers.get(message.content_type)
         if reader is None:
-            raise SecurityError(refusal(message.content_type))
+            raise refusal(message.content_type)
         data = message.body
-        data = data.encode() if isinstance(data, str) else bytes(data)
-        compression = (message.headers or {}).get("compression")
+        data = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else bytes(data)
+        # Kombu has expanded it already, unless it could not.
+        compression = message.headers.get("compression") if message.errors else None
         try:
-            return reader.loads(expand(data, compression) if compression else data)
+            return reader.loads(self.app.compression.expand(data, compression) if compression else data)
         except CeleryError:
             raise
         except Exception as error:  # a serializer of a plugin

@@ -27,6 +27,7 @@ GROUPS: Final = {
     "loader": "celeriac.loaders",
     "command": "celeriac.commands",
     "almanac": "celeriac.almanacs",
+    "compressor": "celeriac.compressors",
 }
 
 #: Kinds whose driver is an object, not a class.

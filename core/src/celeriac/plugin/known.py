@@ -30,6 +30,13 @@ _DISTRIBUTIONS: Final[dict[str, dict[str, str]]] = {
         "valkey": "celeriac-redis",
         "valkeys": "celeriac-redis",
     },
+    "compressor": {
+        "application/x-brotli": "celeriac-compression",
+        "application/zstd": "celeriac-compression",
+        "brotli": "celeriac-compression",
+        "zstandard": "celeriac-compression",
+        "zstd": "celeriac-compression",
+    },
     "serializer": {
         "auth": "celeriac-auth",
         "msgpack": "celeriac-msgpack",

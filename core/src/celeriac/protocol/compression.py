@@ -10,8 +10,12 @@ from typing import Any, Final, NamedTuple
 
 from celeriac.exceptions import ProtocolError, SerializationError
 
+__all__ = ["MAX_EXPANDED", "compress", "expand", "expand_with", "is_known"]
+
 #: The most that one body may expand to, in bytes: a few kilobytes must not fill the memory of a worker.
 MAX_EXPANDED: Final = 128 * 1024 * 1024
+#: What LZMA may take for its dictionary, whose size a stranger chooses: four times what the usual preset needs.
+_LZMA_MEMORY: Final = 64 * 1024 * 1024
 
 
 class _Method(NamedTuple):
@@ -24,10 +28,15 @@ class _Method(NamedTuple):
 _METHODS: Final = {
     "application/x-gzip": _Method(("gzip", "zlib"), zlib.compress, zlib.decompressobj),
     "application/x-bz2": _Method(("bzip2", "bzip", "bz2"), bz2.compress, bz2.BZ2Decompressor),
-    "application/x-lzma": _Method(("lzma", "xz"), lzma.compress, lzma.LZMADecompressor),
+    "application/x-lzma": _Method(("lzma", "xz"), lzma.compress, lambda: lzma.LZMADecompressor(memlimit=_LZMA_MEMORY)),
 }
 _BY_NAME: Final = {name: kind for kind, method in _METHODS.items() for name in (kind, *method.names)}
 _ERRORS: Final = (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)
+
+
+def is_known(name: str) -> bool:
+    """Whether `compress` and `expand` know this name or content type."""
+    return name in _BY_NAME
 
 
 def compress(data: bytes, name: str) -> tuple[str, bytes]:
@@ -48,11 +57,21 @@ def expand(data: bytes, kind: object, most: int = MAX_EXPANDED) -> bytes:
     method = _METHODS.get(_BY_NAME.get(kind, "")) if isinstance(kind, str) else None
     if method is None:
         raise ProtocolError(f"the body is compressed by {str(kind)[:100]!r}, which is not known here")
-    expander = method.expander()
+    return expand_with(method.expander(), data, most, _ERRORS)
+
+
+def expand_with(expander: Any, data: bytes, most: int, errors: tuple[type[Exception], ...]) -> bytes:
+    """What `expander`, with the interface of `bz2.BZ2Decompressor`, makes of `data`; for drivers too.
+
+    `errors` is what it raises for damaged data.  Raises `ProtocolError` for that, for cut data, and for what expands
+    to more than `most` bytes.
+    """
     try:
         found: bytes = expander.decompress(data, most + 1)
-    except _ERRORS as error:
+    except errors as error:
         raise ProtocolError(f"the body cannot be decompressed: {error}") from error
+    except MemoryError:
+        raise ProtocolError("the body cannot be decompressed: it asks for more memory than there is") from None
     if len(found) > most:
         raise ProtocolError(f"the body expands to more than {most} bytes, so it is refused")
     if not expander.eof:

@@ -195,6 +195,8 @@ def _find(name: str, module: str | None) -> type[BaseException] | None:
             raise SecurityError(f"a result names {described(name)} as its exception, which is no class name")
     if module is None:
         return None
+    if module in _ALIASES:
+        getattr(exceptions, parts[0], None)  # some of ours are made when they are first asked for
     for place in _places(module):
         found = _walk(place, parts)
         if found is None:

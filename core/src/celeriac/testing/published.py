@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from celeriac.contracts import Middleware, OutgoingMessage
 from celeriac.plugin import hookimpl
-from celeriac.protocol.compression import expand
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
@@ -118,7 +117,7 @@ class _Watcher:
     def _read(self, message: OutgoingMessage) -> PublishedTask:
         headers = message.headers
         compression = headers.get("compression")
-        plain = expand(message.body, compression) if compression else message.body
+        plain = self._app.compression.expand(message.body, compression) if compression else message.body
         body = self._app.serializers.decode(plain, message.content_type)
         args, kwargs = (body[0], body[1]) if headers else (body["args"], body["kwargs"])  # without: protocol 1
         return PublishedTask(

@@ -11,7 +11,6 @@ from celeriac.canvas.aftermath import deposit
 from celeriac.canvas.completion import store
 from celeriac.exceptions import BackendError
 from celeriac.protocol.body import decode_body
-from celeriac.protocol.compression import expand
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
@@ -65,7 +64,7 @@ class Bereaved:
             message = self._message
             headers = message.headers
             compression = headers.get("compression")
-            data = expand(message.body, compression) if compression else message.body
+            data = app.compression.expand(message.body, compression) if compression else message.body
             body = decode_body(app.serializers.decode(data, message.content_type))
             self._request = Context(
                 id=self.task_id,

@@ -142,7 +142,15 @@ class Endings:
             logger.info("Discarding %s task: %s[%s]", kind, name, task_id)
             tell_revoked(name, headers, expired=expired)
         else:
-            logger.error("Message of task %s[%s] refused as %s: %s", name, task_id, kind, error)
+            logger.error(
+                "Message of task %s[%s] refused as %s: %s (sent by %s, content type %s)",
+                name,
+                task_id,
+                kind,
+                error,
+                str(headers.get("origin"))[:200],
+                message.content_type,
+            )
         state = states.REVOKED if kind in _REVOKED else states.FAILURE
         debt = Debt(None, None, then, instead, letter)
         if task_id and error is not None and kind not in _SILENT and not self._may_be_forged(error):

@@ -29,7 +29,6 @@ from celeriac.exceptions import (
     StoreUnavailable,
 )
 from celeriac.protocol.body import TaskBody, decode_body
-from celeriac.protocol.compression import expand
 from celeriac.protocol.headers import HEADER_KEYS
 from celeriac.protocol.reprs import safe_repr
 from celeriac.protocol.results import encode_exception
@@ -74,6 +73,7 @@ class TaskExecutor:
         self._is_in_child = is_in_child
         self.hostname = hostname
         self._decode = app.serializers.decode
+        self._expand = app.compression.expand
         self._tasks = app.tasks
         self._traces: dict[str, Trace] = {}
         #: Of coroutine functions; None for tasks that are none.
@@ -209,7 +209,7 @@ class TaskExecutor:
         data = job.body
         compression = job.headers.get("compression")
         if compression:
-            data = expand(data, compression)
+            data = self._expand(data, compression)
         return decode_body(self._decode(data, job.content_type))
 
     def _request(self, job: Job, body: TaskBody) -> Context:

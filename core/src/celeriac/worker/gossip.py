@@ -88,7 +88,8 @@ class Gossip(ConsumerStep):
     def get_consumers(self, channel: Any) -> list[Any]:
         """The consumer of other workers' events."""
         receiver = self._receiver = self.app.events.Receiver(channel, routing_key="worker.#")
-        return [KombuConsumer(channel, queues=[receiver.queue], on_message=self.on_message, no_ack=True)]
+        refusing = {"on_decode_error": receiver.on_decode_error}
+        return [KombuConsumer(channel, queues=[receiver.queue], on_message=self.on_message, **refusing, no_ack=True)]
 
     # -- elections ----------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from kombu import Producer
 from kombu.transport import virtual
 
 from celeriac.app.identifiers import uuid
-from celeriac.app.mailbox import mailbox_of
+from celeriac.app.mailbox import mailbox_of, refused
 from celeriac.bootsteps import StartStopStep
 from celeriac.exceptions import CeleryError
 
@@ -94,7 +94,7 @@ class Inquiry:
             if expected == 0:
                 return {}
             queue = self._mailbox.get_reply_queue()
-            with KombuConsumer(channel, queues=[queue], on_message=self._take, no_ack=True):
+            with KombuConsumer(channel, queues=[queue], on_message=self._take, on_decode_error=refused, no_ack=True):
                 self._ask(channel)
                 self._wait(connection, expected)
         return self._answers
@@ -132,7 +132,7 @@ class Inquiry:
         try:
             body = self._mailbox.codec.decode(message)
         except CeleryError as error:
-            logger.error("An answer of another worker cannot be read, and is dropped: %s", error)
+            refused(message, error)
             return
         if isinstance(body, Mapping):
             self._answers.update((str(node), answer) for node, answer in body.items() if node != self._hostname)

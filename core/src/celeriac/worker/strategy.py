@@ -20,7 +20,6 @@ from celeriac.exceptions import (
     TaskRevokedError,
 )
 from celeriac.protocol import wall
-from celeriac.protocol.compression import expand
 from celeriac.protocol.headers import TaskHeaders, is_v2, read_headers
 from celeriac.protocol.v1 import decode_v1
 from celeriac.worker.open_jobs import OpenJob
@@ -108,7 +107,7 @@ class Strategy:
                 delivery = self._upgraded(delivery)
             headers = read_headers(delivery.headers)
             if delivery.content_type not in self._accepted:
-                raise SecurityError(refusal(delivery.content_type))
+                raise refusal(delivery.content_type)
         except CeleryError:
             raise
         except Exception as error:  # a serializer of a plugin, or something hostile that nobody has thought of
@@ -119,10 +118,10 @@ class Strategy:
         """A message of protocol 1 in the form of protocol 2: its one map has to be decoded here."""
         serializer = self._accepted.get(delivery.content_type)
         if serializer is None:
-            raise SecurityError(refusal(delivery.content_type))
+            raise refusal(delivery.content_type)
         own = dict(delivery.headers or {})
         compression = own.pop("compression", None)
-        plain = expand(delivery.body, compression) if compression else delivery.body
+        plain = self.app.compression.expand(delivery.body, compression) if compression else delivery.body
         headers, body = decode_v1(serializer.loads(plain), self.app.timezone)
         data = serializer.dumps([body.args, body.kwargs, dict(zip(body._fields[2:], body[2:], strict=True))])
         return delivery._replace(headers={**own, **headers}, body=data)

@@ -18,7 +18,7 @@ class Codec:
         """The bytes of a value.  Raises SerializationError."""
         data = self.encode_plain(value)
         name = self._app.conf.result_compression
-        return compressed(data, name) if name else data
+        return compressed(self._app, data, name) if name else data
 
     def encode_plain(self, value: Any) -> bytes:
         """The same, never compressed."""
@@ -30,7 +30,7 @@ class Codec:
         serializers = self._app.serializers
         # Redis keeps the bytes alone: what wrote them is what the settings name.
         content_type = serializers.get(self._app.conf.result_serializer).content_type
-        return serializers.decode_result(decompressed(data), content_type)
+        return serializers.decode_result(decompressed(self._app, data), content_type)
 
     def kept(self, state: str, seconds: float | None) -> int | str:
         """Milliseconds that a result is kept; empty for ever, as for a `result_expires` of None or 0."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from celeriac.plugin.settings import Setting
+from celeriac.protocol.compression import MAX_EXPANDED
 
 SETTINGS: Final = (
     Setting(
@@ -12,6 +13,12 @@ SETTINGS: Final = (
         "strings",
         ("json",),
         "Content types that are decoded in messages; everything else is refused.",
+    ),
+    Setting(
+        "accept_expanded_bytes",
+        int,
+        MAX_EXPANDED,
+        "The most bytes that a compressed message or result may expand to; one that is larger is refused.",
     ),
     Setting("enable_utc", bool, True, "Dates in messages are in UTC."),
     Setting("timezone", str, None, "The name of the time zone of naive dates; UTC where unset."),

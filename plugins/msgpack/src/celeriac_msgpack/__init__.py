@@ -1,0 +1,1 @@
+"""MessagePack: JSON's values and bytes, in fewer bytes."""

@@ -1,0 +1,1 @@
+"""JSON by orjson, where it means the same as the kernel's."""

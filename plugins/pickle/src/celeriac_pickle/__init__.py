@@ -1,0 +1,1 @@
+"""Pickle, for programs that trust everybody who can write to their broker."""

@@ -1,0 +1,1 @@
+"""YAML: the safe types alone, with limits."""
