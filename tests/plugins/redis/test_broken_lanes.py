@@ -8,7 +8,7 @@ import pytest
 from kombu.exceptions import OperationalError
 
 from celeriac.contracts import Settlements
-from celeriac.testing.conformance import BrokerHarness, BrokerSuite, VerdictKind, run
+from celeriac.testing.conformance import BrokerHarness, BrokerSuite, VerdictKind, run, sharing
 from celeriac.testing.conformance import connections as connection_checks
 from celeriac.testing.conformance import loop as loop_of_the_kit
 from celeriac_redis.broker import RedisTransport
@@ -47,6 +47,11 @@ class IsDeafAfterACut(RedisConsumerLane):
         self._watch.listen_for = lambda link: None
 
 
+class NeverLooksForTheDead(RedisConsumerLane):
+    def lost(self):
+        return []
+
+
 LANES = {
     SwallowsErrors: {
         "a publish that is cut off arrives or raises",
@@ -55,6 +60,7 @@ LANES = {
     ForgetsDoubts: {"a claim whose answer is lost loses nothing"},
     RequeuesWhatIsBegun: {"what was begun before a cut never comes again", "a begun message never returns"},
     IsDeafAfterACut: {"arrival is announced after a cut"},
+    NeverLooksForTheDead: {"what a killed process held comes back"},
 }
 
 
@@ -63,6 +69,8 @@ LANES = {
 def test_a_lane_that_loses_messages_fails_by_name(lane, url, app, monkeypatch):
     monkeypatch.setattr(loop_of_the_kit.TurningLoop.until, "__defaults__", (1.0,))
     monkeypatch.setattr(connection_checks.ConnectionChecks._claim_all, "__defaults__", (1.0,))
+    monkeypatch.setattr(sharing, "_LEASE_PATIENCE", 1.5)
+    app.conf.broker_transport_options = {**app.conf.broker_transport_options, "lease": 1}
 
     class Broken(RedisTransport):
         @classmethod

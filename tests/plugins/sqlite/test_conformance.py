@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from celeriac import Celery
 from celeriac.testing.conformance import BackendHarness, BackendSuite, BrokerHarness, BrokerSuite
 
 
@@ -13,9 +14,11 @@ class TestSqliteBroker(BrokerSuite):
     @pytest.fixture(autouse=True)
     def place(self, url):
         self.url = url
+        self.app = Celery("conformance", broker=url, set_as_current=False)
+        self.app.conf.broker_transport_options = {"lease": 1}
 
     def make_harness(self):
-        return BrokerHarness(self.url)
+        return BrokerHarness(self.url, self.app)
 
 
 class TestSqliteBackend(BackendSuite):

@@ -33,7 +33,7 @@ class LaneCapabilities(Flag):
     SETTLE_MANY = auto()
     #: A message with an ETA stays with the broker until it is due.
     NATIVE_DELAY = auto()
-    #: Claims are leases that ``renew`` extends; an abandoned claim comes back.
+    #: Claims are leases that ``renew`` extends.
     LEASES = auto()
     #: ``Delivery.delivery_count`` is true.
     DELIVERY_COUNT = auto()
@@ -47,6 +47,9 @@ class LaneCapabilities(Flag):
     PRIORITY = auto()
     #: ``add_queue`` and ``remove_queue`` change the queues while the lane is open.
     CHANGE_QUEUES = auto()
+    #: What a process had claimed and not begun when it was killed comes back: because its lease runs out, or the broker
+    #: takes back what a lost connection held.
+    CLAIMS_RETURN = auto()
 
 
 class QueueFigures(NamedTuple):

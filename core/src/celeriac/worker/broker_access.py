@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
+from celeriac.contracts.broker import LaneCapabilities
 from celeriac.contracts.urls import mask_password
 from celeriac.exceptions import CeleryError, WorkerShutdown
 from celeriac.worker.backoff import Backoff
@@ -93,7 +94,7 @@ class BrokerAccess:
         backoff, done = Backoff(), 0
         while True:
             try:
-                return self._open(queues, prefetch, on_ready)
+                lane = self._open(queues, prefetch, on_ready)
             except self.app.connection_errors as error:
                 if not retry or (tries and done >= tries):
                     raise self._explained(error) from error
@@ -101,6 +102,20 @@ class BrokerAccess:
                 logger.error("Cannot reach the broker %s: %s. Trying again in %.1f s", self.uri(), error, pause)
                 done += 1
                 self._wait(pause)
+            else:
+                self._warn_of_losses(lane)
+                return lane
+
+    def _warn_of_losses(self, lane: ConsumerLane) -> None:
+        """Say at the start what a kill would cost."""
+        transport = self.connection.transport_cls
+        # What is in this process alone is lost with it, whoever has claimed it.
+        if LaneCapabilities.CLAIMS_RETURN not in lane.capabilities and transport.driver_type != "memory":
+            logger.warning(
+                "What this worker has taken and not finished is lost if it is killed: the broker %s does not give it"
+                " back. Stop it with SIGTERM, or use another broker (docs/reference/capabilities.md)",
+                self.uri(),
+            )
 
     def _open(self, queues: Sequence[Any], prefetch: int, on_ready: Callable[[], None]) -> ConsumerLane:
         heartbeat = 0 if self._is_loop_blocked else self.app.conf.broker_heartbeat

@@ -44,6 +44,10 @@ class KombuConsumerLane(ConsumerLane):
     ) -> None:
         """`is_strict`: also tasks that are begun, which the broker takes for settled, count for the prefetch limit."""
         self.connection = connection
+        if (
+            connection.transport_cls.driver_type == "amqp"
+        ):  # a protocol whose brokers take back what a lost connection held
+            self.capabilities |= LaneCapabilities.CLAIMS_RETURN
         self._heartbeat_rate = heartbeat_rate
         self.pump: KombuPump | None = None
         self._buffer: deque[Claim] = deque()

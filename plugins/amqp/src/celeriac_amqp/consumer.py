@@ -31,6 +31,7 @@ _ALWAYS: Final = (
     | LaneCapabilities.SETTLE_MANY
     | LaneCapabilities.QUEUE_DEPTH
     | LaneCapabilities.CHANGE_QUEUES
+    | LaneCapabilities.CLAIMS_RETURN
 )
 _CLASSIC: Final = LaneCapabilities.PRIORITY | LaneCapabilities.GIVE_BACK
 _QUORUM: Final = LaneCapabilities.DELIVERY_COUNT | LaneCapabilities.NATIVE_DELAY

@@ -45,6 +45,7 @@ class RedisConsumerLane(ConsumerLane):
         | LaneCapabilities.QUEUE_DEPTH
         | LaneCapabilities.PRIORITY
         | LaneCapabilities.CHANGE_QUEUES
+        | LaneCapabilities.CLAIMS_RETURN
     )
 
     def __init__(self, servers: Servers, link_options: LinkOptions, options: BrokerOptions) -> None:

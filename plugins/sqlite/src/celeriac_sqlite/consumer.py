@@ -41,6 +41,7 @@ class SqliteConsumerLane(ConsumerLane):
         | LaneCapabilities.GIVE_BACK
         | LaneCapabilities.QUEUE_DEPTH
         | LaneCapabilities.PRIORITY
+        | LaneCapabilities.CLAIMS_RETURN
         | LaneCapabilities.CHANGE_QUEUES
     )
 

@@ -10,13 +10,14 @@ from celeriac.contracts.broker import LaneCapabilities, Settlements
 from celeriac.testing.conformance.broker_harness import BrokerHarness, number_of
 from celeriac.testing.conformance.connections import ConnectionChecks
 from celeriac.testing.conformance.routing import RoutingChecks
+from celeriac.testing.conformance.sharing import SharingChecks
 from celeriac.testing.conformance.suite import Level, NotClaimed, Suite, demand, level
 
 if TYPE_CHECKING:
     from celeriac.contracts.broker import ConsumerLane, Delivery, OutgoingMessage
 
 
-class BrokerSuite(ConnectionChecks, RoutingChecks, Suite, ABC):
+class BrokerSuite(ConnectionChecks, SharingChecks, RoutingChecks, Suite, ABC):
     """Subclass it and give `make_harness`."""
 
     @abstractmethod
@@ -64,12 +65,14 @@ class BrokerSuite(ConnectionChecks, RoutingChecks, Suite, ABC):
         message = self.harness.message(1)
         message.body = b""
         text = "\N{SNOWMAN}\N{LATIN SMALL LETTER SHARP S}\N{PILE OF POO} \t"
-        message.headers["argsrepr"] = text
+        nested = {"list": [1, "a", None], "map": {"true": True, "none": None, "float": 1.5}, "large": 2**40}
+        message.headers.update(argsrepr=text, nested=nested)
         lane = self.harness.consumer()
         self._publish(message)
         (found,) = self.harness.claim(lane, 1)
         demand(found.body == b"", f"an empty body arrived as {found.body!r}")
         demand(found.headers["argsrepr"] == text, f"a header {text!r} arrived as {found.headers['argsrepr']!r}")
+        demand(found.headers["nested"] == nested, f"a header {nested!r} arrived as {found.headers['nested']!r}")
 
     def test_an_empty_queue_gives_nothing(self) -> None:
         found = self.harness.claim_nothing(self.harness.consumer())

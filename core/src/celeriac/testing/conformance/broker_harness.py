@@ -22,23 +22,20 @@ _PREFETCH: Final = 100
 class BrokerHarness:
     """Gives the suite lanes to and from a queue of its own on the broker at `url`, which is deleted at the end.
 
-    `app` is a Celery app, made where it is not given; `queue` is the name of the queue, where another process has it.
+    `app` is a Celery app, made where it is not given; `queue` is a Kombu queue, where it is not to be a plain one.
     """
 
-    def __init__(self, url: str, app: Any = None, queue: str | None = None) -> None:
+    def __init__(self, url: str, app: Any = None, queue: Any = None) -> None:
         if app is None:
             from celeriac.app.base import Celery  # only where nobody gives one
 
             app = Celery("conformance", broker=url, set_as_current=False)
-        from kombu import Exchange, Queue
-
         self.app = app
         self.url = url
         self.loop = TurningLoop()
         #: How often a consumer was told that there may be something.
         self.rings = 0
-        name = queue or f"celeriac-conformance-{uuid4().hex}"
-        self.queue = Queue(name, Exchange(name, type="direct"), routing_key=name, max_priority=9)
+        self.queue = queue or queue_of(f"celeriac-conformance-{uuid4().hex}", max_priority=9)
         self._queues = [self.queue]
         self._lanes: list[ProducerLane | ConsumerLane] = []
         self._proxy: Proxy | None = None
@@ -80,9 +77,13 @@ class BrokerHarness:
 
     def consumer(self, *queues: Any) -> ConsumerLane:
         """An open lane from the queue, or from those that are given."""
+        return self.consumer_on(self.loop, *queues)
+
+    def consumer_on(self, loop: TurningLoop, *queues: Any) -> ConsumerLane:
+        """The same on another loop, for another thread."""
         lane = consumer_lane(self.app.connection_for_read(self._way))
         self._lanes.append(lane)
-        lane.open(list(queues) or [self.queue], self.loop.loop, self._ring)
+        lane.open(list(queues) or [self.queue], loop.loop, self._ring)
         lane.prefetch(_PREFETCH)
         return lane
 
@@ -139,6 +140,13 @@ class BrokerHarness:
                 bound.purge()
                 bound.delete()
                 bound.exchange.delete()
+
+
+def queue_of(name: str, **options: Any) -> Any:
+    """A Kombu queue with an exchange of the same name."""
+    from kombu import Exchange, Queue
+
+    return Queue(name, Exchange(name, type="direct"), routing_key=name, **options)
 
 
 def number_of(delivery: Delivery) -> int:

@@ -1,27 +1,24 @@
-"""What a broker must do when connections are lost, processes fork and are killed, and many publish at once."""
+"""What a broker must do when connections are lost, at any moment, or stall."""
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
 import threading
-from typing import TYPE_CHECKING, Final
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Final
 
 from celeriac.contracts.broker import LaneCapabilities, Settlements
 from celeriac.testing.conformance.broker_harness import number_of
-from celeriac.testing.conformance.forks import in_a_child
 from celeriac.testing.conformance.suite import Level, NotClaimed, Suite, demand, fail, level
 
 if TYPE_CHECKING:
-    from celeriac.contracts.broker import ConsumerLane, OutgoingMessage
+    from collections.abc import Callable
+
+    from celeriac.contracts.broker import ConsumerLane, OutgoingMessage, ProducerLane
 
 #: Seconds after which a publish that neither returns nor raises is taken to do so never.
 _PATIENCE: Final = 20.0
-#: Seconds within which what a killed process held is there again, by default of every driver that has leases.
-_LEASE_PATIENCE: Final = 60.0
+#: Seconds for which a connection stalls.
+_STALL: Final = 0.2
 
 
 class ConnectionChecks(Suite):
@@ -53,9 +50,9 @@ class ConnectionChecks(Suite):
         self.harness.loop.until(enough, f"messages {sorted(numbers)} come after the connection was cut", patience)
         return found
 
-    def _published(self, *messages: OutgoingMessage) -> bool:
-        """Whether a publish, by a new lane, returned; the test fails if it neither returns nor raises."""
-        lane = self.harness.producer()
+    def _published(self, *messages: OutgoingMessage, by: ProducerLane | None = None) -> bool:
+        """Whether a publish, `by` that lane or a new one, returned; the test fails if it neither returns nor raises."""
+        lane = by or self.harness.producer()
         outcome: list[BaseException | None] = []
 
         def publish() -> None:
@@ -154,70 +151,49 @@ class ConnectionChecks(Suite):
         demand(self._published(self.harness.message(2)), "a publish to a server that is back was refused")
         self._claim_all(self.harness.consumer(), {0, 2})
 
-    def test_eight_threads_publish_at_once(self) -> None:
-        lanes = [self.harness.producer() for _ in range(8)]
-        errors: list[BaseException] = []
-
-        def publish(thread: int) -> None:
+    def test_any_operation_may_be_cut_off(self) -> None:
+        proxy, queue = self.harness.proxy(), self.harness.queue
+        operations: dict[str, Callable[[ConsumerLane, Any], object]] = {
+            "requeue": lambda lane, tag: lane.settle(Settlements(requeue=[tag])),
+            "redeliver": lambda lane, tag: lane.settle(Settlements(redeliver=[tag])),
+            "begin": lambda lane, tag: lane.settle(Settlements(begin=[tag])),
+            "reject": lambda lane, tag: lane.settle(Settlements(reject=[tag])),
+            "ack and claim": lambda lane, tag: lane.turn(Settlements(ack=[tag]), 1),
+            "renew": lambda lane, _: lane.renew(),
+            "lost": lambda lane, _: lane.lost(),
+            "depth": lambda lane, _: lane.depth(queue.name),
+            "stop_receiving": lambda lane, _: lane.stop_receiving(),
+            "close": lambda lane, _: lane.close(),
+        }
+        with closing(self.harness.consumer()) as lane:
+            can_change = LaneCapabilities.CHANGE_QUEUES in lane.capabilities
+        if can_change:
+            operations["add_queue"] = lambda lane, _: lane.add_queue(queue)
+            operations["remove_queue"] = lambda lane, _: lane.remove_queue(queue.name)
+        ended = {"begin", "reject", "ack and claim"}  # where it is for the broker to say whether that was heard
+        for number, (what, operation) in enumerate(operations.items()):
+            lane = self.harness.consumer()
+            demand(self._published(self.harness.message(number)), "a publish was refused")
+            (claimed,) = self.harness.claim(lane, 1)
+            proxy.cut(reset=True)
             try:
-                for number in range(10):
-                    lanes[thread].publish([self.harness.message(thread * 10 + number)])
-            except BaseException as error:  # noqa: BLE001  # carried to the thread that judges
-                errors.append(error)
+                operation(lane, claimed.tag)
+            except self._errors:
+                demand(what not in {"close", "stop_receiving"}, f"{what} over a lost connection raised")
+            lane.close()
+            if what not in ended:
+                with closing(self.harness.consumer()) as heir:
+                    self._claim_all(heir, {number})
 
-        threads = [threading.Thread(target=publish, args=(thread,)) for thread in range(len(lanes))]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        demand(not errors, f"eight threads published: {errors[:1]!r}")
-        found = sorted(number_of(one) for one in self.harness.claim(self.harness.consumer(), 80))
-        demand(found == list(range(80)), f"eight threads published 10 each, {len(set(found))} different ones came")
-
-    def _shared(self) -> None:
-        if not self.harness.is_shared:
-            raise NotClaimed("its messages are in this process alone")
-
-    def test_a_forked_child_leaves_its_parents_connections_alone(self) -> None:
-        self._shared()
-        if not hasattr(os, "fork"):
-            raise NotClaimed("this system cannot fork")
+    def test_a_connection_that_stalls_loses_nothing(self) -> None:
+        proxy = self.harness.proxy()
         producer, lane = self.harness.producer(), self.harness.consumer()
-        producer.publish([self.harness.message(0)])
-        self.harness.claim(lane, 1)
-        status = in_a_child(lambda: self.harness.producer().publish([self.harness.message(1)]))
-        demand(status == 0, "a child could not publish by a lane of its own")
-        producer.publish([self.harness.message(2)])
-        found = [number_of(one) for one in self.harness.claim(lane, 2)]
-        demand(sorted(found) == [1, 2], f"a child published 1, its parent 2; {found} came")
-
-    @level(Level.STRESS)
-    def test_what_a_killed_process_held_comes_back(self) -> None:
-        self._shared()
-        lane = self.harness.consumer()
-        if LaneCapabilities.LEASES not in lane.capabilities:
-            raise NotClaimed("it does not claim LEASES")
-        lane.close()
-        self.harness.producer().publish(self._messages(10))
-        options = json.dumps(dict(self.harness.app.conf.broker_transport_options))
-        with subprocess.Popen(
-            [sys.executable, "-m", "celeriac.testing.conformance.holder", self.harness.queue.name, options],
-            env={**os.environ, "CELERIAC_CONFORMANCE_URL": self.harness.url},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        ) as holder:
-            assert holder.stdout is not None
-            said = holder.stdout.readline()
-            holder.send_signal(signal.SIGKILL)
-        if not said.startswith(b"holds"):
-            raise NotClaimed("another process does not find the driver: it is not installed")
-        lane = self.harness.consumer()
-        found: set[int] = set()
-
-        def enough() -> bool:
-            if LaneCapabilities.BEGIN_TRACE in lane.capabilities:
-                lane.lost()  # the worker asks every few seconds; this is when the dead are found
-            found.update(number_of(one) for one in lane.claim(100))
-            return len(found) == 10
-
-        self.harness.loop.until(enough, "what a killed process held comes back", _LEASE_PATIENCE)
+        demand(self._published(self.harness.message(0), by=producer), "a publish was refused")
+        expected = set(map(number_of, self.harness.claim(lane, 1)))
+        flow = threading.Timer(_STALL, proxy.flow)
+        proxy.stall()
+        flow.start()
+        published = self._published(self.harness.message(1), by=producer)
+        flow.join()
+        demand(self._published(self.harness.message(2), by=None if published else producer), "a publish was refused")
+        self._claim_all(lane, ({1, 2} if published else {2}) - expected)

@@ -11,12 +11,12 @@ import threading
 def hold(queue: str, options: str) -> None:
     """Claim everything that is in the queue, and never come back."""
     from celeriac.app.base import Celery
-    from celeriac.testing.conformance.broker_harness import BrokerHarness
+    from celeriac.testing.conformance.broker_harness import BrokerHarness, queue_of
 
     url = os.environ["CELERIAC_CONFORMANCE_URL"]
     app = Celery("conformance", broker=url, set_as_current=False)
     app.conf.broker_transport_options = json.loads(options)
-    harness = BrokerHarness(url, app, queue)
+    harness = BrokerHarness(url, app, queue_of(**json.loads(queue)))
     found = harness.claim(harness.consumer(), 10)
     sys.stdout.write(f"holds {len(found)}\n")
     sys.stdout.flush()

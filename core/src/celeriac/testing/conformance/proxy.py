@@ -22,6 +22,8 @@ class Proxy:
         self._sockets: list[socket.socket] = []
         self._answers_to_lose = 0
         self._lock = threading.Lock()
+        self._flowing = threading.Event()
+        self._flowing.set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._accepting = self._start()
@@ -48,6 +50,14 @@ class Proxy:
         with self._lock:
             self._answers_to_lose = count
 
+    def stall(self) -> None:
+        """Pass nothing on, in either direction, until `flow`; the connections stay."""
+        self._flowing.clear()
+
+    def flow(self) -> None:
+        """Pass on what waits, and all that comes."""
+        self._flowing.set()
+
     def refuse(self) -> None:
         """Be away: end all connections, and take no others."""
         with suppress(OSError):
@@ -63,6 +73,7 @@ class Proxy:
 
     def close(self) -> None:
         """End everything; harmless when repeated."""
+        self.flow()
         self.refuse()
 
     def _accept(self, listener: socket.socket) -> None:
@@ -85,6 +96,7 @@ class Proxy:
     def _pass_on(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
         with suppress(OSError):
             while data := source.recv(_CHUNK):
+                self._flowing.wait()
                 if answers and self._is_to_be_lost():
                     break
                 sink.sendall(data)

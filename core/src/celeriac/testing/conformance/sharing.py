@@ -1,0 +1,172 @@
+"""What a broker must do when several consumers, threads and processes use it, and when one of them dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from celeriac.contracts.broker import LaneCapabilities, Settlements
+from celeriac.testing.conformance.broker_harness import number_of
+from celeriac.testing.conformance.forks import in_a_child
+from celeriac.testing.conformance.loop import PATIENCE, TurningLoop
+from celeriac.testing.conformance.suite import Level, NotClaimed, Suite, demand, level
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+#: Seconds within which what a killed process held is there again, by default of every driver that has leases.
+_LEASE_PATIENCE: Final = 60.0
+
+
+class SharingChecks(Suite):
+    """The part of `BrokerSuite` that is about who else is there."""
+
+    def _publish_numbers(self, numbers: Collection[int]) -> None:
+        self.harness.producer().publish([self.harness.message(number) for number in numbers])
+
+    def _shared(self) -> None:
+        if not self.harness.is_shared:
+            raise NotClaimed("its messages are in this process alone")
+
+    def test_each_queue_keeps_its_order(self) -> None:
+        other = self.harness.another_queue(self.harness.queue.exchange, "other")
+        messages = [self.harness.message(number) for number in range(40)]
+        for message in messages[1::2]:
+            message.queue, message.routing_key = other, "other"
+        lane = self.harness.consumer(self.harness.queue, other)
+        self.harness.producer().publish(messages)
+        found = self.harness.claim(lane, 40, limit=6)
+        for queue, expected in ((self.harness.queue.name, range(0, 40, 2)), (other.name, range(1, 40, 2))):
+            came = [number_of(one) for one in found if one.queue == queue]
+            demand(came == [*expected], f"a lane of two queues was to have {[*expected]} of one, and had {came}")
+
+    def test_consumers_in_four_threads_share_no_message(self) -> None:
+        count = 200
+        self._publish_numbers(range(count))
+        start, found = threading.Barrier(4), list[int]()
+
+        def consume() -> None:
+            with closing(TurningLoop()) as loop, closing(self.harness.consumer_on(loop)) as lane:
+                start.wait()
+                monotonic_deadline = time.monotonic() + PATIENCE
+                while len(found) < count and time.monotonic() < monotonic_deadline:
+                    claimed = lane.claim(7)
+                    lane.settle(Settlements(ack=[one.tag for one in claimed]))
+                    found.extend(map(number_of, claimed))
+                    if not claimed:
+                        loop.turn()
+
+        together([consume] * 4)
+        demand(
+            len(set(found)) == len(found), f"of {count} messages some went to two of four consumers: {sorted(found)}"
+        )
+        demand(len(found) == count, f"four consumers have had {len(found)} of {count} messages")
+
+    def test_eight_threads_publish_at_once(self) -> None:
+        lanes = [self.harness.producer() for _ in range(8)]
+
+        def publish(thread: int) -> None:
+            for number in range(10):
+                lanes[thread].publish([self.harness.message(thread * 10 + number)])
+
+        together([partial(publish, thread) for thread in range(len(lanes))])
+        found = sorted(number_of(one) for one in self.harness.claim(self.harness.consumer(), 80))
+        demand(found == list(range(80)), f"eight threads published 10 each, {len(set(found))} different ones came")
+
+    def test_a_forked_child_leaves_its_parents_connections_alone(self) -> None:
+        self._shared()
+        if not hasattr(os, "fork"):
+            raise NotClaimed("this system cannot fork")
+        producer, lane = self.harness.producer(), self.harness.consumer()
+        producer.publish([self.harness.message(0)])
+        self.harness.claim(lane, 1)
+        status = in_a_child(lambda: self.harness.producer().publish([self.harness.message(1)]))
+        demand(status == 0, "a child could not publish by a lane of its own")
+        producer.publish([self.harness.message(2)])
+        found = [number_of(one) for one in self.harness.claim(lane, 2)]
+        demand(sorted(found) == [1, 2], f"a child published 1, its parent 2; {found} came")
+
+    @level(Level.STRESS)
+    def test_claims_that_are_renewed_outlive_their_lease(self) -> None:
+        lane = self.harness.consumer()
+        if LaneCapabilities.LEASES not in lane.capabilities or not lane.renew_interval:
+            raise NotClaimed("it does not claim LEASES, or they need no renewal")
+        self._publish_numbers(range(5))
+        claimed = self.harness.claim(lane, 5)
+        other = self.harness.consumer()
+        # A lease is longer than the time between two renewals, and not so much longer that it would last for four.
+        for _ in range(4):
+            renew_at = time.monotonic() + lane.renew_interval
+            while time.monotonic() < renew_at:
+                self.harness.loop.turn()
+            lane.renew()
+            demand(not other.lost(), "claims that are renewed are told as those of a dead worker")
+            demand(not other.claim(10), "claims that are renewed were given to another consumer")
+        lane.settle(Settlements(ack=[one.tag for one in claimed]))
+        demand(not self.harness.claim_nothing(other), "what was renewed and acked was delivered again")
+
+    @level(Level.STRESS)
+    def test_what_a_killed_process_held_comes_back(self) -> None:
+        self._shared()
+        lane = self.harness.consumer()
+        if LaneCapabilities.CLAIMS_RETURN not in lane.capabilities:
+            raise NotClaimed("it does not claim CLAIMS_RETURN")
+        lane.close()
+        self._publish_numbers(range(10))
+        self._kill_a_holder()
+        lane = self.harness.consumer()
+        found: list[int] = []
+
+        def enough() -> bool:
+            if LaneCapabilities.BEGIN_TRACE in lane.capabilities:
+                lane.lost()  # the worker asks every few seconds; this is when the dead are found
+            claimed = lane.claim(100)
+            demand(all(one.redelivered for one in claimed), "what was held by the dead says that it is new")
+            found.extend(map(number_of, claimed))
+            return len(found) >= 10
+
+        self.harness.loop.until(enough, "what a killed process held comes back", _LEASE_PATIENCE)
+        demand(sorted(found) == list(range(10)), f"a killed process held 0 to 9, and {sorted(found)} came back")
+
+    def _kill_a_holder(self) -> None:
+        """Have another process claim all that is there, and kill it."""
+        options = json.dumps(dict(self.harness.app.conf.broker_transport_options))
+        given = self.harness.queue.as_dict()
+        queue = json.dumps({name: given[name] for name in ("name", "max_priority", "queue_arguments")})
+        with subprocess.Popen(
+            [sys.executable, "-m", "celeriac.testing.conformance.holder", queue, options],
+            env={**os.environ, "CELERIAC_CONFORMANCE_URL": self.harness.url},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        ) as holder:
+            assert holder.stdout is not None
+            said = holder.stdout.readline()
+            holder.send_signal(signal.SIGKILL)
+        if not said.startswith(b"holds"):
+            raise NotClaimed("another process does not find the driver: it is not installed")
+
+
+def together(actions: Collection[Callable[[], object]]) -> None:
+    """Run these, each in a thread; the test fails with what one of them raises."""
+    errors: list[BaseException] = []
+
+    def run(action: Callable[[], object]) -> None:
+        try:
+            action()
+        except BaseException as error:  # noqa: BLE001  # carried to the thread that judges
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(action,)) for action in actions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    demand(not errors, f"{len(threads)} threads at once: {errors[:1]!r}")
