@@ -30,7 +30,7 @@ def test_without_an_address_nothing_is_measured(make_app):
     plugin = PrometheusPlugin()
     assert app.conf.prometheus_address is None
     assert list(plugin.celeriac_outcome_listeners(app)) == []
-    assert list(plugin.celeriac_worker_steps(app)) == []
+    assert list(plugin.celeriac_worker_services(app)) == []
     assert list(plugin.celeriac_consumer_steps(app)) == []
 
 
@@ -43,7 +43,7 @@ def test_without_an_address_the_client_library_is_not_even_loaded(spawn):
         "app = Celery('proj')\n"
         "app.finalize()\n"
         "assert app.conf.prometheus_address is None\n"
-        "app.plugins.outcome_listeners(), app.plugins.worker_steps(), app.plugins.consumer_steps()\n"
+        "app.plugins.outcome_listeners(), app.plugins.worker_services(), app.plugins.consumer_steps()\n"
         "sys.exit('prometheus_client' in sys.modules)",
     )
     assert program.wait() == 0, program.output()
@@ -68,7 +68,7 @@ def test_with_an_address_the_outcomes_of_the_apps_tasks_are_counted(make_app):
     assert registry.get_sample_value("celeriac_task_outcomes_total", {"task": "proj.add", "outcome": "failure"}) == 1
     assert registry.get_sample_value("celeriac_task_outcomes_total", {"task": "proj.add", "outcome": "success"}) == 0
     assert registry.get_sample_value("celeriac_task_outcomes_total", {"task": "(unknown)", "outcome": "failure"}) == 1
-    assert "celeriac_prometheus.Server" in {step.name for step in app.plugins.worker_steps()}
+    assert [service.name for service in app.plugins.worker_services()] == ["prometheus"]
     assert "celeriac_prometheus.Sampling" in {step.name for step in app.plugins.consumer_steps()}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import threading
 import urllib.error
 import urllib.request
 
@@ -13,7 +14,7 @@ import pytest
 from celeriac.exceptions import ImproperlyConfigured
 from celeriac_prometheus.address import parse_address, shown
 from celeriac_prometheus.metrics import Metrics
-from celeriac_prometheus.server import MetricsServer
+from celeriac_prometheus.server import MetricsServer, MetricsService
 
 
 @pytest.fixture
@@ -49,6 +50,31 @@ def test_stop_tolerates_never_started_and_twice(server):
     server.start()
     server.stop()
     server.stop()
+
+
+def test_the_service_serves_until_it_is_stopped(server):
+    service = MetricsService(server)
+    service.prepare()
+    thread = threading.Thread(target=service.start)
+    thread.start()
+    assert read(service.info()["url"])
+    service.stop()
+    thread.join(10)
+    assert not thread.is_alive()
+    service.start()  # which comes too late
+
+
+def test_the_service_fails_where_nobody_serves_any_more_and_may_begin_again(server):
+    service = MetricsService(server)
+    service.prepare()
+    server._server.shutdown()
+    with pytest.raises(RuntimeError, match="has ended"):
+        service.start()
+    thread = threading.Thread(target=service.start)
+    thread.start()
+    service.stop()
+    thread.join(10)
+    assert not thread.is_alive()
 
 
 def test_an_address_that_is_taken_is_an_error_that_says_what_to_do():

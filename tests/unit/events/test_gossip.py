@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
+from celeriac.worker.consumer.gossip import Budget
 from celeriac.worker.elections import Elections
-from celeriac.worker.gossip import Budget
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from kombu.pidbox import Node
 
 from celeriac.app.mailbox import mailbox_of
-from celeriac.worker.mingle import Inquiry
+from celeriac.worker.consumer.mingle import Inquiry
 
 
 @pytest.fixture

@@ -84,6 +84,10 @@ class Everything:
         return (("consumer step", app),)
 
     @hookimpl
+    def celeriac_worker_services(self, app):
+        return [("service", app)]
+
+    @hookimpl
     def celeriac_command_guards(self, app):
         return [GUARD] if app is APP else []
 
@@ -141,6 +145,7 @@ ASKED = {
     "celeriac_fixups": lambda plugins, _: plugins.fixups() == [("fixup", APP)],
     "celeriac_worker_steps": lambda plugins, _: plugins.worker_steps() == [("worker step", APP)],
     "celeriac_consumer_steps": lambda plugins, _: plugins.consumer_steps() == [("consumer step", APP)],
+    "celeriac_worker_services": lambda plugins, _: plugins.worker_services() == [("service", APP)],
     "celeriac_command_guards": lambda plugins, _: plugins.command_guards() == [GUARD],
     "celeriac_control_commands": lambda plugins, _: [command for _, command in plugins.control_commands()] == [COMMAND],
     "celeriac_cli_options": lambda plugins, _: (

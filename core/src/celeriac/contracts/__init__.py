@@ -25,6 +25,7 @@ from celeriac.contracts.outcome import Outcome, OutcomeKind
 from celeriac.contracts.pool import AsyncExecutor, Executor, Job, Pool, PoolContext, Recipe, Report, Run
 from celeriac.contracts.primitives import Notices, StorePrimitives
 from celeriac.contracts.serializer import Serializer
+from celeriac.contracts.service import Service
 
 __all__ = [
     "BROKER_API",
@@ -61,6 +62,7 @@ __all__ = [
     "ResultWatcher",
     "Run",
     "Serializer",
+    "Service",
     "Settlements",
     "StorePrimitives",
     "StoredResult",

@@ -24,7 +24,7 @@ from celeriac.plugin.specs import PHASES
 from celeriac.plugin.spelling import did_you_mean
 
 if TYPE_CHECKING:
-    from celeriac.contracts import CommandGuard, ControlCommand, Fixup, HealthCheck, Middleware, Outcome
+    from celeriac.contracts import CommandGuard, ControlCommand, Fixup, HealthCheck, Middleware, Outcome, Service
     from celeriac.plugin.state import PluginState
 
 
@@ -222,6 +222,10 @@ class PluginManager:
     def consumer_steps(self) -> list[type[Any]]:
         """Bootsteps for the consumer's blueprint."""
         return self._all("celeriac_consumer_steps", app=self._app)
+
+    def worker_services(self) -> list[Service]:
+        """What the worker runs in threads of its own."""
+        return self._all("celeriac_worker_services", app=self._app)
 
     def control_commands(self) -> list[tuple[str, ControlCommand]]:
         """Commands of remote control, each with the plugin that it is from, for messages."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from celeriac.app.base import Celery
     from celeriac.contracts.outcome import Outcome
     from celeriac.contracts.pool import Pool
-    from celeriac.worker.consumer import Consumer
+    from celeriac.worker.consumer.consumer import Consumer
     from celeriac.worker.hub import WorkerHub
 
 logger = logging.getLogger("celeriac.worker")

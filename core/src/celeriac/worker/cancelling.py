@@ -10,7 +10,7 @@ from celeriac.contracts.outcome import OutcomeKind
 
 if TYPE_CHECKING:
     from celeriac.contracts.pool import Report
-    from celeriac.worker.consumer import Consumer
+    from celeriac.worker.consumer.consumer import Consumer
 
 logger = logging.getLogger("celeriac.worker.cancelling")
 

@@ -10,7 +10,7 @@ from celeriac.app.names import symbol
 from celeriac.bootsteps import ConsumerStep, StartStopStep, Step, in_order
 from celeriac.contracts.pool import PoolContext
 from celeriac.worker.connected_steps import ConnectedSteps
-from celeriac.worker.consumer_steps import ConsumerBlueprint
+from celeriac.worker.consumer.blueprint import ConsumerBlueprint
 from celeriac.worker.execution import executor_factory
 from celeriac.worker.hub import WorkerHub
 from celeriac.worker.new_process import recipe
@@ -18,7 +18,7 @@ from celeriac.worker.reloading import module_loader
 from celeriac.worker.state_file import StateFile
 
 if TYPE_CHECKING:
-    from celeriac.worker.consumer import Consumer as TaskConsumer
+    from celeriac.worker.consumer.consumer import Consumer as TaskConsumer
 
 
 class Timer(Step):

@@ -10,7 +10,7 @@ from celeriac.worker.pump import KombuPump, Listener
 
 if TYPE_CHECKING:
     from celeriac.bootsteps import ConsumerStep
-    from celeriac.worker.consumer import Consumer
+    from celeriac.worker.consumer.consumer import Consumer
 
 
 class ConnectedSteps:

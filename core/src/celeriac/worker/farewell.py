@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from celeriac.worker.consumer import Consumer
+    from celeriac.worker.consumer.consumer import Consumer
 
 logger = logging.getLogger("celeriac.worker.farewell")
 

@@ -14,7 +14,7 @@ from celeriac.worker.revocations import pairs_of, stamps_of
 from celeriac.worker.shared_revokes import SharedRevokes
 
 if TYPE_CHECKING:
-    from celeriac.worker.consumer import Consumer
+    from celeriac.worker.consumer.consumer import Consumer
     from celeriac.worker.open_jobs import OpenJob
 
 logger = logging.getLogger("celeriac.worker.revoking")

@@ -12,7 +12,7 @@ from celeriac.contracts.pool import TERMINATED
 if TYPE_CHECKING:
     from celeriac.contracts.pool import Report, Run
     from celeriac.events.dispatcher import EventDispatcher
-    from celeriac.worker.consumer import Consumer
+    from celeriac.worker.consumer.consumer import Consumer
     from celeriac.worker.open_jobs import OpenJob
 
 #: The group of these events.

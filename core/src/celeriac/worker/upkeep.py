@@ -10,7 +10,7 @@ from celeriac.contracts.broker import ConsumerLane, LaneCapabilities
 
 if TYPE_CHECKING:
     from celeriac.contracts.loop import Timer
-    from celeriac.worker.consumer import Consumer
+    from celeriac.worker.consumer.consumer import Consumer
 
 logger = logging.getLogger("celeriac.worker.upkeep")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from celeriac.contracts import ControlCommand
+from celeriac.contracts import ControlCommand, Service
 from celeriac.plugin import Outcome, Setting, hookimpl
 
 if TYPE_CHECKING:
@@ -71,14 +71,14 @@ class PrometheusPlugin:
         return [] if metrics is None else [metrics.count]
 
     @hookimpl
-    def celeriac_worker_steps(self, app: Any) -> Iterable[type[Any]]:
+    def celeriac_worker_services(self, app: Any) -> Iterable[Service]:
         """Serve what was counted."""
         metrics = self._metrics_of(app)
         if metrics is None:
             return []
-        from celeriac_prometheus.server import server_step
+        from celeriac_prometheus.server import MetricsServer, MetricsService
 
-        return [server_step(metrics, app.conf.prometheus_address)]
+        return [MetricsService(MetricsServer(metrics, app.conf.prometheus_address))]
 
     @hookimpl
     def celeriac_consumer_steps(self, app: Any) -> Iterable[type[Any]]:

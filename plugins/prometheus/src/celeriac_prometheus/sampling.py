@@ -21,12 +21,14 @@ def sampling_step(metrics: Metrics, interval: float) -> type[StartStopStep]:
 
         def start(self, parent: Any) -> None:
             self.obj = None
+            metrics.up.labels(parent.hostname).set(1)
             metrics.watch_running(lambda: int(parent.running))
             if interval:
                 self.obj = parent.hub.call_repeatedly(interval, sample, metrics, parent)
                 sample(metrics, parent)
 
         def stop(self, parent: Any) -> None:
+            metrics.up.labels(parent.hostname).set(0)
             if self.obj is not None:
                 self.obj.cancel()
                 self.obj = None

@@ -1,4 +1,4 @@
-"""The worker's step that serves the metrics by HTTP, from a thread of its own."""
+"""The worker's service that serves the metrics by HTTP."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import logging
 import os
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import start_http_server
 
-from celeriac.bootsteps import StartStopStep
+from celeriac.contracts import Service
 from celeriac.exceptions import ImproperlyConfigured
 from celeriac_prometheus.address import parse_address, shown
 
@@ -60,6 +60,12 @@ class MetricsServer:
             server.server_close()
             thread.join()
 
+    def join(self) -> None:
+        """Wait while it is served."""
+        thread = self._thread
+        if thread is not None:
+            thread.join()
+
     def close_inherited(self) -> None:
         """In a forked child: give up the socket; the thread that served it is not here."""
         server, self._server, self._thread = self._server, None, None
@@ -73,26 +79,34 @@ def _close_inherited(ref: weakref.ref[MetricsServer]) -> None:
         server.close_inherited()
 
 
-def server_step(metrics: Metrics, address: str) -> type[StartStopStep]:
-    """The step that serves `metrics` at `address` while its worker runs."""
+class MetricsService(Service):
+    """Has the metrics served while the worker runs."""
 
-    class Server(StartStopStep):
-        name = "celeriac_prometheus.Server"
+    name: ClassVar[str] = "prometheus"
 
-        def create(self, parent: Any) -> MetricsServer:
-            return MetricsServer(metrics, address)
+    def __init__(self, server: MetricsServer) -> None:
+        self._server = server
+        self._is_over = False
+        self._lock = threading.Lock()
 
-        def start(self, parent: Any) -> None:
-            self.obj.start()
-            metrics.up.labels(parent.hostname).set(1)
+    def prepare(self) -> None:
+        self._server.start()
 
-        def stop(self, parent: Any) -> None:
-            metrics.up.labels(parent.hostname).set(0)
-            self.obj.stop()
+    def start(self) -> None:
+        with self._lock:
+            if self._is_over:
+                return
+            self._server.start()
+        self._server.join()
+        with self._lock:
+            if not self._is_over:
+                self._server.stop()
+                raise RuntimeError("the thread that serves the metrics has ended")
 
-        terminate = stop
+    def stop(self) -> None:
+        with self._lock:
+            self._is_over = True
+            self._server.stop()
 
-        def info(self, obj: MetricsServer) -> dict[str, Any]:
-            return {"metrics": obj.url}
-
-    return Server
+    def info(self) -> dict[str, Any]:
+        return {"url": self._server.url}

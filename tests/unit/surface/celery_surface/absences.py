@@ -43,7 +43,6 @@ ABSENT: Final[dict[str, str]] = {
     ),
     "backends.disabled": "no driver: it is what there is where no result store is configured",
     "pools.custom": "no driver: -P custom is the class that CELERY_CUSTOM_WORKER_POOL names",
-    "settings.worker_agent": "actors have been unmaintained for years; a bootstep does what an agent did",
     **dict.fromkeys(
         (*(f"settings.redis_{name}" for name in ("db", "host", "password", "port", "username")),),
         "the URL of the store says it",

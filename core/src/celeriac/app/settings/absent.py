@@ -12,6 +12,5 @@ ABSENT: Final = (
     ("`database_*`, `elasticsearch_*`, `gcs_*`, `mongodb_*`, `redis_*`, `s3_*`, `cache_backend*`", _STORE),
     ("`result_exchange`, `result_exchange_type`", "Belong to the plugin of the rpc result store."),
     ("`security_*`", "Belong to `celeriac-auth`, which signs messages."),
-    ("`worker_agent`", "Actors (cell) have been unmaintained for years; a bootstep does what an agent did."),
     ("`worker_timer`", "The loop has one timer, which is exact."),
 )

@@ -16,6 +16,12 @@ SETTINGS: Final = (
         False,
         "End running late-acked tasks when the connection is lost, where the broker then delivers them again.",
     ),
+    Setting(
+        "worker_agent",
+        str,
+        None,
+        "A class that is called with the connection to the broker, to be started and stopped with the worker.",
+    ),
     Setting("worker_concurrency", "any", None, 'How many tasks run at once; None or "auto": one per processor.'),
     Setting("worker_consumer", str, "celeriac.worker.consumer:Consumer", "The class of the consumer."),
     Setting("worker_deduplicate_successful_tasks", bool, False, "Skip a redelivered task that has succeeded."),

@@ -10,7 +10,7 @@ from celeriac.plugin.markers import hookspec
 if TYPE_CHECKING:
     import click
 
-    from celeriac.contracts import CommandGuard, ControlCommand
+    from celeriac.contracts import CommandGuard, ControlCommand, Service
 
 
 @hookspec
@@ -50,6 +50,28 @@ def celeriac_consumer_steps(app: Any) -> Iterable[type[Any]]:
     @hookimpl
     def celeriac_consumer_steps(app):
         return [QueueDepth]
+    ```
+    """
+    raise NotImplementedError  # pragma: no cover
+
+
+@hookspec
+def celeriac_worker_services(app: Any) -> Iterable[Service]:
+    """Adds services: what runs in a thread of the worker's main process, and again after a pause when it has failed.
+
+    - Called: once per worker, in its main process and thread, when the consumer's blueprint is built.
+    - For: plugins whose server, watcher or sender waits for something, which a step in the worker's loop must not.
+    - Parameters: `app` is the app, finalized.
+    - Returns: objects of `celeriac.contracts.Service`. They are started once the broker is reached and before tasks are
+      consumed, and stopped after that has ended, all together within five seconds.
+    - Default: no services.
+    - Results: all are started.
+    - Since: 0.1.
+
+    ```python
+    @hookimpl
+    def celeriac_worker_services(app):
+        return [MetricsService(app.conf.prometheus_address)] if app.conf.prometheus_address else []
     ```
     """
     raise NotImplementedError  # pragma: no cover

@@ -12,7 +12,7 @@ from celeriac.exceptions import PluginConflict
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
-    from celeriac.worker.consumer import Consumer
+    from celeriac.worker.consumer.consumer import Consumer
 
 
 H = TypeVar("H", bound=Callable[..., Any])

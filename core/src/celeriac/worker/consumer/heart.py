@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from celeriac.bootsteps import StartStopStep
 from celeriac.worker import heartbeat
+from celeriac.worker.consumer.events import Events
 
 if TYPE_CHECKING:
-    from celeriac.worker.consumer import Consumer
+    from celeriac.worker.consumer.consumer import Consumer
 
 
 class Heart(StartStopStep):
     """Heartbeats; left out by ``--without-heartbeat``."""
 
-    name = "celeriac.worker.consumer.heart.Heart"
-    requires = ("celeriac.worker.consumer.events.Events",)
+    requires = (Events,)
 
     def __init__(
         self, parent: Consumer, without_heartbeat: bool = False, heartbeat_interval: float | None = None, **kwargs: Any

@@ -9,6 +9,7 @@ from kombu.exceptions import InconsistencyError
 
 from celeriac.bootsteps import ConsumerStep
 from celeriac.worker.backoff import Backoff
+from celeriac.worker.consumer.tasks import Tasks
 from celeriac.worker.control import PanelState, handlers_of
 from celeriac.worker.panel.node import PanelNode
 
@@ -24,8 +25,7 @@ class Control(ConsumerStep):
     Whatever becomes of the mailbox, tasks are consumed: where its queue cannot be had, it is tried again later.
     """
 
-    name = "celeriac.worker.consumer.control.Control"
-    requires = ("celeriac.worker.consumer.tasks.Tasks",)
+    requires = (Tasks,)
     conditional = True
 
     def __init__(self, parent: Any, **kwargs: Any) -> None:

@@ -17,10 +17,11 @@ from celeriac.app.identifiers import uuid
 from celeriac.app.mailbox import mailbox_of, refused
 from celeriac.bootsteps import StartStopStep
 from celeriac.exceptions import CeleryError
+from celeriac.worker.consumer.events import Events
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
-    from celeriac.worker.consumer import Consumer
+    from celeriac.worker.consumer.consumer import Consumer
 
 logger = logging.getLogger("celeriac.worker.mingle")
 
@@ -35,8 +36,7 @@ _LATEST_CLOCK: Final = 2**53
 class Mingle(StartStopStep):
     """What was revoked, and the logical clock; left out by ``--without-mingle``."""
 
-    name = "celeriac.worker.consumer.mingle.Mingle"
-    requires = ("celeriac.worker.consumer.events.Events",)
+    requires = (Events,)
 
     def __init__(self, parent: Consumer, without_mingle: bool = False, **kwargs: Any) -> None:
         super().__init__(parent, **kwargs)

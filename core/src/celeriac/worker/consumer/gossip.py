@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 from kombu import Consumer as KombuConsumer
 
 from celeriac.bootsteps import ConsumerStep
+from celeriac.worker.consumer.mingle import Mingle
 from celeriac.worker.elections import Elections
 
 if TYPE_CHECKING:
     from celeriac.contracts.loop import Timer
     from celeriac.events.worker import Worker
-    from celeriac.worker.consumer import Consumer
+    from celeriac.worker.consumer.consumer import Consumer
 
 logger = logging.getLogger("celeriac.worker.gossip")
 
@@ -33,8 +34,7 @@ class Gossip(ConsumerStep):
     ``node_leave`` (it has said good-bye) and ``node_lost`` (its heartbeats have stopped).
     """
 
-    name = "celeriac.worker.consumer.gossip.Gossip"
-    requires = ("celeriac.worker.consumer.mingle.Mingle",)
+    requires = (Mingle,)
 
     def __init__(self, parent: Consumer, without_gossip: bool = False, interval: float = 5.0, **kwargs: Any) -> None:
         super().__init__(parent, **kwargs)

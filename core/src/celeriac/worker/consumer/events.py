@@ -6,12 +6,13 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from celeriac.bootsteps import StartStopStep
+from celeriac.worker.consumer.connection import Connection
 from celeriac.worker.task_events import GROUP, TaskEvents
 
 if TYPE_CHECKING:
     from celeriac.contracts.loop import Timer
     from celeriac.events.dispatcher import EventDispatcher
-    from celeriac.worker.consumer import Consumer
+    from celeriac.worker.consumer.consumer import Consumer
 
 logger = logging.getLogger("celeriac.worker.events")
 
@@ -27,8 +28,7 @@ class Events(StartStopStep):
     The consumer's `event_dispatcher` is None where the transport cannot reach many receivers with one message.
     """
 
-    name = "celeriac.worker.consumer.events.Events"
-    requires = ("celeriac.worker.consumer.connection.Connection",)
+    requires = (Connection,)
 
     def __init__(
         self,

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from celeriac.contracts.pool import Job, Run
     from celeriac.events.dispatcher import EventDispatcher
     from celeriac.worker.boot import WorkController
-    from celeriac.worker.gossip import Gossip
+    from celeriac.worker.consumer.gossip import Gossip
     from celeriac.worker.heartbeat import Heart
     from celeriac.worker.hub import WorkerHub
     from celeriac.worker.task_events import TaskEvents
@@ -68,6 +68,8 @@ class Consumer:
     event_dispatcher: EventDispatcher | None = None
     heart: Heart | None = None
     gossip: Gossip | None = None
+    #: What the setting `worker_agent` names, while it runs.
+    agent: Any = None
 
     def __init__(
         self,
