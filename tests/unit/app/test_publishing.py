@@ -455,3 +455,12 @@ def test_a_task_without_a_trail_notes_no_children(make_app, start_worker):
     result = root.delay()
     result.get(timeout=10)
     assert result.children == []
+
+
+def test_the_headers_of_a_compressed_message_make_no_other_one_compressed(app, add, sent):
+    # As a retry has them
+    add.apply_async((1, 2), compression="gzip")
+    add.apply_async((1, 2), headers=sent[0].headers)
+    assert "compression" in sent[0].headers
+    assert "compression" not in sent[1].headers
+    assert body_of(sent[1])[0] == [1, 2]

@@ -214,6 +214,8 @@ class Publisher:
         compression = options.get("compression") or self._compression
         if compression:
             headers["compression"], data = self._compress(data, compression)
+        else:
+            headers.pop("compression", None)  # of the message that is tried again, whose headers these were
         return OutgoingMessage(
             data,
             content_type,

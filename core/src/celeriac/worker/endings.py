@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from celeriac import signals, states
 from celeriac.app.context import Context
 from celeriac.contracts.outcome import Outcome, OutcomeKind
-from celeriac.exceptions import SecurityError, TaskRevokedError, TimeLimitExceeded, WorkerLostError
+from celeriac.exceptions import TaskRevokedError, TimeLimitExceeded, WorkerLostError
 from celeriac.protocol.headers import HEADER_KEYS
 from celeriac.protocol.shapes import MAX_NAME, is_text
 from celeriac.worker.bereaved import Bereaved
@@ -153,7 +153,7 @@ class Endings:
             )
         state = states.REVOKED if kind in _REVOKED else states.FAILURE
         debt = Debt(None, None, then, instead, letter)
-        if task_id and error is not None and kind not in _SILENT and not self._may_be_forged(error):
+        if task_id and error is not None and kind not in _SILENT and not self._may_be_forged(kind):
             task = self.app.tasks.get(name)
             debt.home = self.app.results.of_task(task)
             if not debt.home.backend.disabled and _wants_error(task, headers):
@@ -181,9 +181,9 @@ class Endings:
                 )
             )
 
-    def _may_be_forged(self, error: Exception) -> bool:
+    def _may_be_forged(self, kind: OutcomeKind) -> bool:
         """Whether nothing that the message says may be believed, the id of its task included."""
-        return isinstance(error, SecurityError) and self.app.serializers.is_signed_only
+        return kind is OutcomeKind.INVALID and self.app.serializers.is_signed_only
 
     def _tell(self, outcome: Outcome) -> None:
         for listener in self._listeners:

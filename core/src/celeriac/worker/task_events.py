@@ -105,7 +105,7 @@ class TaskEvents:
             tell("task-retried", {"uuid": uuid, "exception": report.detail, "traceback": report.traceback})
         elif kind is OutcomeKind.REVOKED and requeued:
             tell("task-cancelled", {"uuid": uuid})
-        elif kind is OutcomeKind.REJECTED or requeued:
+        elif kind is OutcomeKind.REJECTED or requeued or self._may_be_forged(kind):
             tell("task-rejected", {"uuid": uuid, "requeue": requeued})
         elif kind in _REVOKED:
             self._revoked(uuid, kind, report.detail == TERMINATED, signum)
@@ -118,10 +118,14 @@ class TaskEvents:
             return
         if kind in _REVOKED:
             self._revoked(task_id, kind)
-        elif kind is OutcomeKind.REJECTED:
+        elif kind is OutcomeKind.REJECTED or self._may_be_forged(kind):
             self._tell("task-rejected", {"uuid": task_id, "requeue": False})
         elif kind is not OutcomeKind.IGNORED:
             self._tell("task-failed", {"uuid": task_id, "exception": repr(error), "traceback": None})
+
+    def _may_be_forged(self, kind: OutcomeKind) -> bool:
+        """Whether the id is that of a task of which a stranger wants to have said that it failed."""
+        return kind is OutcomeKind.INVALID and self._consumer.app.serializers.is_signed_only
 
     def _revoked(self, uuid: str, kind: OutcomeKind, terminated: bool = False, signum: int | None = None) -> None:
         expired = kind is OutcomeKind.EXPIRED
