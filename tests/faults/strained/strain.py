@@ -91,7 +91,7 @@ class Strain:
     def random_moment(self, most: int) -> None:
         """Let a random number of further tasks begin, up to `most` or all, and then a little time pass."""
         goal = min(self.begun() + self.chance.randint(1, most), len(self.late) + len(self.early))
-        self.wait_until(lambda: self.begun() >= goal, 20, f"{goal} tasks have begun")
+        self.wait_until(lambda: self.begun() >= goal, 60, f"{goal} tasks have begun")
         time.sleep(self.chance.uniform(0, 0.03))  # not to wait for anything: a random moment is the point
 
     def children(self) -> list[int]:

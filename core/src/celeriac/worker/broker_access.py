@@ -50,6 +50,10 @@ class BrokerAccess:
         self._persistence = Persistence(app, give_up)
         self._tries = 0
         self._retry: Timer | None = None
+        #: What is called when the pause between two tries is over.
+        self._try_again: Callable[[], None] | None = None
+        #: Called when it answers after it did not.
+        self.on_return: Callable[[], None] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -192,17 +196,24 @@ class BrokerAccess:
             exc_info=None if expected else error,
         )
 
-        def again() -> None:
-            self._retry = None
-            try_again()
-
         if self._retry is None:
-            self._retry = self._hub.call_later(pause, again)
+            self._try_again = try_again
+            self._retry = self._hub.call_later(pause, self.try_now)
+
+    def try_now(self) -> None:
+        """The time has come, or somebody else has reached the broker: the pause is over, if there is one."""
+        if self._retry is not None and self._try_again is not None:
+            self._retry.cancel()
+            self._retry = None
+            self._try_again()
 
     def note_answer(self) -> None:
         """It has answered."""
-        self._backoff.reset()
-        self._tries = 0
+        if self._tries:
+            self._tries = 0
+            self._backoff.reset()
+            if self.on_return is not None:
+                self.on_return()
 
     def close(self) -> None:
         """Close lane and connection; tolerates never opened and twice."""

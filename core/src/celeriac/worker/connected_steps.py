@@ -32,8 +32,10 @@ class ConnectedSteps:
             lane.pump.join(listener)
         else:
             rate = consumer.app.conf.broker_heartbeat_checkrate
-            self._pump = KombuPump(consumer.connection, consumer.hub, rate)
-            self._pump.open(listener)
+            pump = self._pump = KombuPump(consumer.connection, consumer.hub, rate)
+            pump.open(listener)
+            # Two connections to one broker: the first that reaches it again need not be waited for by the other.
+            consumer.broker.on_return = pump.try_now
 
     def stop(self) -> None:
         """End that; tolerates never started and twice."""
@@ -46,6 +48,7 @@ class ConnectedSteps:
             self._are_running = True
             for step in self._steps:
                 step.start(self._consumer)
+            self._consumer.broker.try_now()
 
     def _lost(self) -> None:
         if self._are_running:

@@ -85,6 +85,12 @@ class KombuPump:
         """Whether messages can come."""
         return self._lent is not None
 
+    def try_now(self) -> None:
+        """Somebody else has reached the broker: connect soon, where that is still to be tried."""
+        if self._reconnecting is not None:
+            self._reconnecting.cancel()
+            self._reconnecting = self._loop.call_later(0.0, self._reconnect)
+
     def hurry(self) -> None:
         """There is room for more: a transport that has to be asked is asked soon."""
         if self._polls and self._look_timer is not None and self._look_pause > _SOONEST:

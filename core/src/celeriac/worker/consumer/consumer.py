@@ -245,7 +245,8 @@ class Consumer:
             self._ledger.put_back(batch)
             self.broker.note_away(error, self.wake)
             return
-        self.broker.note_answer()
+        if limit or batch:
+            self.broker.note_answer()
         if deliveries:
             self._receive(deliveries)
             if len(deliveries) == limit:
