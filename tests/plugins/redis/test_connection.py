@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 import ssl
-import subprocess
 import time
 import traceback
+from pathlib import Path
 
 import pytest
 from kombu import Connection, Queue
@@ -18,6 +19,7 @@ from redis import Redis
 from celeriac import Celery
 from celeriac.contracts import Settlements
 from celeriac.exceptions import StoreUnavailable
+from celeriac.testing.conformance import VerdictKind, check
 from celeriac_redis.address import parse
 from celeriac_redis.broker import RedisTransport
 from celeriac_redis.link import Link
@@ -223,20 +225,6 @@ def test_a_unix_socket_serves_lanes_and_plain_kombu(own_server, message, loop, b
     app.close()
 
 
-@pytest.fixture
-def certificate(tmp_path):
-    if subprocess.run(["openssl", "version"], capture_output=True, check=False).returncode:
-        pytest.skip("needs openssl on the PATH")
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out cert.pem"
-    subprocess.run(
-        [*command.split(), "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
-        cwd=tmp_path,
-        capture_output=True,
-        check=True,
-    )
-    return tmp_path / "cert.pem", tmp_path / "key.pem"
-
-
 @pytest.mark.covers("transports.rediss")
 def test_tls_checks_the_certificate_unless_told_not_to(own_server, message, loop, certificate, bodies):
     cert, key = map(str, certificate)
@@ -345,10 +333,20 @@ def test_a_store_that_takes_no_connections_is_given_up_in_the_time_that_is_set()
         each.close()
 
 
-RIGHTS = (
-    "~* &* -@all +@read +@write +@scripting +@pubsub +@transaction +@connection +select +ping +time"
-    " +client|list +client|tracking +client|caching +client|id +client|setname"
-)
+_README = Path(__file__).parents[3] / "plugins" / "redis" / "README.md"
+RIGHTS = re.search(r"An ACL user needs these rights:\n\n```\n(.*?)\n```", _README.read_text(), re.DOTALL)[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["broker", "backend"])
+def test_a_user_with_the_rights_of_the_readme_passes_the_kit_over_a_unix_socket(own_server, kind):
+    server = own_server("--user", "default", "off", "--user", *f"worker on >secret -@all {RIGHTS}".split())
+
+    report = check(kind, f"valkey+socket://worker:secret@{server.socket_path}")
+
+    assert [verdict for verdict in report.verdicts if verdict.kind is VerdictKind.FAILED] == []
+    assert report.count(VerdictKind.PASSED) > 25
+    assert "secret" not in report.subject
 
 
 def test_a_user_with_few_rights_is_served(own_server, message, loop, bodies, caplog):

@@ -87,7 +87,10 @@ class ConnectionChecks(Suite):
         proxy = self.harness.proxy()
         lane = self.harness.consumer()
         self.harness.claim_nothing(lane)
+        before = self.harness.rings
         self.harness.producer().publish(self._messages(20))
+        # Once the arrival is known, what comes next is the answer to the claim.
+        self.harness.loop.until(lambda: self.harness.rings > before, "on_ready is called for messages that arrived")
         proxy.lose_answers()
         self._claim_all(lane, set(range(20)))
 

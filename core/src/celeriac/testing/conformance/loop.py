@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 #: Seconds after which what was waited for is taken to never come.
 PATIENCE = 10.0
 #: The longest that the loop sleeps although nothing happens, in seconds.
-_TURN = 0.05
+_TURN = 0.02
 
 
 class TurningLoop:
