@@ -12,6 +12,8 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+import signed
+
 from celeriac import Celery
 from celeriac.events import EventReceiver
 from celeriac.exceptions import ProtocolError, SecurityError, SerializationError
@@ -198,7 +200,7 @@ def compressed(name: str) -> tuple[bytes, ...]:
 
 def decoders() -> dict[str, Decoder]:
     """By name."""
-    msgpack, yaml = serializer("msgpack"), serializer("yaml")
+    msgpack, yaml, signed_seeds = serializer("msgpack"), serializer("yaml"), signed.seeds()
     value = [[1, -2.5, "text", b"bytes", None, True], {"key": [{}, []]}]
     return {
         "json": Decoder(read_json, (BODY, META, EXTENDED)),
@@ -218,4 +220,9 @@ def decoders() -> dict[str, Decoder]:
         "lzma": Decoder(expander("application/x-lzma"), compressed("lzma")),
         "zstd": Decoder(expander("application/zstd"), compressed("zstd")),
         "brotli": Decoder(expander("application/x-brotli"), compressed("brotli")),
+        "auth": Decoder(signed.outside, signed_seeds["outside"]),
+        "auth-packed": Decoder(signed.packed, signed_seeds["packed"]),
+        "auth-inside": Decoder(signed.inside, signed_seeds["inside"]),
+        "auth-sealed": Decoder(signed.sealed, signed_seeds["sealed"]),
+        "auth-header": Decoder(signed.header, signed_seeds["header"]),
     }

@@ -154,7 +154,9 @@ def main() -> int:
     if given.engine == "atheris":
         import atheris
 
-        with atheris.instrument_imports(include=["celeriac", "celeriac_yaml", "celeriac_orjson", "json", "yaml"]):
+        with atheris.instrument_imports(
+            include=["celeriac", "celeriac_auth", "celeriac_yaml", "celeriac_orjson", "json", "yaml"]
+        ):
             import decoders
     else:
         import decoders

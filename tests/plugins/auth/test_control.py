@@ -70,7 +70,7 @@ def test_an_answer_of_somebody_who_does_not_sign_is_no_answer(make_app, make_sig
     start_worker(trusting, hostname="plain@here", without_mingle=True, without_gossip=True)
     # Then whoever asks does not believe them
     assert signing.control.ping(timeout=1) in (None, [])
-    assert "An answer of remote control cannot be read" in caplog.text
+    assert "A message of remote control is refused, and dropped" in caplog.text
 
 
 class TestFreshCommands:

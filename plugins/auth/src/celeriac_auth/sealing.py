@@ -59,7 +59,7 @@ class Keyring:
         except InvalidTag:
             raise SecurityError(f"sealed with another key of the id {key_id!r}, or altered") from None
         content_type, _, content = plain.partition(b"\x00")
-        return content_type.decode(), content
+        return content_type.decode("utf-8", "replace"), content
 
     def refresh(self) -> None:
         """Look for changes now; it is done once a second anyhow."""
