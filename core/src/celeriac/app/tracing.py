@@ -63,8 +63,9 @@ class Trace:
         self.task = task
         self.eager = eager
         kind = type(task)
-        self._run = self._callable(kind)
+        # First: whoever brings a layer may have something to replace on the task.
         layers = app.plugins.middlewares("execute")
+        self._run = self._callable(kind)
         self._wrapped: Callable[[Context], Any] | None = bind(layers, self._core) if layers else None
         self._throws = classes(task.throws)
         self._before_start = task.overrides("before_start")

@@ -114,6 +114,24 @@ class State:
         added = getattr(command, "plugin_options", None) or ()
         conf.update({name: options[name] for name in added if options.get(name) is not None and name in conf})
 
+    # -- printing, as commands that were written for Celery do it -----------------------------------------------------
+
+    def echo(self, message: Any = None, **options: Any) -> None:
+        """Print."""
+        self.secho(message, **options)
+
+    def secho(self, message: Any = None, **options: Any) -> None:
+        """Print in colours, where those are wanted."""
+        click.secho(message, **{**options, "color": False if self.no_color else None})
+
+    def style(self, message: Any = None, **options: Any) -> Any:
+        """`message` in colours, where those are wanted."""
+        return message if self.no_color else click.style(message, **options)
+
+    def error(self, message: Any = None, **options: Any) -> None:
+        """Print to stderr, in red."""
+        self.secho(message, err=True, **{"fg": "red", **options})
+
     # -- errors -------------------------------------------------------------------------------------------------------
 
     def explain(self, error: Exception) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +23,8 @@ KERNEL: Final = "celeriac"
 PLUGINS_GROUP: Final = "celeriac.plugins"
 
 _GROUP_PREFIX: Final = "celeriac."
+#: Entry points that say of another group (their name) as which of ours it counts (their value): nothing is imported.
+GROUPS_GROUP: Final = "celeriac.groups"
 
 
 def normalize(name: str) -> str:
@@ -109,14 +111,25 @@ def scan(path: list[str] | None = None) -> Index:
     from importlib_metadata import distributions  # costs 30 ms: only who asks for a plugin pays
 
     found: Iterable[Any] = distributions() if path is None else distributions(path=path)
-    return Index(provider for distribution in found if (provider := _read(distribution)) is not None)
+    read = [(distribution, text) for distribution in found if (text := distribution.read_text("entry_points.txt"))]
+    groups = {
+        name: value
+        for _, text in read
+        if GROUPS_GROUP in text
+        for group, name, value in _entries(text)
+        if group == GROUPS_GROUP
+    }
+    return Index(provider for each in read if (provider := _read(*each, groups)) is not None)
 
 
-def _read(distribution: Distribution) -> Provider | None:
-    text = distribution.read_text("entry_points.txt")
-    if not text or _GROUP_PREFIX not in text:
+def _read(distribution: Distribution, text: str, groups: Mapping[str, str]) -> Provider | None:
+    if _GROUP_PREFIX not in text and not any(group in text for group in groups):
         return None
-    lines = [entry for entry in _entries(text) if entry[0].startswith(_GROUP_PREFIX)]
+    lines = [
+        (groups.get(group, group), name, value)
+        for group, name, value in _entries(text)
+        if group in groups or (group.startswith(_GROUP_PREFIX) and group != GROUPS_GROUP)
+    ]
     # What an interrupted uninstall leaves behind has entry points and no metadata.
     metadata = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO")
     if not lines or not metadata:

@@ -1,0 +1,152 @@
+"""Modules of Celery's whose names are here in several modules, or elsewhere."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from types import ModuleType
+from typing import Any, Final
+
+#: Where the names of each are looked for, in this order; `*` as the last: also in Celeriac's module of the same name.
+DOORS: Final[Mapping[str, tuple[str, ...]]] = {
+    "celery._state": ("celeriac_celery.state", "celeriac.app.current", "celeriac.app.proxies", "celeriac.app.sharing"),
+    "celery.registry": ("celeriac_celery.state",),
+    "celery.app": ("celeriac_celery.state", "*"),
+    "celery.app.backends": ("celeriac_celery.backend_names",),
+    "celery.app.base": ("celeriac_celery.configuration", "*"),
+    "celery.app.defaults": ("celeriac_celery.configuration",),
+    "celery.app.routes": ("celeriac.app.routing",),
+    "celery.app.trace": ("celeriac_celery.tracing",),
+    "celery.app.utils": ("celeriac_celery.configuration", "celeriac.app", "celeriac.app.finding"),
+    "celery.apps": ("*",),
+    "celery.backends": ("*",),
+    "celery.backends.base": (
+        "celeriac_celery.result_backend",
+        "celeriac_celery.key_value_backend",
+        "celeriac.results.disabled",
+        "celeriac.app.current",
+    ),
+    "celery.bin": ("*",),
+    "celery.bin.base": ("celeriac_celery.command_line",),
+    "celery.bin.celery": ("celeriac_celery.command_line", "celeriac.cli.main"),
+    "celery.concurrency": ("celeriac_celery.pool_names",),
+    "celery.concurrency.base": ("celeriac_celery.pool_names", "celeriac.contracts.pool"),
+    "celery.concurrency.solo": ("celeriac_celery.pool_names", "celeriac.worker.solo"),
+    "celery.events": ("*", "celeriac.events.dispatcher"),
+    "celery.exceptions": ("*", "kombu.exceptions"),
+    "celery.fixups": ("*",),
+    "celery.fixups.django": ("celeriac_celery.django_fixup", "celeriac_django.fixup"),
+    "celery.loaders": ("celeriac_celery.loader_names", "*"),
+    "celery.local": ("celeriac_celery.proxies", "*"),
+    "celery.platforms": ("celeriac_celery.operating_system", "*"),
+    "celery.utils": (
+        "*",
+        "celeriac_celery.functional",
+        "celeriac_celery.imports",
+        "celeriac_celery.nodenames",
+        "celeriac_celery.logs",
+    ),
+    "celery.utils.abstract": ("celeriac_celery.abstract",),
+    "celery.utils.collections": ("celeriac_celery.collections",),
+    "celery.utils.deprecated": ("celeriac_celery.deprecated",),
+    "celery.utils.dispatch": ("celeriac.signals",),
+    "celery.utils.dispatch.signal": ("celeriac.signals",),
+    "celery.utils.functional": ("celeriac_celery.functional", "kombu.utils.functional"),
+    "celery.utils.graph": ("celeriac.graph",),
+    "celery.utils.imports": ("celeriac_celery.imports", "kombu.utils.imports"),
+    "celery.utils.iso8601": ("celeriac_celery.moments",),
+    "celery.utils.log": ("*", "celeriac_celery.logs"),
+    "celery.utils.nodenames": ("celeriac_celery.nodenames", "celeriac.app.queues"),
+    "celery.utils.objects": ("celeriac_celery.objects",),
+    "celery.utils.saferepr": ("celeriac_celery.objects",),
+    "celery.utils.serialization": ("celeriac_celery.serialization",),
+    "celery.utils.sysinfo": ("celeriac_celery.operating_system",),
+    "celery.utils.text": ("celeriac_celery.text",),
+    "celery.utils.threads": ("celeriac_celery.threads",),
+    "celery.utils.time": ("celeriac_celery.moments",),
+    "celery.utils.timer2": ("kombu.asynchronous.timer",),
+    "celery.worker": ("celeriac.worker.boot",),
+    "celery.worker.worker": ("celeriac.worker.boot",),
+}
+
+#: Those of them that have modules below.
+PACKAGES: Final = frozenset(
+    {
+        *("celery.app", "celery.apps", "celery.backends", "celery.bin", "celery.concurrency", "celery.events"),
+        *("celery.fixups", "celery.loaders", "celery.utils", "celery.utils.dispatch", "celery.worker"),
+    }
+)
+
+
+class Door(ModuleType):
+    """A module that finds each of its names in one of its homes, when somebody asks for it."""
+
+    def __init__(self, name: str, homes: tuple[str, ...]) -> None:
+        super().__init__(name, f"{name}: {', '.join(homes)}.")
+        # Where a name was that somebody has taken away, as `mock.patch` does before it puts back the old value.
+        self.__dict__.update(_homes=homes, _emptied={})
+        if name in PACKAGES:
+            self.__path__: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "__all__":
+            return self._all()
+        if name == "__file__":
+            return next(module.__file__ for module in self._modules())
+        if not name.startswith("__") and name not in self.__dict__["_emptied"]:
+            for module in self._modules():
+                if hasattr(module, name):
+                    return getattr(module, name)
+        raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Who replaces a name (``mock.patch``, instrumentation) replaces it where it is used."""
+        home = None if name.startswith("__") or isinstance(value, ModuleType) else self._home_of(name)
+        if home is None:
+            super().__setattr__(name, value)
+        else:
+            setattr(home, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        home = None if name in self.__dict__ else self._home_of(name)
+        if home is None:
+            super().__delattr__(name)
+        else:
+            delattr(home, name)
+            self.__dict__["_emptied"][name] = home
+
+    def _home_of(self, name: str) -> ModuleType | None:
+        emptied: ModuleType | None = self.__dict__["_emptied"].pop(name, None)
+        return emptied or next((module for module in self._modules() if name in vars(module)), None)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*self.__dict__, *self._all()})
+
+    def _all(self) -> list[str]:
+        return sorted({name for module in self._modules() for name in _public(module)})
+
+    def _modules(self) -> Iterator[ModuleType]:
+        for home in self.__dict__["_homes"]:
+            if (module := _imported(home)) is not None:
+                yield module
+
+
+def homes_of(name: str) -> tuple[str, ...]:
+    """The modules behind a door."""
+    same = "celeriac" + name.removeprefix("celery")
+    return tuple(same if home == "*" else home for home in DOORS[name])
+
+
+def _imported(name: str) -> ModuleType | None:
+    """The module; None where it is not there, as those of plugins that are not installed."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (name + ".").startswith(error.name + "."):
+            raise
+        return None
+
+
+def _public(module: ModuleType) -> list[str]:
+    found = getattr(module, "__all__", None)
+    return [name for name in vars(module) if not name.startswith("_")] if found is None else list(found)

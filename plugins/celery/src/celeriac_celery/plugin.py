@@ -1,0 +1,64 @@
+"""What the kernel calls."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from functools import cache
+from typing import Any
+
+from celeriac.plugin import hookimpl
+
+#: What Kombu brings of its own; the kernel has `json`, and the others are plugins' where those are installed.
+_KERNEL = frozenset({"json", "application/json"})
+
+
+@hookimpl
+def celeriac_app_created(app: Any) -> None:
+    """Warn where ``import celery`` finds Celery's own package, and not ours."""
+    if (other := other_celery()) is not None:
+        warnings.warn(other, stacklevel=2)
+
+
+@hookimpl(trylast=True)
+def celeriac_serializer(app: Any, name: str) -> Any:
+    """What is registered with Kombu, where no plugin serves the name."""
+    if name in _KERNEL or (app is not None and name in app.plugins.driver_names("serializer")):
+        return None
+    from celeriac_celery.kombu_serializer import serializer_named
+
+    return serializer_named(name)
+
+
+@hookimpl
+def celeriac_execute_middleware(app: Any) -> Any:
+    """The tracers of instrumentation, where there is some: it has replaced a name of that module."""
+    if "celery.app.trace" not in sys.modules:
+        return []
+    from celeriac_celery.tracing import layers
+
+    return layers(app)
+
+
+@hookimpl
+def celeriac_report(app: Any) -> dict[str, str]:
+    """Whose ``celery`` it is."""
+    return {"celery": other_celery() or "the API of 5.7.0, by celeriac-celery"}
+
+
+@cache
+def other_celery() -> str | None:
+    """What is wrong where ``celery`` is not ours; None where it is."""
+    from importlib.util import find_spec
+
+    loaded = sys.modules.get("celery")
+    origin = getattr(loaded, "__file__", None) if loaded is not None else getattr(find_spec("celery"), "origin", None)
+    if origin is None or hasattr(loaded, "names_of_celery"):
+        return None
+    with open(origin, encoding="utf-8") as file:
+        if "celeriac_celery" in file.read():
+            return None
+    return (
+        f"celery and celeriac-celery are both installed, and `import celery` finds Celery's own package ({origin}). "
+        "Keep one: pip uninstall celery && pip install --force-reinstall --no-deps celeriac-celery"
+    )

@@ -1,0 +1,43 @@
+"""The current app and task of this thread (``celery._state``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kombu.utils.imports import symbol_by_name
+
+
+def _current() -> Any:
+    return symbol_by_name("celeriac.app:current")
+
+
+def enable_trace() -> None:
+    """Nothing: who uses the current app is told of by `celery.contrib.testing.app.set_trap`."""
+
+
+disable_trace = enable_trace
+
+
+def connect_on_app_finalize(callback: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Call `callback` with each app when its tasks are needed."""
+    symbol_by_name("celeriac.app.sharing:connect_shared")(callback)
+    return callback
+
+
+def get_current_object() -> Any:
+    """The current app."""
+    return _current().get_current_app()
+
+
+def __getattr__(name: str) -> Any:
+    if name == "tasks":  # of celery.registry
+        return get_current_object().tasks
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = [
+    "connect_on_app_finalize",
+    "disable_trace",
+    "enable_trace",
+]

@@ -1,0 +1,27 @@
+"""Celeriac under Celery's name: each module of this package is one of Celeriac's, loaded when it is imported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celeriac_celery import finder
+
+#: The release of Celery whose API this is.
+__version__ = "5.7.0"
+SERIES = "collider"
+
+#: Nothing lies beside this file, and what another distribution has left there is not looked at.
+__path__ = []
+
+finder.install()
+finder.tell_of_others(__file__)
+
+
+def __getattr__(name: str) -> Any:
+    value = finder.name_of_celery(name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *finder.names_of_celery()})

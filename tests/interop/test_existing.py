@@ -1,0 +1,57 @@
+"""The project of examples/existing is one of Celery's: it runs there, and prints what it prints on ours."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tomllib
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+EXISTING = Path(__file__).parents[2] / "examples" / "existing"
+CELERY = os.environ.get("INTEROP_PYTHON")
+
+pytestmark = pytest.mark.skipif(CELERY is None, reason="needs Celery beside Celeriac: run `make interop`")
+
+
+@pytest.fixture
+def run(tmp_path, spawn, redis_url):
+    project = shutil.copytree(EXISTING, tmp_path / "project", ignore=shutil.ignore_patterns("__pycache__"))
+    described = tomllib.loads((project / "pyproject.toml").read_text())["project"]
+    info = project / "existing-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: existing\nVersion: 1.0\n")
+    groups = described["entry-points"].items()
+    lines = [line for name, offers in groups for line in (f"[{name}]", *(f"{key} = {offers[key]}" for key in offers))]
+    (info / "entry_points.txt").write_text("\n".join(lines))
+    base, _, _ = redis_url.rpartition("/")
+    url = f"{base}/11"
+    Redis.from_url(url).flushdb()
+
+    def run(*words):
+        env = {"PYTHONPATH": str(project), "SHOP_BROKER": url, "SHOP_RESULTS": str(tmp_path / "results")}
+        return spawn(CELERY, *words, env=env, cwd=project)
+
+    yield run
+    Redis.from_url(url).flushdb()
+
+
+def test_the_shop_is_open_on_celery(run):
+    words = ("-A", "shop", "worker", "-P", "solo", "-B", "--scheduler", "shop", "--till", "side", "-n", "shop@here")
+    worker = run("-m", "celery", *words)
+    worker.wait_for_output("shop open: shop@here")
+    day = run("-m", "shop.day")
+    assert day.wait(50) == 0, day.output()
+    assert day.output() == (EXISTING / "day.txt").read_text()
+    for line in ("till side open", "doorman of shop@here", "scheduled: listed", "stock: pears", "bell: ann", "audit: "):
+        worker.wait_for_output(line)
+
+
+def test_the_website_is_open_on_celery(run):
+    worker = run("-m", "celery", "-A", "website", "worker", "-P", "solo", "-l", "INFO")
+    worker.wait_for_output("ready.")
+    visit = run("-m", "website.visit")
+    assert visit.wait(30) == 0, visit.output()
+    assert visit.output() == (EXISTING / "visit.txt").read_text()
