@@ -171,6 +171,13 @@ def test_it_also_runs_in_the_background(spawn, tmp_path, app, wait_until):
         wait_until(lambda: not (tmp_path / "green.pid").exists())
 
 
+def test_time_limits_of_the_pool_solo_hold_where_eventlet_has_patched_the_library(spawn, tmp_path):
+    program = "import eventlet; eventlet.monkey_patch(); from celeriac.worker.alarm import can_ring; print(can_ring())"
+    patched = spawn(sys.executable, "-W", "ignore", "-c", program, cwd=tmp_path)
+    assert patched.wait() == 0
+    assert "True" in patched.output()
+
+
 def test_it_says_that_eventlet_is_in_maintenance(worker):
     assert "its authors advise to leave it" in worker.output()
 

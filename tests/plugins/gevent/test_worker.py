@@ -7,8 +7,10 @@ import sys
 import pytest
 
 from celeriac import Celery
+from celeriac.exceptions import TimeLimitExceeded
 
 APP = """
+import gevent
 import socket
 import threading
 import time
@@ -28,6 +30,17 @@ def limited():
         time.sleep(30)
     except SoftTimeLimitExceeded:
         return "soft"
+
+sleeping = []
+
+@app.task(name="sleep")
+def sleep():
+    sleeping.append(gevent.getcurrent())
+    time.sleep(30)
+
+@app.task(name="kill")
+def kill():
+    sleeping.pop().kill(block=False)
 
 @app.task(name="hard", time_limit=0.3)
 def hard():
@@ -58,12 +71,40 @@ def test_tasks_that_wait_run_side_by_side_each_with_its_own_request(worker):
 
 
 def test_limits_are_kept(worker):
-    from celeriac.exceptions import TimeLimitExceeded
-
     with Celery("green", set_as_current=False) as app:
         assert app.send_task("limited").get(timeout=20) == "soft"
         with pytest.raises(TimeLimitExceeded):
             app.send_task("hard").get(timeout=20)
+
+
+def test_a_task_whose_greenlet_is_killed_by_other_code_has_failed(worker):
+    with Celery("green", set_as_current=False) as app:
+        killed = app.send_task("sleep")
+        app.send_task("kill").get(timeout=20)
+        assert "GreenletExit" in repr(killed.get(timeout=20, propagate=False))
+        assert killed.state == "FAILURE"
+
+
+BEFORE_IT_BEGINS = """
+from gevent import monkey
+monkey.patch_all()
+import gevent
+from celeriac.contracts.limits import NO_LIMITS
+from celeriac.contracts.pool import Job
+from celeriac_gevent.greenlet_run import GreenletRun
+
+reports = []
+run = GreenletRun(Job(7, {}, b"", "", "", {}, {}), NO_LIMITS, None, lambda run, report: reports.append(report))
+run._greenlet.kill()
+gevent.sleep(0.05)
+print([(report.number, report.kind.name, report.detail) for report in reports])
+"""
+
+
+def test_a_greenlet_that_is_killed_before_it_begins_is_told_of(spawn, tmp_path):
+    program = spawn(sys.executable, "-c", BEFORE_IT_BEGINS, cwd=tmp_path)
+    assert program.wait() == 0, program.output()
+    assert "[(7, 'WORKER_LOST', 'its greenlet was killed by other code')]" in program.output()
 
 
 def test_a_program_that_is_not_patched_is_refused_with_the_remedy(spawn, tmp_path):

@@ -7,6 +7,8 @@ import mmap
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -50,16 +52,26 @@ def test_a_job_that_ends_its_child_is_lost_and_those_behind_it_run(driver, task,
     assert {driver.reports[number].kind for number in others} == {OutcomeKind.SUCCESS}
 
 
+def seconds_to_see_the_death_of_a_plain_child():
+    """How long the machine takes for it now, whatever else it does."""
+    child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+    killed = time.monotonic()
+    child.kill()
+    child.wait()
+    return time.monotonic() - killed
+
+
 def test_a_dead_child_is_noticed_and_replaced_at_once(driver):
     pool = driver.start(act, concurrency=2)
     driver.until_ready()
     (number,) = driver.submit(driver.job("sleep"))
+    plain = max(seconds_to_see_the_death_of_a_plain_child() for _ in range(3))
     child = driver.until(lambda: next((c for c in pool._children if c.board.read()[0] == number), None))
     killed = time.monotonic()
     os.kill(child.pid, signal.SIGKILL)
     driver.until_reported([number])
     # Not only when somebody looks: the longest sleep of the loop is a minute
-    assert driver.arrivals[number] - killed < 2.0
+    assert driver.arrivals[number] - killed < 0.2 + 20 * plain
     assert child.pid not in pool.pids()
     assert len(pool.pids()) == 2
     assert driver.reports[number].kind is OutcomeKind.WORKER_LOST

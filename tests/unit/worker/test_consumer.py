@@ -14,6 +14,7 @@ from celeriac import signals
 from celeriac.contracts import LaneCapabilities, Report
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.exceptions import WorkerShutdown
+from celeriac.worker.losses import Losses
 from celeriac.worker.window import PrefetchWindow
 
 BROKEN = [OperationalError("the broker is away"), ValueError("a fault of the lane's own")]
@@ -152,6 +153,21 @@ def test_a_task_that_must_not_be_lost_with_its_worker_is_delivered_again(
     assert outcomes[0].requeued
     assert store.results == {}
     assert consumer.held == 0
+
+
+def test_a_task_that_is_tried_again_is_not_said_to_be_kept_or_dropped(app, consumer, pool, start, settle_down, caplog):
+    # Given a task that has killed its process once too often, and asks for another try
+    task = app.tasks["proj.late"]
+    task.reject_on_worker_lost = task.retry_on_worker_lost = True
+    consumer._losses = Losses(1)
+    start(1, task="proj.late")
+
+    pool.end(kind=OutcomeKind.WORKER_LOST, is_suspect=True)
+    settle_down()
+
+    assert "is tried again" in caplog.text
+    assert "dead letter" not in caplog.text
+    assert "not run again" not in caplog.text
 
 
 def test_a_report_of_an_unknown_job_changes_nothing(consumer, pool, start, settle_down):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -51,5 +50,12 @@ class Alarm:
 
 
 def can_ring() -> bool:
-    """Whether this is the thread in which signals arrive."""
-    return threading.current_thread() is threading.main_thread()
+    """Whether this is the thread in which signals arrive.
+
+    It is tried because `threading` may be wrong about that: eventlet replaces the current thread, not the main one.
+    """
+    try:
+        signal.signal(signal.SIGALRM, signal.getsignal(signal.SIGALRM) or signal.SIG_DFL)
+    except ValueError:
+        return False
+    return True

@@ -102,7 +102,7 @@ class Endings:
             error = WorkerLostError(report.detail or "the process that ran the task has died")
         bereaved: Bereaved | NextTry
         if report.kind is OutcomeKind.WORKER_LOST and has_another_try(job):
-            state, bereaved, letter = states.RETRY, NextTry(job), None
+            state, bereaved = states.RETRY, NextTry(job)
         else:
             # The errbacks of a revoked task are not called: nothing has gone wrong.
             bereaved = Bereaved(job.job, state, error, has_run=state == states.FAILURE)

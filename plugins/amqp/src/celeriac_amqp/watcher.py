@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import select
 import socket
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from celeriac.contracts import ResultWatcher
+from celeriac.contracts.polling import reading
 from celeriac.exceptions import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -83,12 +83,10 @@ class RpcWatcher(ResultWatcher):
 
     def _was_woken(self, fd: int, timeout: float) -> bool:
         """Wait until something comes; whether somebody has called `wake`."""
-        poll = select.poll()
-        poll.register(self._woken, select.POLLIN)
-        if fd >= 0:
-            poll.register(fd, select.POLLIN)
-        ready = {number for number, _ in poll.poll(timeout * 1000)}
-        return self._woken.fileno() in ready and self._heard()
+        woken = self._woken.fileno()
+        watched = [woken, fd] if fd >= 0 else [woken]
+        ready = {number for number, _ in reading(*watched).poll(timeout * 1000)}
+        return woken in ready and self._heard()
 
     def _heard(self) -> bool:
         with contextlib.suppress(BlockingIOError):

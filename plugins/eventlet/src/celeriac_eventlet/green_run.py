@@ -16,6 +16,7 @@ from celeriac_eventlet.library import eventlet, hubs
 
 if TYPE_CHECKING:
     from celeriac.contracts.pool import Executor
+    from celeriac.pools.greenlet_pool import GreenletJob
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class GreenRun:
     """Runs a job; `on_end` is called once, in a green thread, with its report."""
 
     def __init__(
-        self, job: Job, limits: Limits, executor: Executor, on_end: Callable[[GreenRun, Report], None]
+        self, job: Job, limits: Limits, executor: Executor, on_end: Callable[[GreenletJob, Report], None]
     ) -> None:
         self.number = job.number
         self.since = monotonic()

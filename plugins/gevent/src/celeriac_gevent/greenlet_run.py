@@ -17,6 +17,7 @@ from celeriac.pools.interruption import JobTerminated
 
 if TYPE_CHECKING:
     from celeriac.contracts.pool import Executor
+    from celeriac.pools.greenlet_pool import GreenletJob
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ class GreenletRun:
     """Runs a job; `on_end` is called once, in a greenlet, with its report."""
 
     def __init__(
-        self, job: Job, limits: Limits, executor: Executor, on_end: Callable[[GreenletRun, Report], None]
+        self, job: Job, limits: Limits, executor: Executor, on_end: Callable[[GreenletJob, Report], None]
     ) -> None:
         self.number = job.number
         self.since = monotonic()
@@ -40,6 +41,8 @@ class GreenletRun:
         self._timers: list[Any] = []
         self._has_ended = False
         self._greenlet = gevent.spawn(self._run)
+        # Whoever kills a greenlet that has not begun leaves nothing of it that could tell.
+        self._greenlet.link(self._on_dead)
 
     def terminate(self) -> None:
         """End the job; reported as revoked, unless it ends by itself before that."""
@@ -59,10 +62,10 @@ class GreenletRun:
                 enter()
             try:
                 report = self._executor.run(self._job)
-            except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # must be reported, whatever it is
+            except BaseException as error:  # noqa: BLE001  # must be reported: also a GreenletExit
                 report = self._report_of(error)
             self._unwatch()
-        except (SoftTimeLimitExceeded, JobTerminated) as late:  # came between the end of the task and the end of this
+        except BaseException as late:  # noqa: BLE001  # came between the end of the task and the end of this
             report = report or self._report_of(late)
         self._end(report)
 
@@ -96,6 +99,10 @@ class GreenletRun:
         if not self._has_ended:
             logger.error("Hard time limit of %g s reached by job %d; its greenlet is ended.", limit, self.number)
             self._end_it((OutcomeKind.HARD_TIME_LIMIT, repr(TimeLimitExceeded(limit))))
+
+    def _on_dead(self, _: Any) -> None:
+        if not self._has_ended:
+            self._end(self._report_of_ended())
 
     def _end_it(self, verdict: tuple[OutcomeKind, str]) -> None:
         if self._has_ended or self._verdict is not None:

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
 
 import gevent
 
-from celeriac.contracts.limits import NO_LIMITS, Limits, limits_of, seconds
-from celeriac.contracts.pool import Executor, Job, Pool, PoolContext, Report, Run, at_least_one
 from celeriac.exceptions import ImproperlyConfigured
-from celeriac.pools.mailbox import Mailbox
-from celeriac.pools.outbox import Outbox
+from celeriac.pools.greenlet_pool import GreenletJob, GreenletPool
 from celeriac_gevent.greenlet_run import GreenletRun
 from celeriac_gevent.patch import is_patched
 
 if TYPE_CHECKING:
-    from celeriac.contracts.loop import EventLoop
-
-#: Greenlets per processor where nobody says how many.
-PER_PROCESSOR: Final = 100
-#: Seconds that `stop` gives the greenlets to end by themselves.
-STOP_TIMEOUT: Final = 3.0
+    from celeriac.contracts.limits import Limits
+    from celeriac.contracts.pool import Executor, Job, PoolContext, Report
 
 
-class GeventPool(Pool):
-    """A greenlet of the worker's own process for each job.
-
-    Options: ``time_limit``, ``soft_time_limit`` (seconds).
-    """
+class GeventPool(GreenletPool[GreenletRun]):
+    """Greenlets of gevent's."""
 
     name: ClassVar[str] = "gevent"
 
@@ -41,99 +29,13 @@ class GeventPool(Pool):
                 "the pool 'gevent' needs the standard library patched before anything is imported: start the worker by "
                 "`celeriac worker -P gevent`, or begin your program by `from gevent import monkey; monkey.patch_all()`"
             )
-        options = context.options
-        self._default_limits = Limits(
-            seconds(options.get("soft_time_limit"), NO_LIMITS.soft), seconds(options.get("time_limit"), NO_LIMITS.hard)
-        )
-        self._on_reports: Callable[[list[Report]], None]
-        self._on_started: Callable[[list[Run]], None] | None = None
-        self._executor: Executor | None = None
-        self._runs: dict[int, GreenletRun] = {}
-        self._running = 0
-        self._mailbox: Mailbox[list[Report]]
-        self._outbox: Outbox
 
-    @classmethod
-    def auto_concurrency(cls, available: int) -> int:
-        return available * PER_PROCESSOR
+    def _begin(
+        self, job: Job, limits: Limits, executor: Executor, on_end: Callable[[GreenletJob, Report], None]
+    ) -> GreenletRun:
+        return GreenletRun(job, limits, executor, on_end)
 
-    def watch_starts(self, on_started: Callable[[list[Run]], None]) -> None:
-        self._on_started = on_started
-
-    def start(self, loop: EventLoop, on_reports: Callable[[list[Report]], None]) -> None:
-        self._on_reports = on_reports
-        self._mailbox = Mailbox(loop, self._on_mail)
-        self._outbox = Outbox(self._mailbox.post)
-        self._executor = self.context.executor()
-
-    def room(self) -> int:
-        return max(0, self.context.concurrency - self._running)
-
-    def submit(self, jobs: Sequence[Job]) -> None:
-        assert self._executor is not None
-        self._running += len(jobs)
-        for job in jobs:
-            run = GreenletRun(job, limits_of(job.headers, self._default_limits), self._executor, self._on_end)
-            self._runs[job.number] = run
-        if self._on_started is not None:
-            self._on_started([Run(job.number, os.getpid(), self._runs[job.number].since) for job in jobs])
-
-    def _on_end(self, run: GreenletRun, report: Report) -> None:
-        # In a greenlet, which may have to wait for the store.
-        executor = self._executor
-        if executor is None or self._runs.pop(run.number, None) is None:
-            return
-        self._outbox.add(report, executor.flush)
-
-    def _on_mail(self, batches: list[list[Report]]) -> None:
-        reports = [report for batch in batches for report in batch]
-        self._running -= len(reports)
-        self._on_reports(reports)
-
-    def active(self) -> list[Run]:
-        pid = os.getpid()
-        return [Run(run.number, pid, run.since) for run in list(self._runs.values())]
-
-    def terminate_job(self, number: int, signum: int = signal.SIGTERM) -> bool:
-        run = self._runs.get(number)
-        if run is None:
-            return False
-        run.terminate()
-        return True
-
-    def grow(self, n: int = 1) -> None:
-        self.context.concurrency += at_least_one(n)
-
-    def shrink(self, n: int = 1) -> None:
-        if at_least_one(n) >= self.context.concurrency:
-            raise ValueError(f"{n} of {self.context.concurrency} greenlets cannot go: one at least must stay")
-        self.context.concurrency -= n
-
-    def restart(self, modules: Sequence[str] | None = None, reload: bool = False) -> None:
-        """Begin anew with the tasks as they are now; what runs ends as it began."""
-        self.context.load_modules(modules, reload)
-        if self._executor is not None:
-            self._executor = self.context.executor()
-
-    def running(self) -> int:
-        return self._running
-
-    def stop(self) -> None:
-        with gevent.Timeout(STOP_TIMEOUT, False):
-            while self._runs:
+    def _wait(self, is_over: Callable[[], bool], timeout: float) -> None:
+        with gevent.Timeout(timeout, False):
+            while not is_over():
                 gevent.sleep(0.01)
-        self.terminate()
-
-    def terminate(self) -> None:
-        executor, self._executor = self._executor, None
-        if executor is None:
-            return
-        runs, self._runs = self._runs, {}
-        for run in runs.values():
-            run.terminate()
-        self._running = 0
-        self._mailbox.close()
-        executor.close()
-
-    def info(self) -> dict[str, Any]:
-        return {**super().info(), "greenlets": len(self._runs)}

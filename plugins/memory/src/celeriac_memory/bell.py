@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import select
 import threading
+
+from celeriac.contracts.polling import reading
 
 
 class Bell:
@@ -37,9 +38,7 @@ class Bell:
 
     def wait(self, timeout: float | None) -> bool:
         """Block until it is rung, at most `timeout` seconds (None: for ever); True where it was."""
-        poll = select.poll()
-        poll.register(self._reader, select.POLLIN)
-        return bool(poll.poll(None if timeout is None else timeout * 1000))
+        return bool(reading(self._reader).poll(None if timeout is None else timeout * 1000))
 
     def close(self) -> None:
         """Tolerates being called twice."""

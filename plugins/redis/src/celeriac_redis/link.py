@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from redis import exceptions
 
+from celeriac.contracts.polling import reading
 from celeriac_redis.connection import new_connection
 from celeriac_redis.errors import explain
-from celeriac_redis.polling import reading
 from celeriac_redis.scripts import Command, in_full
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from redis.exceptions import RedisError
 
 from celeriac.contracts import ResultWatcher
+from celeriac.contracts.polling import reading
 from celeriac.exceptions import StoreUnavailable
-from celeriac_redis.polling import reading
 
 if TYPE_CHECKING:
     from celeriac_redis.link import Link

@@ -21,6 +21,7 @@ from celeriac.worker.ledger import Ledger
 from celeriac.worker.limiter import rate_of
 from celeriac.worker.listening import Listening
 from celeriac.worker.losses import Losses
+from celeriac.worker.next_try import has_another_try
 from celeriac.worker.open_jobs import OpenJob, announce
 from celeriac.worker.revoking import Revoking
 from celeriac.worker.settlement import Verdict, verdict
@@ -403,7 +404,7 @@ class Consumer:
         else:
             decided = verdict(report.kind, job.task, job.early, report.requeue)
             if report.kind is OutcomeKind.WORKER_LOST:
-                report, decided = self._losses.bound(job.id, report, decided)
+                report, decided = self._lost(job, report, decided)
             elif self._losses:
                 self._losses.forget(job.id)
         letter = None
@@ -420,6 +421,13 @@ class Consumer:
         else:
             self._ledger.settle(job.tag, decided)
         self.endings.ended(job, report, decided is Verdict.REDELIVER, signum)
+
+    def _lost(self, job: OpenJob, report: Report, decided: Verdict) -> tuple[Report, Verdict]:
+        """What becomes of a message whose process has died."""
+        bounded = self._losses.bound(job.id, report, decided)
+        if bounded[1] is not Verdict.REDELIVER and has_another_try(job):
+            return report, Verdict.ACK  # sent once more as another message: this one is neither dropped nor kept
+        return bounded
 
     def tell_of_lost(self, deliveries: Sequence[Delivery]) -> None:
         """Tasks that other workers had begun when they died."""

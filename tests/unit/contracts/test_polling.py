@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from celeriac_redis.polling import reading
+from celeriac.contracts.polling import reading
 
 
 @pytest.mark.parametrize("has_poll", [True, False])
