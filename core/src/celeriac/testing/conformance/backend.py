@@ -217,6 +217,25 @@ class BackendSuite(ChordChecks, KeepingChecks, PrimitiveChecks, ABC):
                 writer.store(results[start : start + 20])
             self._wait(watcher, {result.task_id for result in results})
 
+    def test_many_are_waited_for_and_forgotten(self) -> None:
+        from celeriac.results import AsyncResult, ResultSet  # as a program does it
+
+        results = [self._succeeded(self.harness.new_id(), number) for number in range(100)]
+        app, store = self.harness.app, self.store
+        waiting = ResultSet([AsyncResult(each.task_id, backend=store, app=app) for each in results], app=app)
+        writer = self.harness.store()
+        late = threading.Timer(0.05, writer.store, [results[50:]])
+        writer.store(results[:50])
+        late.start()
+        try:
+            found = waiting.get(timeout=_PATIENCE)
+        finally:
+            late.join()
+        demand(found == list(range(100)), f"the values of 100 results are {found}")
+        waiting.forget()
+        left = store.fetch([each.task_id for each in results])
+        demand(not left, f"of 100 results that were forgotten {len(left)} are there")
+
     def test_a_watcher_says_nothing_of_others(self) -> None:
         watched, other = self.harness.new_id(), self.harness.new_id()
         with closing(self.store.watch()) as watcher:

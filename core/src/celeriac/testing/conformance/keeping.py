@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _PATIENCE: Final = 10.0
+#: Seconds for which a store is away, or stalls.
+_AWAY: Final = 0.2
 
 
 class KeepingChecks(Suite):
@@ -162,6 +165,35 @@ class KeepingChecks(Suite):
             fail(f"{what} of a store that is away raised nothing")
         proxy.resume()
         demand(set(store.fetch([result.task_id])) == {result.task_id}, "a result is not found when its store is back")
+
+    def test_results_wait_for_a_store_that_is_away(self) -> None:
+        proxy = self.harness.proxy()
+        store, result = self.harness.store(), self._success(1)
+        store.store([self._success(0)])
+        proxy.refuse()
+        back = threading.Timer(_AWAY, proxy.resume)
+        back.start()
+        try:
+            # As a client and a worker store: it is tried again, with pauses that grow.
+            self.harness.app.results.of(store).store([result])
+        except StoreUnavailable as error:
+            fail(f"a store was away for {_AWAY:g} s, and a result was given up: {error}")
+        finally:
+            back.join()
+        demand(set(store.fetch([result.task_id])) == {result.task_id}, "a result is not there, and nothing was raised")
+
+    def test_a_store_that_stalls_loses_nothing(self) -> None:
+        proxy = self.harness.proxy()
+        store, result = self.harness.store(), self._success(1)
+        store.store([self._success(0)])
+        proxy.stall()
+        flow = threading.Timer(_AWAY, proxy.flow)
+        flow.start()
+        try:
+            self.harness.app.results.of(store).store([result])
+        finally:
+            flow.join()
+        demand(set(store.fetch([result.task_id])) == {result.task_id}, "a result is not there, and nothing was raised")
 
     def test_a_watcher_that_was_cut_off_misses_nothing(self) -> None:
         proxy = self.harness.proxy()
