@@ -99,6 +99,11 @@ def test_what_is_sealed_cannot_be_in_the_form_of_a_celery_that_cannot_open_it(ma
         make_app(security_encrypt="one")
 
 
+def test_headers_are_not_signed_where_messages_have_none(make_app):
+    with pytest.raises(ImproperlyConfigured, match="security_sign_headers needs task_protocol 2"):
+        make_app(security_sign_headers=True, task_protocol=1)
+
+
 def test_the_report_says_who_signs(make_app, make_signer):
     signer = make_signer("reported")
     app = make_app(signer)

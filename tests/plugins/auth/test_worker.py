@@ -107,6 +107,20 @@ def test_results_and_events_that_are_not_signed_are_not_believed(
         app.serializers.decode_result(b"{}", "application/json")
 
 
+def test_a_signed_result_in_the_place_of_another_is_not_believed(app, start_worker):
+    # Given two results
+    start_worker(app)
+    one, other = app.send_task("proj.add", (1, 2)), app.send_task("proj.add", (3, 4))
+    assert (one.get(timeout=10), other.get(timeout=10)) == (3, 7)
+    # When somebody who can write to the store puts one in the place of the other
+    fetch = app.backend.fetch
+    app.backend.fetch = lambda ids: {task_id: fetch([one.id])[one.id] for task_id in ids}
+    # Then whoever reads it is told
+    assert app.AsyncResult(one.id).result == 3
+    with pytest.raises(SecurityError, match=f"the result of task '{one.id}' where that of {other.id} should be"):
+        _ = app.AsyncResult(other.id).result
+
+
 def test_a_signer_may_come_and_go_while_a_worker_runs(
     app, make_app, make_signer, store, start_worker, listener, wait_until
 ):

@@ -21,6 +21,11 @@ class Serializer(ABC):
     #: True where decoding proves who has written the content: nothing is believed of content that it refuses.
     authenticates: ClassVar[bool] = False
 
+    @classmethod
+    def for_trial(cls) -> Serializer:
+        """One that the conformance kit can try without an app: with keys of its own, where it needs any."""
+        return cls()
+
     @abstractmethod
     def dumps(self, value: Any) -> bytes:
         """Raises `SerializationError` naming the place of a value that cannot be encoded."""

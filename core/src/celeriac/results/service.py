@@ -15,7 +15,7 @@ from celeriac import states
 from celeriac.contracts.backend import Backend, StoredResult
 from celeriac.contracts.chords import ChordPart, ChordStore, Turn
 from celeriac.contracts.urls import scheme_of
-from celeriac.exceptions import StoreUnavailable
+from celeriac.exceptions import SecurityError, StoreUnavailable
 from celeriac.protocol.result_expiry import RESULT_EXPIRES, kept_seconds
 from celeriac.protocol.results import build_meta, encode_exception, read_meta
 from celeriac.results.disabled import DisabledBackend
@@ -192,9 +192,12 @@ class Results(WaitingResults):
     # -- finding ------------------------------------------------------------------------------------------------------
 
     def fetch(self, task_ids: Sequence[str]) -> Mapping[str, dict[str, Any]]:
-        """The metas of those tasks that have one.  Raises `StoreUnavailable`."""
+        """The metas of those tasks that have one.
+
+        Raises `StoreUnavailable`, and `SecurityError` where the result of another task is in the place of one.
+        """
         found = self._patiently(lambda: self.backend.fetch(task_ids))
-        return {task_id: read_meta(meta) for task_id, meta in found.items()}
+        return {task_id: _own(task_id, read_meta(meta)) for task_id, meta in found.items()}
 
     def meta(self, task_id: str) -> dict[str, Any]:
         """The meta of one task; that of a pending one where nothing is known."""
@@ -230,6 +233,14 @@ class Results(WaitingResults):
         self.end_waiting()
         if self._backend is not None:
             self._backend.close()
+
+
+def _own(task_id: str, meta: dict[str, Any]) -> dict[str, Any]:
+    # A signature covers the id that a result says of itself, and not where the store keeps it.
+    said = meta.get("task_id")
+    if said is not None and said != task_id:
+        raise SecurityError(f"the result store has the result of task {said!r:.100} where that of {task_id} should be")
+    return meta
 
 
 def pending(task_id: str) -> dict[str, Any]:

@@ -55,6 +55,13 @@ class AuthSerializer(Serializer):
         return self.content.loads(data)
 
     @classmethod
+    def for_trial(cls) -> AuthSerializer:
+        """One with a key that nobody else has."""
+        from celeriac_auth.trial import content_of_nobody
+
+        return cls(content_of_nobody())
+
+    @classmethod
     def set_up(
         cls,
         app: Any,
@@ -69,6 +76,8 @@ class AuthSerializer(Serializer):
     ) -> AuthSerializer:
         """The serializer of this app.  Raises `ImproperlyConfigured` naming the setting that is missing or wrong."""
         conf = app.conf
+        if conf.security_sign_headers and conf.task_protocol == 1:
+            raise ImproperlyConfigured("security_sign_headers needs task_protocol 2: messages of 1 have no headers")
         hashed = get_digest_algorithm(conf.security_digest if digest == DEFAULT else digest)
         identity = Identity(
             _from("security_key", key or conf.security_key, _key, key_password or conf.security_key_password),
