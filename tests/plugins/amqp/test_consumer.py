@@ -213,6 +213,39 @@ def test_while_the_server_is_away_a_claim_is_an_error_and_then_resumes(
     assert found.body == b"1"
 
 
+@pytest.mark.parametrize("how", ["ack", "reject"])
+def test_what_could_not_be_said_of_a_message_that_came_again_is_said_when_it_comes_once_more(
+    producer, consume, claim, queue, message, proxy, proxied, loop, ready, how
+):
+    # Given a task that has ended while its connection was lost
+    producer.publish([message(1, queue), message(2, queue)])
+    lost = []
+    lane = consume(queue, url=proxied, on_void=lambda void: lost.append(True) or void)
+    (ended,) = claim(lane, 1)
+    proxy.cut()
+    loop.turn_until(lambda: lost)
+    lane.settle(Settlements(**{how: [ended.tag]}))
+
+    # When its message comes again, and the connection is lost once more where the broker was to be told
+    say = lane._say
+
+    def cut_first(**what):
+        lane._say = say
+        raise lane._intake.fail(ConnectionError("cut"))
+
+    lane._say = cut_first
+    loop.turn_until(lambda: lane.claim(1) or lane._say is say)
+
+    # Then it is not handed out when it comes for the third time, and the broker is told
+    (other,) = claim(lane, 1)
+    assert other.headers["id"] == "2"
+    lane.settle(Settlements(ack=[other.tag]))
+    loop.calm()
+    assert lane.claim(1) == []
+    lane.close()
+    assert ready(queue) == 0
+
+
 @pytest.mark.covers("settings.broker_failover_strategy")
 def test_a_worker_goes_on_with_the_next_server_of_a_list(
     producer, consume, claim, queue, message, proxy, proxied, url, loop

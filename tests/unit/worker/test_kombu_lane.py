@@ -335,6 +335,20 @@ def test_what_was_acked_on_a_connection_that_was_lost_is_known_when_it_comes_aga
     assert stale.claimed_again(headers(4, retries=1), True) is None
 
 
+def test_what_could_not_be_said_is_known_when_the_message_comes_once_more():
+    stale = StaleClaims()
+    stale.connected()
+    for tag, settled in enumerate((Settled.ACK, Settled.REJECT, Settled.REQUEUE)):
+        stale.add(tag, headers(tag))
+        stale.settle(tag, settled)
+        assert stale.claimed_again(headers(tag), True) == (tag, settled)
+        stale.untold(tag, settled, headers(tag))
+    assert stale.claimed_again(headers(0), True) == (None, Settled.ACK)
+    assert stale.claimed_again(headers(1), True) == (1, Settled.REJECT)
+    # It has gone back, as it should.
+    assert stale.claimed_again(headers(2), True) is None
+
+
 def test_what_was_acked_is_not_known_for_ever(monkeypatch):
     now = 1000.0
     monkeypatch.setattr("time.monotonic", lambda: now)

@@ -108,6 +108,14 @@ class StaleClaims:
         self._forget(key)
         return tag, settled
 
+    def untold(self, tag: Any, settled: Settled, headers: Mapping[str, Any]) -> None:
+        """What `claimed_again` gave could not be said: the message comes once more, and is to be known then too."""
+        if settled is Settled.REJECT:
+            self.add(tag, headers)
+            self.settle(tag, settled)
+        elif settled is Settled.ACK and (key := _key(headers)) is not None:
+            self._unheard.add(key)
+
     def _forget(self, key: Key) -> None:
         tag = self._tags.pop(key, None)
         self._keys.pop(tag, None)

@@ -222,10 +222,15 @@ class KombuConsumerLane(ConsumerLane):
         tag, settled = found
         if settled is None:
             self._held[tag] = claim  # its task runs
-        elif settled is Settled.ACK:
-            self._ack(message)
-        else:
-            message.reject(requeue=settled is Settled.REQUEUE)
+            return True
+        try:
+            if settled is Settled.ACK:
+                self._ack(message)
+            else:
+                message.reject(requeue=settled is Settled.REQUEUE)
+        except self._errors:
+            self._stale.untold(tag, settled, headers)
+            raise
         return True
 
     def _ack(self, message: Any) -> None:

@@ -226,6 +226,7 @@ class AmqpConsumerLane(ConsumerLane):
                     self._say(requeued=[number])
         except OperationalError as error:
             logger.debug("Message %s will come once more: %s", delivery.headers.get("id"), error)
+            self._stale.untold(tag, settled, delivery.headers)
         return True
 
     # -- out ----------------------------------------------------------------------------------------------------------
