@@ -94,7 +94,10 @@ utils.timer2: Entry Timer
 worker: WorkController
 worker.autoscale: Autoscaler
 worker.components: Beat Consumer Hub Pool StateDB Timer
-worker.consumer: Consumer
+worker.consumer: Agent Connection Consumer Control Events Gossip Heart Mingle Tasks
+worker.consumer.connection: Connection
+worker.consumer.gossip: Gossip
+worker.consumer.tasks: Tasks
 worker.control: Panel
 worker.request: Request
 worker.strategy: default
@@ -169,6 +172,18 @@ def test_who_replaces_a_name_replaces_it_where_it_is_used():
     import celery.utils.log
 
     assert celery.utils.log.get_task_logger is celeriac.utils.log.get_task_logger
+
+
+def test_who_looks_through_all_modules_finds_nothing_strange():
+    for line in IMPORTED.strip().splitlines():
+        importlib.import_module(f"celery.{line.partition(':')[0]}")
+    for package in ("apps", "backends", "bin", "fixups"):
+        importlib.import_module(f"celery.{package}")
+    for name, module in list(sys.modules.items()):
+        if name.startswith("celery"):
+            getattr(module, "__file__", None)
+            inspect.getmodule(module)
+            assert module.__spec__ is None or module.__spec__.name
 
 
 def test_importing_it_loads_no_more_than_celeriac_does():

@@ -159,6 +159,11 @@ class Settings(ShownSettings):
         """The setting whose name the parts make: ``get_by_parts("task", "always_eager")``."""
         return self["_".join(part for part in parts if part)]
 
+    def find_value_for_key(self, name: str, namespace: str = "celery") -> Any:
+        """The setting `name` of a family, as in ``find_value_for_key("always_eager", "task")``; else of that name."""
+        whole = f"{namespace}_{name}"
+        return self[whole if whole in self else name]
+
     def value_set_for(self, key: str) -> bool:
         """As `is_set`."""
         return self.is_set(key)

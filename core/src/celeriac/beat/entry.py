@@ -42,6 +42,13 @@ class ScheduleEntry:
     with `enabled` false it is not sent, with `run_at_start` also when beat starts.
     """
 
+    # Of subclasses that set their fields themselves.
+    missed: str = ONCE
+    deadline: float | None = None
+    jitter: float = 0.0
+    enabled: bool = True
+    run_at_start: bool = False
+
     def __init__(
         self,
         name: str | None = None,
@@ -119,7 +126,7 @@ class ScheduleEntry:
         following.total_run_count = self.total_run_count + 1
         return following
 
-    __next__ = next
+    __next__ = _next_instance = next
 
     def update(self, other: ScheduleEntry) -> None:
         """Take over all that can be edited; when it ran last stays."""

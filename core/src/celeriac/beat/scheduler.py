@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from inspect import signature
 from typing import Any, ClassVar, NamedTuple
 
 from celeriac.beat.entry import ScheduleEntry, evaluated
@@ -74,6 +75,7 @@ class Scheduler:
         self._numbers = itertools.count()
         self._begun = False
         self._is_away = False
+        self._reserves_moments = len(signature(self.reserve).parameters) > 1
         self._last_sync: float | None = None
         self._tasks_since_sync = 0
         #: When `tick` was called last, on the monotonic clock.
@@ -205,9 +207,9 @@ class Scheduler:
         """Send the entry for each of the runs; the entry that takes its place."""
         if not runs:
             logger.info("Scheduler: %s (%s) was missed, and is left out", entry.name, entry.task)
-            return self.reserve(entry, now)
+            return self._reserve(entry, now)
         for run in runs:
-            following = self.reserve(entry, run)
+            following = self._reserve(entry, run)
             if not self.apply_entry(entry):
                 self._put_back(entry)
                 return entry
@@ -237,6 +239,13 @@ class Scheduler:
     def reserve(self, entry: ScheduleEntry, run: datetime | None = None) -> ScheduleEntry:
         """Note that the entry runs; the one that takes its place."""
         following = self.schedule[entry.name] = entry.next(run)
+        return following
+
+    def _reserve(self, entry: ScheduleEntry, run: datetime | None) -> ScheduleEntry:
+        if self._reserves_moments:
+            return self.reserve(entry, run)
+        # One that was written for Celery is told of no moment, since its is now, and may not keep what it gives.
+        following = self.schedule[entry.name] = self.reserve(entry)
         return following
 
     # -- sending ------------------------------------------------------------------------------------------------------
@@ -284,6 +293,16 @@ class Scheduler:
     def send_task(self, *args: Any, **kwargs: Any) -> Any:
         """Send a task that is not known here."""
         return self.app.send_task(*args, **kwargs)
+
+    @property
+    def producer(self) -> Any:
+        """What schedulers that were written for Celery send with; None: the app sends on connections of its own."""
+        return None
+
+    @property
+    def connection(self) -> Any:
+        """A connection to the broker, not opened yet."""
+        return self.app.connection_for_write()
 
     # -- keeping ------------------------------------------------------------------------------------------------------
 

@@ -46,7 +46,7 @@ class EagerResult(AsyncResult[R]):
         """Always False."""
         return False
 
-    def _meta(self) -> dict[str, Any]:
+    def _get_task_meta(self) -> dict[str, Any]:
         return {
             "status": self._state,
             "result": self._result,

@@ -109,8 +109,8 @@ class TaskResult(ResultBase, Generic[R]):
 
     # -- asking -------------------------------------------------------------------------------------------------------
 
-    def _meta(self) -> dict[str, Any]:
-        """What the store knows; a final state is asked for once."""
+    def _get_task_meta(self) -> dict[str, Any]:
+        """What the store knows; a final state is asked for once.  By Celery's name: packages ask for it."""
         if self._cache is None:
             meta = self.service.meta(self.id)
             if meta["status"] in states.READY_STATES:
@@ -121,7 +121,7 @@ class TaskResult(ResultBase, Generic[R]):
     @property
     def state(self) -> str:
         """The state: PENDING also for a task that nobody has heard of."""
-        state: str = self._meta()["status"]
+        state: str = self._get_task_meta()["status"]
         return state
 
     status = state
@@ -129,7 +129,7 @@ class TaskResult(ResultBase, Generic[R]):
     @property
     def result(self) -> Any:
         """The return value, the exception of a task that failed, or what ``update_state`` gave."""
-        return value_of(self._meta())
+        return value_of(self._get_task_meta())
 
     info = result
 
@@ -142,7 +142,7 @@ class TaskResult(ResultBase, Generic[R]):
     @property
     def date_done(self) -> datetime | None:
         """When the task ended; None before."""
-        done: Any = self._meta().get("date_done")
+        done: Any = self._get_task_meta().get("date_done")
         return parse_iso(done) if isinstance(done, str) else done
 
     @property
@@ -150,7 +150,7 @@ class TaskResult(ResultBase, Generic[R]):
         """The results of the tasks that this one called."""
         if self._children is not None:
             return self._children
-        found: list[Any] | None = self._meta().get("children")
+        found: list[Any] | None = self._get_task_meta().get("children")
         children = [self.app.results.from_tuple(child) for child in found] if found else found
         if not self.is_pending:
             self._children = children
@@ -191,7 +191,7 @@ class TaskResult(ResultBase, Generic[R]):
         return found
 
     def _extended(self, key: str) -> Any:
-        return self._meta().get(key)
+        return self._get_task_meta().get(key)
 
     def ready(self) -> bool:
         """True once the task has ended."""
@@ -231,11 +231,11 @@ class TaskResult(ResultBase, Generic[R]):
     @property
     def is_known_to_fail(self) -> bool:
         """True where it is known here that the task has failed."""
-        return not self.is_pending and self._meta()["status"] in states.PROPAGATE_STATES
+        return not self.is_pending and self._get_task_meta()["status"] in states.PROPAGATE_STATES
 
     def told(self) -> dict[str, Any]:
         """The meta as `iter_native` gives it: with the value or the exception in it."""
-        meta = self._meta()
+        meta = self._get_task_meta()
         return {**meta, "result": value_of(meta)}
 
     def keep(self, meta: dict[str, Any]) -> None:
@@ -278,7 +278,7 @@ class TaskResult(ResultBase, Generic[R]):
         callback: Callable[[str, Any], Any] | None,
         failing: frozenset[str] = states.PROPAGATE_STATES,
     ) -> Any:
-        meta = self._meta()
+        meta = self._get_task_meta()
         value = value_of(meta)
         if callback is not None:
             callback(self.id, value)

@@ -52,6 +52,10 @@ class BaseSchedule(ABC):
         zone: tzinfo = self.app.timezone
         return zone
 
+    @tz.setter
+    def tz(self, tz: str | tzinfo | None) -> None:
+        self._tz = zone_of(tz)
+
     @property
     def utc_enabled(self) -> bool:
         """The app's setting ``enable_utc``."""

@@ -75,6 +75,13 @@ class crontab(ComputedSchedule):  # noqa: N801  # Celery's name
             _is_floating(minute, self.minute, 60) or _is_floating(hour, self.hour, 24),
         )
 
+    # Celery's names for what was given, which packages read that keep schedules somewhere.
+    _orig_minute = property(lambda self: self._given[0])
+    _orig_hour = property(lambda self: self._given[1])
+    _orig_day_of_week = property(lambda self: self._given[2])
+    _orig_day_of_month = property(lambda self: self._given[3])
+    _orig_month_of_year = property(lambda self: self._given[4])
+
     @classmethod
     def from_string(cls, crontab: str, **kwargs: Any) -> crontab:
         """Read a line of a crontab: minute, hour, day of month, month, day of week; or ``@hourly`` and the like.

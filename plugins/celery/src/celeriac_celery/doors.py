@@ -91,8 +91,8 @@ class Door(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name == "__all__":
             return self._all()
-        if name == "__file__":
-            return next(module.__file__ for module in self._modules())
+        if name == "__file__" and (home := next(self._modules(), None)) is not None:
+            return home.__file__
         if not name.startswith("__") and name not in self.__dict__["_emptied"]:
             for module in self._modules():
                 if hasattr(module, name):

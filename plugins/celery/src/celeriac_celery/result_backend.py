@@ -261,6 +261,8 @@ class BaseBackend(Contract, metaclass=_Made):
             return function(*args)
         except (BackendError, SerializationError, NotImplementedError):
             raise
+        except (AttributeError, NameError, ImportError, AssertionError):  # no other time would do better
+            raise
         except (EncodeError, TypeError) as error:
             raise SerializationError(f"the result cannot be encoded: {error}") from error
         except Exception as error:
