@@ -243,6 +243,11 @@ class _Service:
 
 
 _SERVICES = {
+    "postgresql": _Service(
+        "POSTGRES_URL",
+        "postgresql://postgres@127.0.0.1:5432/postgres",
+        "docker run --rm -p 127.0.0.1:5432:5432 -e POSTGRES_HOST_AUTH_METHOD=trust postgres:16",
+    ),
     "redis": _Service("REDIS_URL", "redis://127.0.0.1:6379/0", "docker run --rm -p 127.0.0.1:6379:6379 redis:7"),
     "rabbitmq": _Service(
         "AMQP_URL", "amqp://guest:guest@127.0.0.1:5672//", "docker run --rm -p 127.0.0.1:5672:5672 rabbitmq:3"
@@ -252,7 +257,7 @@ _SERVICES = {
 
 @pytest.fixture(scope="session")
 def service() -> Callable[[str], str]:
-    """Return ``service(name)``, which gives the URL of the server `name`: redis or rabbitmq.
+    """Return ``service(name)``, which gives the URL of the server `name`: redis, rabbitmq or postgresql.
 
     A server that is not there skips the test; with CELERIAC_REQUIRE_SERVICES=1 it fails it.
     """

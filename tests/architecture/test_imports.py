@@ -18,6 +18,8 @@ FOR_WHO_HAS_IT = {("celeriac.contrib.pytest", "pytest")}
 
 #: The part of core that plugins are written against.
 PUBLIC_TO_PLUGINS = {"plugin", "contracts", "exceptions", "pools", "protocol", "bootsteps", "signals"}
+#: A scheduler is a subclass of beat's, as in Celery, and its entries have schedules.
+PUBLIC_TO_PLUGINS |= {"beat", "schedules"}
 
 
 #: Distributions whose modules are not called as they are.

@@ -7,6 +7,7 @@ import sys
 from typing import Any, Final
 
 from celeriac.contracts import Fixup
+from celeriac_django.project import remember
 from celeriac_django.task import DjangoTask
 
 #: What the base class of tasks is called where nobody has given one.
@@ -27,6 +28,7 @@ class DjangoFixup(Fixup):
         # The project lies where the command was called, and an installed command does not look there.
         if (here := os.getcwd()) not in sys.path:
             sys.path.insert(0, here)
+        remember(self.app)
         if self.app.task_cls == _DEFAULT_TASK:  # a base class of the user's own is left as it is
             base = self.app.Task
             namespace = {"app": self.app, "abstract": True, "__module__": base.__module__}
@@ -34,6 +36,7 @@ class DjangoFixup(Fixup):
 
     def on_worker_init(self) -> None:
         self._set_up()
+        self._check()
         self._main_pid = os.getpid()
 
         from celeriac_django.connections import before_fork
@@ -63,6 +66,14 @@ class DjangoFixup(Fixup):
 
         self._set_up()
         return [config.name for config in apps.get_app_configs()]
+
+    @staticmethod
+    def _check() -> None:
+        """Run the checks of the project, as ``manage.py`` does before a command.  Raises SystemCheckError."""
+        from django.core.management.base import BaseCommand  # type: ignore[import-untyped]  # as above
+
+        if not os.environ.get("CELERIAC_SKIP_CHECKS"):
+            BaseCommand().check()
 
     @staticmethod
     def _set_up() -> None:

@@ -1,0 +1,122 @@
+"""The tables: results, groups, scheduled tasks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError  # type: ignore[import-untyped]  # Django has no annotations
+from django.db import models  # type: ignore[import-untyped]  # as above
+
+
+class TaskResult(models.Model):  # type: ignore[misc]  # as above
+    """The result of one task: as it was encoded, and, for people who look at it, in words."""
+
+    task_id = models.CharField(max_length=255, primary_key=True)
+    state = models.CharField(max_length=50, db_index=True)
+    task = models.CharField("task name", max_length=255, blank=True, db_index=True)
+    worker = models.CharField(max_length=255, blank=True)
+    queue = models.CharField(max_length=255, blank=True)
+    args = models.TextField(blank=True)
+    kwargs = models.TextField(blank=True)
+    result = models.TextField("result or error", blank=True)
+    traceback = models.TextField(blank=True)
+    retries = models.PositiveIntegerField(null=True)
+    changed_at = models.DateTimeField(db_index=True)
+    expires_at = models.DateTimeField(null=True, db_index=True)
+    payload = models.BinaryField()
+    content_type = models.CharField(max_length=64)
+    #: Another one whenever the row is written, and a later one, as clocks go: nanoseconds since the epoch.
+    stamp = models.BigIntegerField(db_index=True)
+
+    class Meta:
+        ordering = ("-changed_at",)
+        verbose_name = "task result"
+
+    def __str__(self) -> str:
+        return f"{self.task or 'task'} {self.task_id}: {self.state}"
+
+
+class GroupResult(models.Model):  # type: ignore[misc]  # as above
+    """The members of a group that was saved."""
+
+    group_id = models.CharField(max_length=255, primary_key=True)
+    payload = models.BinaryField()
+    content_type = models.CharField(max_length=64)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, db_index=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+        verbose_name = "group result"
+
+    def __str__(self) -> str:
+        return f"group {self.group_id}"
+
+
+class ScheduledTask(models.Model):  # type: ignore[misc]  # as above
+    """A task that beat sends, and when it was sent last."""
+
+    class Kind(models.TextChoices):  # type: ignore[misc]  # as above
+        INTERVAL = "interval", "every so many seconds"
+        CRONTAB = "crontab", "crontab"
+        SOLAR = "solar", "by the sun"
+        ONCE = "once", "once"
+
+    class Missed(models.TextChoices):  # type: ignore[misc]  # as above
+        ONCE = "once", "run once"
+        SKIP = "skip", "leave them out"
+        ALL = "all", "run all"
+
+    name = models.CharField(max_length=200, unique=True)
+    task = models.CharField("task name", max_length=255)
+    kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.INTERVAL)
+    timing = models.CharField(
+        max_length=255,
+        help_text=(
+            "every so many seconds: 30; crontab: minute hour day-of-month month day-of-week, such as 0 4 * * mon-fri; "
+            "by the sun: event latitude longitude, such as sunset 52.5 13.4; once: 2030-01-31T12:00:00+00:00"
+        ),
+    )
+    timezone = models.CharField(max_length=64, blank=True, help_text="Of the crontab; that of the app where empty.")
+    args = models.JSONField(default=list, blank=True)
+    kwargs = models.JSONField(default=dict, blank=True)
+    options = models.JSONField(default=dict, blank=True, help_text='As of apply_async: {"queue": "reports"}')
+    enabled = models.BooleanField(default=True)
+    relative = models.BooleanField(default=False, help_text="An interval counts from full units of time.")
+    run_at_start = models.BooleanField(default=False, help_text="Run it also when beat starts.")
+    missed = models.CharField(
+        max_length=8, choices=Missed.choices, default=Missed.ONCE, help_text="What is done about runs that were missed."
+    )
+    deadline = models.FloatField(null=True, blank=True, help_text="Seconds that a run may be late.")
+    jitter = models.FloatField(default=0.0, help_text="Each run is put off by up to so many seconds, at random.")
+    #: It stands in ``beat_schedule``, which decides about all but `enabled`.
+    configured = models.BooleanField(default=False, editable=False)
+    changed_at = models.DateTimeField(auto_now=True)
+    last_run_at = models.DateTimeField(null=True, editable=False)
+    total_run_count = models.PositiveIntegerField(default=0, editable=False)
+    #: Runs that were about to be sent, and since when.
+    sending = models.JSONField(default=list, editable=False)
+    sending_since = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name = "scheduled task"
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.task}, {self.get_kind_display()}: {self.timing}"
+
+    def clean(self) -> None:
+        from celeriac_django.timing import schedule_of
+
+        errors: dict[str, Any] = {}
+        if not isinstance(self.args, list):
+            errors["args"] = "a list, such as [1, 2]"
+        for field in ("kwargs", "options"):
+            if not isinstance(getattr(self, field), dict):
+                errors[field] = 'a map, such as {"key": "value"}'
+        try:
+            schedule_of(self)
+        except (ValueError, TypeError) as error:
+            errors["timing"] = str(error)
+        if errors:
+            raise ValidationError(errors)

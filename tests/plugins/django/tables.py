@@ -1,0 +1,44 @@
+"""A Django without a project, in this process: its tables are in whichever database a test chooses."""
+
+from __future__ import annotations
+
+import django
+from django.conf import settings
+
+
+class Chosen:
+    """The router: everything is in the database of the test."""
+
+    alias = "default"
+
+    def db_for_read(self, model, **hints):
+        return self.alias
+
+    db_for_write = db_for_read
+
+    @classmethod
+    def forget_schedules(cls):
+        from celeriac_django.models import ScheduledTask
+
+        ScheduledTask.objects.using(cls.alias).all().delete()
+
+
+def configure(**databases):
+    settings.configure(
+        SECRET_KEY="for tests only",
+        INSTALLED_APPS=["celeriac_django"],
+        DATABASES=databases,
+        DATABASE_ROUTERS=["tables.Chosen"],
+        USE_TZ=True,
+    )
+    django.setup()
+    from django.core.management import call_command
+
+    for alias in databases:
+        call_command("migrate", database=alias, verbosity=0)
+
+
+def close():
+    from django.db import connections
+
+    connections.close_all()
