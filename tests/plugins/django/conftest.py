@@ -6,21 +6,28 @@ import json
 import shutil
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 PROJECT = Path(__file__).parent / "project"
 
 
-@pytest.fixture
-def project(tmp_path) -> Path:
-    directory = tmp_path / "project"
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory) -> Path:
+    directory = tmp_path_factory.mktemp("django") / "project"
     shutil.copytree(PROJECT, directory, ignore=shutil.ignore_patterns("__pycache__"))
     migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
     subprocess.run(migrate, cwd=directory, check=True, timeout=60)
     return directory
+
+
+@pytest.fixture
+def project(tmp_path, migrated) -> Path:
+    return shutil.copytree(migrated, tmp_path / "project")
 
 
 @pytest.fixture
@@ -38,13 +45,37 @@ def start_worker(project, spawn) -> Callable:
 
 @pytest.fixture
 def in_project(project, spawn) -> Callable:
-    """Return ``in_project(code)``: runs it as a program of the project, gives what it set as ``answer``."""
+    """Return ``in_project(code, env=None)``: runs it as a program of the project, gives what it set as ``answer``."""
 
-    def run(code: str):
+    def run(code: str, env: dict[str, str] | None = None):
         program = "import django, json\ndjango.setup()\n" + code + "\nprint('answer=' + json.dumps(answer))"
-        environment = {"DJANGO_SETTINGS_MODULE": "proj.settings"}
+        environment = {"DJANGO_SETTINGS_MODULE": "proj.settings", **(env or {})}
         spawned = spawn(sys.executable, "-c", program, cwd=project, env=environment)
         assert spawned.wait(40) == 0, spawned.output()
         return json.loads(spawned.output().rpartition("answer=")[2])
 
     return run
+
+
+@pytest.fixture(scope="session")
+def tables(tmp_path_factory, service):
+    """The router of two databases with the tables: ``default`` is a file, ``postgres`` on the server."""
+    import psycopg
+
+    sys.path.insert(0, str(Path(__file__).parent))
+    import tables
+
+    url, name = service("postgresql"), f"celeriac_{uuid.uuid4().hex}"
+    with psycopg.connect(url, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}")
+    file = tmp_path_factory.mktemp("django") / "tables.sqlite3"
+    parts = urlsplit(url)
+    there = {"HOST": parts.hostname, "PORT": parts.port, "USER": parts.username, "PASSWORD": parts.password or ""}
+    tables.configure(
+        default={"ENGINE": "django.db.backends.sqlite3", "NAME": file, "OPTIONS": {"timeout": 20}},
+        postgres={"ENGINE": "django.db.backends.postgresql", "NAME": name, **there},
+    )
+    yield tables.Chosen
+    tables.close()
+    with psycopg.connect(url, autocommit=True) as server:
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -26,7 +26,31 @@ class Chosen:
 def configure(**databases):
     settings.configure(
         SECRET_KEY="for tests only",
-        INSTALLED_APPS=["celeriac_django"],
+        INSTALLED_APPS=[
+            *("django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes"),
+            *("django.contrib.messages", "django.contrib.sessions", "celeriac_django"),
+        ],
+        MIDDLEWARE=[
+            "django.contrib.sessions.middleware.SessionMiddleware",
+            "django.contrib.auth.middleware.AuthenticationMiddleware",
+            "django.contrib.messages.middleware.MessageMiddleware",
+        ],
+        TEMPLATES=[
+            {
+                "BACKEND": "django.template.backends.django.DjangoTemplates",
+                "APP_DIRS": True,
+                "OPTIONS": {
+                    "context_processors": [
+                        "django.template.context_processors.request",
+                        "django.contrib.auth.context_processors.auth",
+                        "django.contrib.messages.context_processors.messages",
+                    ]
+                },
+            }
+        ],
+        ROOT_URLCONF="pages",
+        STATIC_URL="/static/",
+        ALLOWED_HOSTS=["testserver"],
         DATABASES=databases,
         DATABASE_ROUTERS=["tables.Chosen"],
         USE_TZ=True,

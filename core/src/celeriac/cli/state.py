@@ -48,6 +48,8 @@ class State:
                 raise click.BadParameter(f"cannot work in {value}: {error.strerror}", param_hint="--workdir") from None
         elif name == "config":
             os.environ["CELERY_CONFIG_MODULE"] = value
+        elif name == "skip_checks":
+            os.environ["CELERY_SKIP_CHECKS"] = "true"
         elif name == "loader":
             os.environ["CELERY_LOADER"] = value
         elif name in _SETTINGS and self._is_app_ready:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms  # type: ignore[import-untyped]  # Django has no annotations
 from django.contrib import admin, messages  # type: ignore[import-untyped]  # as above
 
-from celeriac_django import project
+from celeriac import current_app
 from celeriac_django.models import GroupResult, ScheduledTask, TaskResult
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ class ScheduledTaskForm(forms.ModelForm):  # type: ignore[misc]  # as above
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["task"].widget = TaskNames(attrs={"class": "vTextField", "size": 60})
+        if "task" in self.fields:  # not where it can only be read
+            self.fields["task"].widget = TaskNames(attrs={"class": "vTextField", "size": 60})
 
 
 class TaskNames(forms.TextInput):  # type: ignore[misc]  # as above
@@ -69,9 +70,8 @@ class TaskNames(forms.TextInput):  # type: ignore[misc]  # as above
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context(name, value, {**(attrs or {}), "list": f"{name}-names"})
-        app = project.app()
-        app.loader.import_default_modules()
-        context["names"] = sorted(known for known in app.tasks if not known.startswith("celery."))
+        current_app.loader.import_default_modules()
+        context["names"] = sorted(known for known in current_app.tasks if not known.startswith("celery."))
         return context
 
 
@@ -103,10 +103,9 @@ class ScheduledTaskAdmin(admin.ModelAdmin):  # type: ignore[misc]  # as above
     @admin.action(description="Run now", permissions=["change"])  # type: ignore[untyped-decorator]  # as above
     def run_now(self, request: HttpRequest, queryset: QuerySet[ScheduledTask]) -> None:
         """Send the tasks as beat would, besides their schedule."""
-        app = project.app()
         for row in queryset:
             try:
-                result = app.send_task(row.task, row.args, row.kwargs, **row.options)
+                result = current_app.send_task(row.task, row.args, row.kwargs, **row.options)
             except Exception as error:  # noqa: BLE001  # whatever it is, the person at the page is told
                 self.message_user(request, f"{row.name} could not be sent: {error}", messages.ERROR)
             else:

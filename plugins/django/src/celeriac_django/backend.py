@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from celeriac.contracts import Backend, ResultWatcher, StoredResult
-from celeriac.exceptions import ImproperlyConfigured, StoreUnavailable
+from celeriac.exceptions import ImproperlyConfigured
+from celeriac_django.reach import connected
 
 
 class DjangoBackend(Backend):
@@ -132,17 +132,3 @@ class DjangoBackend(Backend):
         from celeriac_django import rows
 
         return rows.expiry(self.app.conf.result_expires if seconds is None else seconds)
-
-
-@contextmanager
-def connected() -> Iterator[None]:
-    """A connection that is not too old, and errors as the kernel knows them.  Raises `StoreUnavailable`."""
-    from django.db import DatabaseError, InterfaceError, connections  # type: ignore[import-untyped]  # as above
-
-    for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:
-            connection.close_if_unusable_or_obsolete()
-    try:
-        yield
-    except (DatabaseError, InterfaceError) as error:
-        raise StoreUnavailable(f"the result store in Django's database is out of reach: {error}") from error

@@ -7,7 +7,6 @@ import sys
 from typing import Any, Final
 
 from celeriac.contracts import Fixup
-from celeriac_django.project import remember
 from celeriac_django.task import DjangoTask
 
 #: What the base class of tasks is called where nobody has given one.
@@ -28,7 +27,6 @@ class DjangoFixup(Fixup):
         # The project lies where the command was called, and an installed command does not look there.
         if (here := os.getcwd()) not in sys.path:
             sys.path.insert(0, here)
-        remember(self.app)
         if self.app.task_cls == _DEFAULT_TASK:  # a base class of the user's own is left as it is
             base = self.app.Task
             namespace = {"app": self.app, "abstract": True, "__module__": base.__module__}
@@ -72,7 +70,7 @@ class DjangoFixup(Fixup):
         """Run the checks of the project, as ``manage.py`` does before a command.  Raises SystemCheckError."""
         from django.core.management.base import BaseCommand  # type: ignore[import-untyped]  # as above
 
-        if not os.environ.get("CELERIAC_SKIP_CHECKS"):
+        if not os.environ.get("CELERY_SKIP_CHECKS"):
             BaseCommand().check()
 
     @staticmethod

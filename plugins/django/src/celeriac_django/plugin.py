@@ -31,11 +31,17 @@ def celeriac_fixups(app: Any) -> Iterable[Any]:
 
 @hookimpl
 def celeriac_configured(app: Any) -> None:
-    """Naive dates are in the project's time zone, where the app names none."""
-    if _is_project() and app.conf.timezone is None:
-        from django.conf import settings  # type: ignore[import-untyped]  # Django has no annotations
+    """Naive dates are in the project's time zone, where the app names none; tasks of ``django.tasks`` can be run."""
+    if not _is_project():
+        return
+    from django.conf import settings  # type: ignore[import-untyped]  # Django has no annotations
 
+    from celeriac_django import dispatch
+
+    if app.conf.timezone is None:
         app.conf.timezone = settings.TIME_ZONE
+    if dispatch.is_wanted():
+        dispatch.register(app)
 
 
 @hookimpl

@@ -11,6 +11,7 @@ from celeriac.contracts import ResultWatcher
 from celeriac.exceptions import StoreUnavailable
 from celeriac_django import rows
 from celeriac_django.models import TaskResult
+from celeriac_django.reach import connected
 
 if TYPE_CHECKING:
     from celeriac_django.backend import DjangoBackend
@@ -68,8 +69,6 @@ class DjangoResultWatcher(ResultWatcher):
             pause = min(pause * _GROWTH, _MOST)
 
     def _news(self) -> list[dict[str, Any]]:
-        from celeriac_django.backend import connected
-
         with connected():
             changed = self._changed()
             found = rows.read(changed) if changed else []

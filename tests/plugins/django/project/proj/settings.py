@@ -3,7 +3,7 @@ from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 SECRET_KEY = "for tests only"
-INSTALLED_APPS = ["shop.apps.ShopConfig"]
+INSTALLED_APPS = ["celeriac_django", "shop.apps.ShopConfig"]
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
@@ -15,6 +15,15 @@ DATABASES = {
 CACHES = {"default": {"BACKEND": "shop.cache.CountingCache"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
+TIME_ZONE = "Europe/Berlin"
+TASKS = {"default": {"BACKEND": "celeriac_django.task_backend.CeleriacBackend", "QUEUES": ["default", "other"]}}
+ADMINS = [("Ada", "ada@example.org")]
+EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+EMAIL_FILE_PATH = BASE_DIR / "mail"
 
 CELERY_BROKER_URL = f"sqlite:///{BASE_DIR / 'queue.sqlite3'}"
-CELERY_RESULT_BACKEND = CELERY_BROKER_URL
+CELERY_RESULT_BACKEND = os.environ.get("RESULTS", CELERY_BROKER_URL)
+CELERY_RESULT_EXTENDED = True
+CELERY_DJANGO_MAIL_FAILURES = True
+CELERY_BEAT_SCHEDULER = "django"
+CELERY_BEAT_SCHEDULE = {"restock": {"task": "shop.tasks.restock", "schedule": 0.2}}

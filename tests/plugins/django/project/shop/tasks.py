@@ -38,3 +38,13 @@ def use_cache():
 def break_transaction():
     connection.set_autocommit(False)
     Order.objects.create(name="never committed")
+
+
+@shared_task
+def restock():
+    Order.objects.create(name="restocked")
+
+
+@shared_task
+def refuse(reason):
+    raise ValueError(reason)

@@ -1,0 +1,31 @@
+"""The task in which a worker runs a task of ``django.tasks``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from celeriac_django.names import BACKEND, RUN_TASK
+
+
+def is_wanted() -> bool:
+    """Whether the settings of the project have that backend."""
+    from django.conf import settings  # type: ignore[import-untyped]  # Django has no annotations
+
+    backends = getattr(settings, "TASKS", None) or {}
+    return any(isinstance(one, dict) and one.get("BACKEND") == BACKEND for one in backends.values())
+
+
+def register(app: Any) -> None:
+    """Have the app run tasks of ``django.tasks``."""
+    app.task(run_task, name=RUN_TASK, bind=True, track_started=True, ignore_result=False)
+
+
+def run_task(self: Any, path: str, backend: str, args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Run the task at that path; its value and when it began, as the backend reads them back."""
+    from celeriac_django.task_backend import running
+
+    begun = datetime.now(UTC)
+    with running(path, backend, self.request, args, kwargs, begun) as call:
+        value = call()
+    return {"value": value, "started_at": begun.isoformat()}

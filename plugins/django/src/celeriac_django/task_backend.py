@@ -1,0 +1,208 @@
+"""The backend of ``django.tasks`` (Django 6.0, or the package django-tasks before): tasks of Django, run by workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from traceback import format_exception
+from typing import Any, Final
+from uuid import uuid4
+
+from django.utils.module_loading import import_string  # type: ignore[import-untyped]  # Django has no annotations
+
+from celeriac import current_app
+from celeriac_django.names import RUN_TASK
+
+try:
+    from django.tasks import signals  # type: ignore[import-untyped]  # as above
+    from django.tasks.backends.base import BaseTaskBackend  # type: ignore[import-untyped]  # as above
+    from django.tasks.base import (  # type: ignore[import-untyped]  # as above
+        TASK_MAX_PRIORITY,
+        TASK_MIN_PRIORITY,
+        Task,
+        TaskContext,
+        TaskError,
+        TaskResult,
+        TaskResultStatus,
+    )
+    from django.tasks.exceptions import TaskResultDoesNotExist  # type: ignore[import-untyped]  # as above
+except ImportError:
+    from django_tasks import signals  # before Django 6.0
+    from django_tasks.backends.base import BaseTaskBackend
+    from django_tasks.base import (
+        TASK_MAX_PRIORITY,
+        TASK_MIN_PRIORITY,
+        Task,
+        TaskContext,
+        TaskError,
+        TaskResult,
+        TaskResultStatus,
+    )
+    from django_tasks.exceptions import TaskResultDoesNotExist
+
+_STATUSES: Final = {
+    "PENDING": TaskResultStatus.READY,
+    "RECEIVED": TaskResultStatus.READY,
+    "RETRY": TaskResultStatus.READY,
+    "STARTED": TaskResultStatus.RUNNING,
+    "SUCCESS": TaskResultStatus.SUCCESSFUL,
+    "FAILURE": TaskResultStatus.FAILED,
+    "REVOKED": TaskResultStatus.FAILED,
+}
+
+
+class CeleriacBackend(BaseTaskBackend):  # type: ignore[misc]  # as above
+    """``TASKS = {"default": {"BACKEND": "celeriac_django.task_backend.CeleriacBackend"}}``.
+
+    The result store of the project's app keeps results, and beside each what was called.
+    ``OPTIONS = {"highest_priority": 9}``, or 0, says which priority of the broker is Django's 100; without it
+    priorities are refused, as brokers count in different directions.
+    """
+
+    supports_defer = True
+    supports_async_task = True
+    supports_get_result = True
+
+    @property
+    def supports_priority(self) -> bool:
+        """Whether the broker's priorities are known."""
+        return "highest_priority" in self.options
+
+    def enqueue(self, task: Task, args: Any, kwargs: dict[str, Any]) -> TaskResult:
+        """Send the task.  Raises as `send_task`, when the broker or the store is out of reach."""
+        self.validate_task(task)
+        app = current_app
+        result = _result(task, str(uuid4()), self.alias, list(args), dict(kwargs), enqueued_at=datetime.now(UTC))
+        call = {
+            "path": task.module_path,
+            "args": result.args,
+            "kwargs": result.kwargs,
+            "queue_name": task.queue_name,
+            "priority": task.priority,
+            "run_after": task.run_after and task.run_after.isoformat(),
+            "enqueued_at": result.enqueued_at.isoformat(),
+        }
+        # First what was called, so that whoever has the id finds it.
+        app.results.store_state(_call_of(result.id), "SUCCESS", call)
+        _ = app.send_task(
+            RUN_TASK,
+            [task.module_path, self.alias, result.args, result.kwargs],
+            task_id=result.id,
+            eta=task.run_after,
+            shadow=task.module_path,
+            **self._options(app, task),
+        )
+        signals.task_enqueued.send(type(self), task_result=result)
+        return result
+
+    def _options(self, app: Any, task: Task) -> dict[str, Any]:
+        options: dict[str, Any] = {}
+        if task.queue_name != "default":
+            options["queue"] = task.queue_name
+        if self.supports_priority and task.priority:
+            share = (task.priority - TASK_MIN_PRIORITY) / (TASK_MAX_PRIORITY - TASK_MIN_PRIORITY)
+            level = round(9 * share)
+            options["priority"] = level if self.options["highest_priority"] else 9 - level
+        return options
+
+    def get_result(self, result_id: str) -> TaskResult:
+        """The result as it is now.  Raises `TaskResultDoesNotExist`, also for one that is no longer kept."""
+        found = current_app.backend.fetch([result_id, _call_of(result_id)])
+        if (kept := found.get(_call_of(result_id))) is None:
+            raise TaskResultDoesNotExist(result_id)
+        call, meta = kept["result"], found.get(result_id) or {"status": "PENDING"}
+        task = replace(
+            import_string(call["path"]),
+            priority=call["priority"],
+            queue_name=call["queue_name"],
+            backend=self.alias,
+            run_after=_moment(call["run_after"]),
+        )
+        result = _result(task, result_id, self.alias, call["args"], call["kwargs"], _moment(call["enqueued_at"]))
+        return _ended(result, meta)
+
+
+@contextmanager
+def running(
+    path: str, backend: str, request: Any, args: list[Any], kwargs: dict[str, Any], begun: datetime
+) -> Iterator[Callable[[], Any]]:
+    """What runs the task, in a worker; Django's signals tell of its beginning and its end."""
+    task = import_string(path)
+    result = _result(task, request.id, backend, args, kwargs)
+    _set(result, status=TaskResultStatus.RUNNING, started_at=begun, last_attempted_at=begun)
+    result.worker_ids.extend([request.hostname or ""] * (request.retries + 1))
+    signals.task_started.send(CeleriacBackend, task_result=result)
+    context = [TaskContext(task_result=result)] if task.takes_context else []
+    try:
+        yield lambda: task.call(*context, *result.args, **result.kwargs)
+    except Exception as error:
+        failed = TaskError(exception_class_path=_path_of(error), traceback="".join(format_exception(error)))
+        result.errors.append(failed)
+        _set(result, status=TaskResultStatus.FAILED, finished_at=datetime.now(UTC))
+        raise
+    else:
+        _set(result, status=TaskResultStatus.SUCCESSFUL, finished_at=datetime.now(UTC))
+    finally:
+        signals.task_finished.send(CeleriacBackend, task_result=result)
+
+
+def _result(
+    task: Task, task_id: str, backend: str, args: list[Any], kwargs: dict[str, Any], enqueued_at: datetime | None = None
+) -> TaskResult:
+    """A result of a task that waits."""
+    return TaskResult(
+        task=task,
+        id=task_id,
+        status=TaskResultStatus.READY,
+        enqueued_at=enqueued_at,
+        started_at=None,
+        last_attempted_at=None,
+        finished_at=None,
+        args=args,
+        kwargs=kwargs,
+        backend=backend,
+        errors=[],
+        worker_ids=[],
+    )
+
+
+def _ended(result: TaskResult, meta: dict[str, Any]) -> TaskResult:
+    """The result with what the store knows of it."""
+    status, value = _STATUSES.get(meta["status"], TaskResultStatus.RUNNING), meta.get("result")
+    _set(result, status=status)
+    if status in {TaskResultStatus.SUCCESSFUL, TaskResultStatus.FAILED}:
+        _set(result, finished_at=_moment(meta.get("date_done")))
+    if status == TaskResultStatus.SUCCESSFUL and isinstance(value, dict):
+        begun = _moment(value["started_at"])
+        _set(result, started_at=begun, last_attempted_at=begun, _return_value=value["value"])
+    if status == TaskResultStatus.FAILED:
+        result.errors.append(_error(value, meta.get("traceback")))
+    return result
+
+
+def _error(value: Any, traceback: str | None) -> TaskError:
+    if not isinstance(value, dict) or "exc_type" not in value:
+        return TaskError(exception_class_path="builtins.Exception", traceback=traceback or str(value))
+    path = f"{value.get('exc_module') or 'builtins'}.{value['exc_type']}"
+    return TaskError(exception_class_path=path, traceback=traceback or path)
+
+
+def _path_of(error: BaseException) -> str:
+    return f"{type(error).__module__}.{type(error).__qualname__}"
+
+
+def _set(result: TaskResult, **values: Any) -> None:
+    """Change a result, which is frozen for all others."""
+    for name, value in values.items():
+        object.__setattr__(result, name, value)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _call_of(task_id: str) -> str:
+    """The id under which the store keeps what was called."""
+    return f"{task_id}.call"
