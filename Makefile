@@ -24,7 +24,7 @@ TOO_OLD := Celeriac needs Python 3.11 or newer and '$(PYTHON)' is not; install o
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test faults-beat test-fast laws faults coverage lint format types architecture docs-check interop surface capabilities demo demo-crash bench soak dist clean clean-all
+.PHONY: help setup test faults-beat test-fast laws faults coverage lint format types architecture docs-check interop surface capabilities demo demo-crash demo-django bench soak dist clean clean-all
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -112,6 +112,9 @@ demo: $(STAMP)  ## Census of the standard library on the embedded queue: a worke
 
 demo-crash: $(STAMP)  ## The same, with the worker killed by SIGKILL half way and nothing lost
 	$(BIN)/python examples/stdlib_census/demo.py --crash
+
+demo-django: $(STAMP)  ## A Django project: orders baked by tasks, results and schedules in its admin; ARGS="--screenshots DIR"
+	$(BIN)/python examples/django/demo.py $(ARGS)
 
 bench: $(BENCH_STAMP)  ## Measure against other task queues, with a Redis server of its own where there is one
 	PATH="$(abspath $(BIN)):$$PATH" bash benchmarks/run.sh $(ARGS)
