@@ -5,13 +5,17 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from types import SimpleNamespace
 
 import pytest
 from kombu import Connection
 
 from celeriac import Celery
 from celeriac.app.control import Control, Inspect, flatten_reply
-from celeriac.exceptions import DuplicateNodenameWarning
+from celeriac.app.mail_codec import MailCodec
+from celeriac.contracts import CommandGuard
+from celeriac.exceptions import DuplicateNodenameWarning, SecurityError
+from celeriac.plugin import hookimpl
 
 MEMORY = "kombu.transport.memory:Transport"
 
@@ -301,3 +305,42 @@ def test_purge_removes_the_messages_of_the_apps_queues_and_counts_them(app):
         assert app.control.discard_all(connection) == 1
     with app.connection_for_read() as connection:
         app.amqp.queues[name](connection.default_channel).delete()
+
+
+class Guarded:
+    """A plugin whose guard does what the test wants."""
+
+    def __init__(self, check):
+        self.check = check
+
+    @hookimpl
+    def celeriac_command_guards(self):
+        return [CommandGuard("names", lambda body: body.update(by="me"), self.check)]
+
+
+def test_a_guard_marks_what_is_sent_and_what_it_refuses_or_fails_at_is_not_read(make_guarded):
+    message = SimpleNamespace(content_type="application/json")
+    for check, said in [
+        (lambda body, _: None if body["by"] == "me" else "of whom?", None),
+        (lambda body, content_type: f"not {content_type} of {body['by']}", "not application/json of me"),
+        (lambda *_: 1 / 0, "the guard 'names' has failed"),
+    ]:
+        codec = make_guarded(Guarded(check))
+        _, _, message.body = codec.encode_command({"method": "ping"})
+        if said is None:
+            assert codec.decode_command(message) == {"method": "ping", "by": "me"}
+            continue
+        with pytest.raises(SecurityError, match=said):
+            codec.decode_command(message)
+
+
+@pytest.fixture
+def make_guarded():
+    """Return ``make_guarded(plugin)``: the codec of an app with that plugin."""
+
+    def make(plugin):
+        app = Celery("proj", broker="memory://", set_as_current=False)
+        app.plugins.register(plugin)
+        return MailCodec(app)
+
+    return make

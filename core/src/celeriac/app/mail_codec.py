@@ -49,7 +49,10 @@ class MailCodec:
         """The same of a command.  Raises `SecurityError` also where a plugin refuses it."""
         body = self.decode(message)
         for guard in self._guards:
-            refusal = guard.check(body, message.content_type)
+            try:
+                refusal = guard.check(body, message.content_type)
+            except Exception as error:  # an error in a check must not let a command pass, nor end the loop
+                raise SecurityError(f"the guard {guard.name!r} has failed: {error!r}") from error
             if refusal is not None:
                 raise SecurityError(refusal)
         return body

@@ -35,7 +35,7 @@ class FreshCommands:
             return "the command is not signed"
         mark = body.get(FIELD) if isinstance(body, Mapping) else None
         at, nonce = (mark.get("at"), mark.get("nonce")) if isinstance(mark, Mapping) else (None, None)
-        if not isinstance(at, (int, float)) or not math.isfinite(at) or not isinstance(nonce, str) or len(nonce) > 64:
+        if not isinstance(at, float) or not math.isfinite(at) or not isinstance(nonce, str) or len(nonce) > 64:
             return "the command does not say when it was sent (security_sign_headers, at the sender's)"
         now = time.time()
         if at > now + self._skew:
