@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 
+import click
 import pytest
 from click.testing import CliRunner
 
+from celeriac.cli import plugin_check
 from celeriac.cli.plugins import plugins
-from celeriac.plugin import index
+from celeriac.plugin import index, known
+from celeriac.plugin.manager import PluginManager
 
 FILES = {
     "celeriac_demo.py": """
@@ -209,6 +212,42 @@ def test_words_narrow_the_check_and_words_of_no_test_are_an_error(site, run):
     assert "no test up to the level core has 'colour' in its name" in run(
         "check", "demonstration", "--only", "colour", "--level", "core", code=1
     )
+
+
+def test_a_test_that_hangs_can_be_seen(site, monkeypatch):
+    # Given somebody who looks at what was printed whenever a test begins
+    told = []
+    monkeypatch.setattr(plugin_check.click, "echo", lambda text="", nl=True: told.append((text.split(), nl)))
+
+    class Watching(plugin_check.Printing):
+        def ended(self, verdict):
+            told.append("ended")
+
+    # When a driver is checked
+    plugin_check.run_checks(PluginManager(), "demonstration", only="writes", telling=Watching())
+    # Then the name of a test is there before it ends
+    assert told == [
+        (["serializer", "demonstration"], True),
+        (["says", "what", "it", "writes"], False),
+        "ended",
+        (["writes", "bytes"], False),
+        "ended",
+    ]
+
+
+def test_what_is_not_installed_says_what_to_install(run, monkeypatch):
+    monkeypatch.setitem(known._DISTRIBUTIONS["broker"], "nats", "celeriac-nats")
+    assert "pip install celeriac-nats" in run("check", "nats://localhost", code=1)
+
+
+def test_a_broker_that_is_no_transport_says_what_it_must_be(run, site):
+    class Wrong:
+        """Of the right name."""
+
+    manager = PluginManager()
+    manager.register_driver("broker", "wrong", Wrong)
+    with pytest.raises(click.ClickException, match="must be a Kombu transport"):
+        plugin_check.run_checks(manager, "wrong")
 
 
 # --- hooks ------------------------------------------------------------------------------------------------------------

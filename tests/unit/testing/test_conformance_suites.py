@@ -119,6 +119,14 @@ class DeletesNoQueue(Channel):
         """Nothing."""
 
 
+class RaisesInTheLoop(Channel):
+    def _get(self, queue, timeout=None):
+        try:
+            return super()._get(queue, timeout)
+        except Empty:
+            return None
+
+
 class LosesEmptyBodies(Channel):
     def _put(self, queue, message, **kwargs):
         if message["body"]:
@@ -141,6 +149,7 @@ BROKERS = {
     MistakesTopics: {"a topic exchange sends by pattern"},
     PurgesNothing: {"a purged queue is empty"},
     DeletesNoQueue: {"a deleted queue takes its messages along"},
+    RaisesInTheLoop: {"an empty queue gives nothing"},
     LosesEmptyBodies: {"an empty body and all of unicode arrive"},
     DropsRejected: {
         "a requeued message comes back",

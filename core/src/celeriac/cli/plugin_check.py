@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from celeriac.contracts.urls import scheme_of
-from celeriac.plugin import drivers
+from celeriac.plugin import drivers, known
 from celeriac.plugin.index import KERNEL, normalize
 from celeriac.plugin.spelling import did_you_mean
-from celeriac.testing.conformance import KINDS, KINDS_BY_URL, Level, Report, VerdictKind, check
+from celeriac.testing.conformance import KINDS, KINDS_BY_URL, Level, Report, Telling, Verdict, VerdictKind, check
 
 if TYPE_CHECKING:
     from celeriac.plugin.manager import PluginManager
@@ -24,6 +24,7 @@ def run_checks(
     kind: str | None = None,
     up_to: str = Level.OPTIONAL,
     only: str = "",
+    telling: Telling | None = None,
 ) -> list[Report]:
     """Check the drivers that `name` means: a distribution's, those under a driver's name, or those of a URL's scheme.
 
@@ -38,12 +39,15 @@ def run_checks(
         scheme = scheme_of(url)
         found = [(kind, driver) for kind, driver in found if kind in KINDS_BY_URL and driver == scheme]
     if not found:
+        remedies = [remedy for each in KINDS if (remedy := known.remedy_for(each, name)) and kind in {None, each}]
+        if remedies:
+            raise click.ClickException(f"{name!r} is not installed. {remedies[0]}.")
         offered = {offered for kind in KINDS for offered in manager.driver_names(kind)}
         of_kind = f" of kind {kind}" if kind else ""
         raise click.ClickException(
             f"{name!r} means no installed driver{of_kind} that can be checked.{did_you_mean(name, offered)}"
         )
-    reports = [_check(manager, kind, driver, url, Level(up_to), only) for kind, driver in found]
+    reports = [_check(manager, kind, driver, url, Level(up_to), only, telling) for kind, driver in found]
     if not any(report.verdicts for report in reports):
         raise click.ClickException(f"no test up to the level {up_to} has {only!r} in its name")
     return reports
@@ -64,18 +68,41 @@ def _drivers_of(manager: PluginManager, name: str) -> list[tuple[str, str]]:
     return list(dict.fromkeys([*found, *((kind, name) for kind in KINDS if name in manager.driver_names(kind))]))
 
 
-def _check(manager: PluginManager, kind: str, driver: str, url: str | None, up_to: Level, only: str) -> Report:
-    manager.driver(kind, driver)  # what cannot be loaded is an error here, not in each test
-    return check(kind, (url or f"{driver}://") if kind in KINDS_BY_URL else driver, up_to, only)
+def _check(
+    manager: PluginManager, kind: str, driver: str, url: str | None, up_to: Level, only: str, telling: Telling | None
+) -> Report:
+    found = manager.driver(kind, driver)  # what cannot be loaded is an error here, not in each test
+    if kind == "broker" and not hasattr(found, "establish_connection"):
+        raise click.ClickException(
+            f"the broker {driver!r} must be a Kombu transport (a subclass of kombu.transport.base.Transport): {found!r}"
+        )
+    return check(kind, (url or f"{driver}://") if kind in KINDS_BY_URL else driver, up_to, only, telling)
 
 
-def print_report(reports: Iterable[Report]) -> None:
-    """Print a table of the tests of each driver, and a line of totals."""
-    for report in reports:
+class Printing:
+    """Prints each test as it runs, so that one which hangs can be seen, and what came of it."""
+
+    def __init__(self) -> None:
+        self._width = 0
+
+    def begins(self, report: Report, tests: Sequence[str]) -> None:
+        self._width = max(map(len, tests), default=0)
         click.echo(f"{report.kind} {report.subject}")
-        width = max((len(verdict.test) for verdict in report.verdicts), default=0)
-        for verdict in report.verdicts:
-            click.echo(f"    {verdict.test:{width}}  {verdict.kind!s:11}  {verdict.detail}".rstrip())
+
+    def runs(self, test: str) -> None:
+        click.echo(f"    {test:{self._width}}  ", nl=False)
+
+    def ended(self, verdict: Verdict) -> None:
+        click.echo(f"{verdict.kind!s:11}  {verdict.detail}".rstrip())
+
+
+def print_totals(reports: Sequence[Report]) -> None:
+    """Print how many tests of each driver ended how, and what to do about those that failed."""
+    for report in reports:
         shown = [kind for kind in VerdictKind if kind is not VerdictKind.KNOWN_GAP or report.count(kind)]
         totals = ", ".join(f"{report.count(kind)} {kind}" for kind in shown)
-        click.echo(f"    {totals}")
+        click.echo(f"{report.kind} {report.subject}: {totals}")
+    if any(report.failed for report in reports):
+        click.echo(
+            "For one test alone: --only WORDS. For tracebacks: its suite with pytest, see docs/reference/conformance.md"
+        )

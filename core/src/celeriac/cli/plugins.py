@@ -114,13 +114,13 @@ def check(
 
     NAME is a distribution, a driver's name or a URL. The check uses queues and results of its own and deletes them.
     """
-    from celeriac.cli.plugin_check import print_report, run_checks  # the kit costs what it tests
+    from celeriac.cli.plugin_check import Printing, print_totals, run_checks  # the kit costs what it tests
 
-    reports = run_checks(_manager(context), name, url, kind, level, only)
+    reports = run_checks(_manager(context), name, url, kind, level, only, None if as_json else Printing())
     if as_json:
         click.echo(json.dumps([checked.as_data() for checked in reports], indent=2))
     else:
-        print_report(reports)
+        print_totals(reports)
     if any(checked.failed for checked in reports):
         context.exit(1)
 

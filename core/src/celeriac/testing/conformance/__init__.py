@@ -20,7 +20,7 @@ from celeriac.testing.conformance.broker import BrokerSuite
 from celeriac.testing.conformance.broker_harness import BrokerHarness
 from celeriac.testing.conformance.pool import PoolSuite
 from celeriac.testing.conformance.pool_harness import PoolHarness
-from celeriac.testing.conformance.report import KINDS, KINDS_BY_URL, Report, check
+from celeriac.testing.conformance.report import KINDS, KINDS_BY_URL, Report, Telling, check
 from celeriac.testing.conformance.scheduler import SchedulerHarness, SchedulerSuite
 from celeriac.testing.conformance.serializer import SerializerHarness, SerializerSuite
 from celeriac.testing.conformance.suite import KnownGap, Level, NotClaimed, Suite, Verdict, VerdictKind, run
@@ -43,6 +43,7 @@ __all__ = [
     "SerializerHarness",
     "SerializerSuite",
     "Suite",
+    "Telling",
     "Verdict",
     "VerdictKind",
     "check",

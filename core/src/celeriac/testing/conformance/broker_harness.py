@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from celeriac.contracts.broker import OutgoingMessage
+from celeriac.testing.conformance.complaints import Complaints
 from celeriac.testing.conformance.lanes import consumer_lane, producer_lane
 from celeriac.testing.conformance.loop import TurningLoop
 from celeriac.testing.conformance.proxy import Proxy, through
@@ -33,6 +34,7 @@ class BrokerHarness:
         self.app = app
         self.url = url
         self.loop = TurningLoop()
+        self._complaints = Complaints(app.connection_errors)
         #: How often a consumer was told that there may be something.
         self.rings = 0
         self.queue = queue or queue_of(f"celeriac-conformance-{uuid4().hex}", max_priority=9)
@@ -140,6 +142,7 @@ class BrokerHarness:
                 bound.purge()
                 bound.delete()
                 bound.exchange.delete()
+        self._complaints.judge()
 
 
 def queue_of(name: str, **options: Any) -> Any:

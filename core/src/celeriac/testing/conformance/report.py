@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 from uuid import uuid4
 
 from celeriac.contracts.urls import mask_password
@@ -17,7 +17,7 @@ from celeriac.testing.conformance.pool import PoolSuite
 from celeriac.testing.conformance.pool_harness import PoolHarness
 from celeriac.testing.conformance.scheduler import SchedulerHarness, SchedulerSuite
 from celeriac.testing.conformance.serializer import SerializerHarness, SerializerSuite
-from celeriac.testing.conformance.suite import Harness, Level, Verdict, VerdictKind, run
+from celeriac.testing.conformance.suite import Harness, Level, Verdict, VerdictKind, chosen, judge, words_of
 
 
 class _Kind(NamedTuple):
@@ -94,13 +94,38 @@ class Report:
         )
 
 
-def check(kind: str, subject: str, up_to: Level = Level.OPTIONAL, only: str = "") -> Report:
+class Telling(Protocol):
+    """Who wants to know how far a check is."""
+
+    def begins(self, report: Report, tests: Sequence[str]) -> None:
+        """The report to be, without a verdict, and the names of its tests in words."""
+
+    def runs(self, test: str) -> None:
+        """A test begins."""
+
+    def ended(self, verdict: Verdict) -> None:
+        """It has ended so."""
+
+
+def check(
+    kind: str, subject: str, up_to: Level = Level.OPTIONAL, only: str = "", telling: Telling | None = None
+) -> Report:
     """Run the suite of a kind (one of `KINDS`) on the driver that a URL or a name means.
 
     Only the tests up to that level run, and those with `only` in their name, in words.  Raises nothing that a driver
     raises.
     """
     suite, harness = _KINDS[kind]
+    report = Report(kind, mask_password(subject), ())
     with tempfile.TemporaryDirectory() as place:
         case = type("Check", (suite,), {"make_harness": lambda _: harness(subject, Path(place))})
-        return Report(kind, mask_password(subject), tuple(run(case, up_to, only)))
+        names = chosen(case, up_to, only)
+        if telling is None:
+            return replace(report, verdicts=tuple(judge(case, name) for name in names))
+        telling.begins(report, [words_of(name) for name in names])
+        verdicts = []
+        for name in names:
+            telling.runs(words_of(name))
+            verdicts.append(judge(case, name))
+            telling.ended(verdicts[-1])
+        return replace(report, verdicts=tuple(verdicts))

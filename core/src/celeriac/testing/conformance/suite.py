@@ -129,11 +129,9 @@ def level_of(suite: type[Suite], name: str) -> Level:
 
 
 def test_names(suite: type[Suite]) -> list[str]:
-    """The tests of a suite, in the order in which they are written."""
-    found: dict[str, None] = {}
-    for base in reversed(suite.__mro__):
-        found.update(dict.fromkeys(name for name in vars(base) if name.startswith("test_")))
-    return list(found)
+    """The tests of a suite, in the order in which they are written: its own, then those that it is made up of."""
+    found = [name for base in suite.__mro__ for name in vars(base) if name.startswith("test_")]
+    return list(dict.fromkeys(found))
 
 
 # pytest would take it for a test where a test module imports it.
@@ -145,26 +143,33 @@ def words_of(name: str) -> str:
     return name.removeprefix("test_").replace("_", " ")
 
 
+def chosen(suite: type[Suite], up_to: Level = Level.STRESS, only: str = "") -> list[str]:
+    """The tests up to that level with `only` in their name, in words."""
+    levels = list(Level)[: list(Level).index(up_to) + 1]
+    return [name for name in test_names(suite) if level_of(suite, name) in levels and only in words_of(name)]
+
+
 def run(suite: type[Suite], up_to: Level = Level.STRESS, only: str = "") -> Iterator[Verdict]:
     """Run the tests of a suite that has a harness, one verdict at a time.  Raises nothing that a test raises.
 
     Only those up to that level run, and those with `only` in their name, in words.
     """
-    levels = list(Level)[: list(Level).index(up_to) + 1]
-    for name in test_names(suite):
-        words = words_of(name)
-        if (matters := level_of(suite, name)) not in levels or only not in words:
-            continue
-        try:
-            _run_one(suite(), name)
-        except NotClaimed as reason:
-            yield Verdict(words, VerdictKind.NOT_CLAIMED, str(reason), matters)
-        except KnownGap as reason:
-            yield Verdict(words, VerdictKind.KNOWN_GAP, str(reason), matters)
-        except Exception as error:  # noqa: BLE001  # a driver may raise anything, and that is its verdict
-            yield Verdict(words, VerdictKind.FAILED, _explain(error), matters)
-        else:
-            yield Verdict(words, VerdictKind.PASSED, "", matters)
+    for name in chosen(suite, up_to, only):
+        yield judge(suite, name)
+
+
+def judge(suite: type[Suite], name: str) -> Verdict:
+    """What comes of one test.  Raises nothing that the test raises."""
+    kind, detail = VerdictKind.PASSED, ""
+    try:
+        _run_one(suite(), name)
+    except NotClaimed as reason:
+        kind, detail = VerdictKind.NOT_CLAIMED, str(reason)
+    except KnownGap as reason:
+        kind, detail = VerdictKind.KNOWN_GAP, str(reason)
+    except Exception as error:  # noqa: BLE001  # a driver may raise anything, and that is its verdict
+        kind, detail = VerdictKind.FAILED, _explain(error)
+    return Verdict(words_of(name), kind, detail, level_of(suite, name))
 
 
 def _run_one(suite: Suite, name: str) -> None:
