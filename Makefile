@@ -22,9 +22,14 @@ INTEROP_VENV ?= .venv-interop
 INTEROP_STAMP := $(INTEROP_VENV)/.celeriac-setup
 TOO_OLD := Celeriac needs Python 3.11 or newer and '$(PYTHON)' is not; install one and name it, as in: make PYTHON=python3.12 setup
 
+# How long each decoder is fuzzed by each of the two engines, how many at a time, and which.
+FUZZ_SECONDS ?= 600
+FUZZ_WORKERS ?= 2
+FUZZ_DECODERS ?= json task-v2 task-v1 result event control orjson yaml msgpack gzip bzip2 lzma zstd brotli
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test faults-beat test-fast laws faults coverage lint format types architecture docs-check interop surface capabilities demo demo-crash demo-django bench soak dist clean clean-all
+.PHONY: help setup test faults-beat test-fast laws faults coverage lint format types architecture docs-check interop fuzz surface capabilities demo demo-crash demo-django bench soak dist clean clean-all
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -94,6 +99,15 @@ docs-check: $(STAMP)  ## Check that the links between the documents lead somewhe
 
 interop: $(STAMP) $(INTEROP_STAMP)  ## Run clients and workers of Celery against ours
 	INTEROP_PYTHON=$(abspath $(INTEROP_VENV))/bin/python $(PYTEST) tests/interop $(ARGS)
+
+# Atheris has wheels for few systems and versions of Python; where it cannot be had, hypothesis fuzzes alone.
+fuzz: $(STAMP)  ## Fuzz every decoder, ten minutes by each engine: make fuzz FUZZ_SECONDS=60 FUZZ_DECODERS="yaml json"
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --quiet --group fuzz || \
+		echo "atheris cannot be installed here: only hypothesis fuzzes" >&2
+	@echo "| decoder | engine | runs | read | findings | peak MiB | slowest s |"
+	@engines=hypothesis; $(BIN)/python -c 'import atheris' 2>/dev/null && engines="hypothesis atheris"; \
+	for engine in $$engines; do for decoder in $(FUZZ_DECODERS); do echo $$decoder $$engine; done; done | \
+		xargs -P $(FUZZ_WORKERS) -L 1 sh -c '$(BIN)/python tests/fuzz/run.py $$0 --engine $$1 --seconds $(FUZZ_SECONDS)'
 
 surface: $(STAMP)  ## Print the table of Celery's public names: here, alike, and which test shows what it does
 	@PYTHONPATH=tests/unit/surface $(BIN)/python -m celery_surface

@@ -25,6 +25,13 @@ class _Dumper(_SafeDumper):  # type: ignore[misc]  # one of two classes
         return True
 
 
+# Subclasses as what they derive from, as JSON writes them: a signature is a map.
+_Dumper.add_multi_representer(dict, _SafeDumper.represent_dict)
+_Dumper.add_multi_representer(list, _SafeDumper.represent_list)
+_Dumper.add_multi_representer(tuple, _SafeDumper.represent_list)
+_Dumper.add_multi_representer(str, _SafeDumper.represent_str)
+
+
 class YamlSerializer(Serializer):
     """The types of JSON, and dates, times with a date, bytes and sets; tuples become lists."""
 
