@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kombu import serialization
 
+from celeriac import Celery
 from celeriac.exceptions import ProtocolError, SerializationError
 from celeriac.testing.conformance import SerializerHarness, SerializerSuite
 from celeriac_msgpack.serializer import MsgpackSerializer
@@ -107,3 +108,12 @@ def test_too_long_a_message_is_neither_written_nor_read(monkeypatch):
         msgpack.dumps("x" * 20)
     with pytest.raises(ProtocolError, match="longer than the 10"):
         msgpack.loads(data)
+
+
+def test_an_error_whose_arguments_it_cannot_write_is_stored_with_their_reprs():
+    with Celery("errors", backend="memory://msgpack", set_as_current=False) as app:
+        app.conf.update(result_serializer="msgpack", accept_content=["msgpack"])
+        app.results.store_state("1", "FAILURE", ValueError("late", datetime(2030, 1, 1, tzinfo=UTC), b"\xff"))
+        error = app.AsyncResult("1").result
+    assert (type(error), error.args[::2]) == (ValueError, ("late", b"\xff"))
+    assert error.args[1].startswith("datetime.datetime(2030")

@@ -102,7 +102,8 @@ def test_kombu_reads_what_it_writes(value):
         data = fast.dumps(value)
     except SerializationError:
         return
-    kombu_json.loads(data)
+    if json.is_read_by_kombu(value):
+        kombu_json.loads(data)
 
 
 TEXTS = [

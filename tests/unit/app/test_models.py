@@ -42,6 +42,13 @@ class Plain:
     x: int
 
 
+@dataclass
+class Order:
+    id: int
+    due: datetime
+    lines: list[Plain]
+
+
 def test_maps_become_models_and_a_model_becomes_a_map_through_a_worker(app, start_worker):
     @app.task(pydantic=True)
     def shift(point: Point, by: int = 1) -> Sum:
@@ -54,6 +61,31 @@ def test_maps_become_models_and_a_model_becomes_a_map_through_a_worker(app, star
     assert shift.delay({"x": "1"}, 2).get(timeout=10) == expected
     assert shift.delay(Point(x=1), 2).get(timeout=10) == expected
     assert shift.s(Point(x=1)).delay(by=2).get(timeout=10) == expected
+
+
+def test_maps_become_dataclasses_and_these_become_maps_through_a_worker(app, start_worker):
+    @app.task(pydantic=True)
+    def place(order: Order, others: list[Order]) -> Order:
+        assert isinstance(order, Order)
+        assert isinstance(order.lines[0], Plain)
+        return Order(others[0].id + order.id, order.due, [Plain(x=9)])
+
+    start_worker(app)
+    order = Order(1, datetime(2031, 1, 1, tzinfo=UTC), [Plain(2)])
+    expected = {"id": 2, "due": "2031-01-01T00:00:00Z", "lines": [{"x": 9}]}
+    assert place.delay(order, [order]).get(timeout=10) == expected
+    as_map = {"id": 1, "due": "2031-01-01T00:00:00Z", "lines": [{"x": 2}]}
+    assert place.delay(as_map, others=[as_map]).get(timeout=10) == expected
+
+
+def test_a_dataclass_crosses_without_pydantic_as_a_map(app, start_worker):
+    @app.task
+    def same(order):
+        return order
+
+    start_worker(app)
+    due = datetime(2031, 1, 1, tzinfo=UTC)
+    assert same.delay(Order(1, due, [Plain(2)])).get(timeout=10) == {"id": 1, "due": due, "lines": [{"x": 2}]}
 
 
 def test_what_is_no_such_model_is_the_tasks_failure_and_says_why(app, start_worker):
@@ -84,7 +116,7 @@ def test_models_may_be_optional_and_stand_inside_of_other_types(app):
 
 def test_other_arguments_stay_as_they_came(app):
     @app.task(pydantic=True)
-    def kinds(point: Point, plain: Plain, number: int, untyped):
+    def kinds(point: Point, plain: dict, number: int, untyped):
         return [type(value).__name__ for value in (point, plain, number, untyped)]
 
     assert kinds.apply(({"x": 1}, {"x": 1}, "3", [1])).get() == ["Point", "dict", "str", "list"]

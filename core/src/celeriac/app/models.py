@@ -1,10 +1,11 @@
-"""Arguments and results as pydantic models: ``@app.task(pydantic=True)``.
+"""Arguments and results as pydantic models or dataclasses: ``@app.task(pydantic=True)``.
 
 Pydantic is no dependency of ours: it is loaded for the first task that asks for it.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -76,7 +77,9 @@ class Models:
         return self._adapter(annotation) if self._has_model(annotation) else None
 
     def _has_model(self, annotation: Any) -> bool:
-        if isinstance(annotation, type) and issubclass(annotation, self._model):
+        if isinstance(annotation, type) and (
+            issubclass(annotation, self._model) or dataclasses.is_dataclass(annotation)
+        ):
             return True
         return any(self._has_model(part) for part in typing.get_args(annotation))
 
@@ -98,6 +101,8 @@ class Models:
     def _dumped(self, _: Any, value: Any) -> Any:
         if isinstance(value, self._model):
             return value.model_dump(mode="json", by_alias=True, round_trip=True)
+        if _is_record(value):
+            return self._adapter(type(value)).dump_python(value, mode="json", by_alias=True, round_trip=True)
         if isinstance(value, dict):
             return {key: self._dumped(_, each) for key, each in value.items()}
         return [self._dumped(_, each) for each in value] if isinstance(value, (list, tuple)) else value
@@ -126,6 +131,8 @@ class Models:
         """What the function has returned as a result that can be stored."""
         if isinstance(value, self._model):
             return value.model_dump(**self._dump)
+        if _is_record(value):
+            return self._adapter(type(value)).dump_python(value, **self._dump)
         return value if self._returned is None else self._returned.dump_python(value, **self._dump)
 
     def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -147,6 +154,10 @@ class Models:
             return self.returned(function(*args[:first], *taken, **named))
 
         return validated
+
+
+def _is_record(value: Any) -> bool:
+    return dataclasses.is_dataclass(value) and not isinstance(value, type)
 
 
 def models_of(app: Any, name: str, function: Callable[..., Any], options: Mapping[str, Any]) -> Models | None:

@@ -82,9 +82,10 @@ def _plain(value: Any, encode: Callable[[Any], object]) -> Any:
         return value
     try:
         encode(value)
+        is_read_by_all = encode is not json.dumps or json.is_read_by_kombu(value)
     except Exception:  # noqa: BLE001  # each serializer has errors of its own
         return safe_repr(value)
-    return value
+    return value if is_read_by_all else safe_repr(value)
 
 
 def decode_exception(value: object) -> BaseException:

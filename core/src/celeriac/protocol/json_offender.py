@@ -18,8 +18,8 @@ _KEYS: Final = (str, int, float, bool, type(None))
 _BODY: Final = ("args", "kwargs", "embed")
 _EMBED: Final = frozenset({"callbacks", "errbacks", "chain", "chord"})
 _HINTS: Final[dict[str, str]] = {
-    "set": "pass a list, for example sorted(value)",
-    "frozenset": "pass a list, for example sorted(value)",
+    "set": "a set is kept if its elements are plain values; else pass a list",
+    "frozenset": "a set is kept if its elements are plain values; else pass a list",
     "bytearray": "pass bytes(value)",
     "memoryview": "pass bytes(value)",
     "generator": "pass list(value)",

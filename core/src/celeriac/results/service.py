@@ -16,6 +16,7 @@ from celeriac.contracts.backend import Backend, StoredResult
 from celeriac.contracts.chords import ChordPart, ChordStore, Turn
 from celeriac.contracts.urls import scheme_of
 from celeriac.exceptions import SecurityError, StoreUnavailable
+from celeriac.protocol import json
 from celeriac.protocol.result_expiry import RESULT_EXPIRES, kept_seconds
 from celeriac.protocol.results import build_meta, encode_exception, read_meta
 from celeriac.results.disabled import DisabledBackend
@@ -108,6 +109,12 @@ class Results(WaitingResults):
     def _extended(self) -> bool:
         return bool(self.app.conf.result_extended)
 
+    @property
+    def _writing(self) -> Callable[[Any], object]:
+        """What tells whether an argument of an error can be stored."""
+        serializer = self.app.serializers.get(self.app.conf.result_serializer)
+        return json.dumps if serializer.content_type == "application/json" else serializer.dumps
+
     # -- storing ------------------------------------------------------------------------------------------------------
 
     def entry(
@@ -115,7 +122,7 @@ class Results(WaitingResults):
     ) -> StoredResult:
         """What is to be stored of a task in `state`.  An exception becomes the map of the wire."""
         if isinstance(result, BaseException):
-            result = encode_exception(result)
+            result = encode_exception(result, self._writing)
         done = datetime.now(UTC).isoformat() if state in states.READY_STATES else None
         if request is None:
             return StoredResult(task_id, state, build_meta(task_id, state, result, traceback, None, done))
