@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import os
 import resource
 import sys
@@ -117,7 +118,8 @@ def by_hypothesis(trial: Trial, seeds: tuple[bytes, ...], seconds: float) -> Non
 
     for seed in seeds:
         trial(seed)
-    with contextlib.suppress(KeyboardInterrupt):
+    # It would print how to repeat what ended.
+    with contextlib.suppress(KeyboardInterrupt), contextlib.redirect_stdout(io.StringIO()):
         while True:
             some()
 

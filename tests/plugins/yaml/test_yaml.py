@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -129,6 +130,18 @@ def test_a_number_to_the_base_60_of_great_length_takes_no_time():
     with pytest.raises(ProtocolError, match="a number of"):
         yaml.loads(b"1" + b":1" * 2_000_000)
     assert time.perf_counter() - began < 10
+
+
+@pytest.mark.parametrize("form", ["{{{}}}", "!!set {{{}}}"])
+def test_keys_that_a_stranger_chose_to_collide_take_no_time(form):
+    numbers = (str(1 + sys.hash_info.modulus * count) for count in range(20_000))
+    with pytest.raises(ProtocolError, match="collide"):
+        yaml.loads(form.format(", ".join(f"? {number}" for number in numbers)).encode())
+
+
+def test_a_map_of_many_keys_is_read():
+    value = {number: str(number) for number in range(5000)}
+    assert yaml.loads(yaml.dumps(value)) == value
 
 
 def test_too_long_a_text_is_neither_written_nor_read(monkeypatch):

@@ -12,10 +12,24 @@ from celeriac.protocol.offender import find_refused
 from celeriac_yaml.limits import MAX_BYTES, TooMuch, check
 
 # Those in C are ten times as fast; a PyYAML that was built without libyaml has none.
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+#: Maps of so many keys are looked at.
+_SMALL: Final = 1000
 _HINT: Final = "pass plain data (an id, a string, a list, a dict), or use another serializer"
 _HINTS: Final = {"Decimal": "pass str(value)", "UUID": "pass str(value)", "time": "pass value.isoformat()"}
+
+
+class _Loader(_SafeLoader):  # type: ignore[misc]  # one of two classes
+    """Builds no map or set whose keys were chosen to have one hash: that takes the square of the time."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        if len(node.value) > _SMALL:
+            self.flatten_mapping(node)
+            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+            if len(set(map(hash, keys))) * 4 < len(keys):
+                raise TooMuch("the keys of a map collide")
+        return super().construct_mapping(node, deep)
 
 
 class _Dumper(_SafeDumper):  # type: ignore[misc]  # one of two classes
