@@ -25,7 +25,8 @@ TOO_OLD := Celeriac needs Python 3.11 or newer and '$(PYTHON)' is not; install o
 # How long each decoder is fuzzed by each of the two engines, how many at a time, and which.
 FUZZ_SECONDS ?= 600
 FUZZ_WORKERS ?= 2
-FUZZ_DECODERS ?= json task-v2 task-v1 result event control orjson yaml msgpack gzip bzip2 lzma zstd brotli
+FUZZ_DECODERS ?= json task-v2 task-v1 result event control orjson yaml msgpack gzip bzip2 lzma zstd brotli \
+	auth auth-packed auth-inside auth-sealed auth-header
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
