@@ -9,25 +9,12 @@ from typing import Any
 
 from celeriac.plugin import hookimpl
 
-#: What Kombu brings of its own; the kernel has `json`, and the others are plugins' where those are installed.
-_KERNEL = frozenset({"json", "application/json"})
-
 
 @hookimpl
 def celeriac_app_created(app: Any) -> None:
     """Warn where ``import celery`` finds Celery's own package, and not ours."""
     if (other := other_celery()) is not None:
         warnings.warn(other, stacklevel=2)
-
-
-@hookimpl(trylast=True)
-def celeriac_serializer(app: Any, name: str) -> Any:
-    """What is registered with Kombu, where no plugin serves the name."""
-    if name in _KERNEL or (app is not None and name in app.plugins.driver_names("serializer")):
-        return None
-    from celeriac_celery.kombu_serializer import serializer_named
-
-    return serializer_named(name)
 
 
 @hookimpl
