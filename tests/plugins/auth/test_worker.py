@@ -143,6 +143,7 @@ def test_a_signer_may_come_and_go_while_a_worker_runs(
 
 FLEET = """
     import os
+    import sys
     from celeriac import Celery
 
     home = os.environ["FLEET_HOME"]
@@ -163,14 +164,25 @@ FLEET = """
     def right(path):
         return [*path, "right"]
 
-    if __name__ == "__main__":
+    @app.task(name="fragile", reject_on_worker_lost=True)
+    def fragile():
+        try:
+            open(f"{home}/begun", "x").close()
+        except FileExistsError:
+            return "ran again"
+        os._exit(9)
+
+    if sys.argv[-1] == "fragile":
+        print("SEEN", fragile.apply_async(queue="left").get(timeout=40))
+    elif __name__ == "__main__":
         sent = left.s([]) | right.s() | left.s() | right.s()
         print("SEEN", sent.delay().get(timeout=40))
 """
 
 
-def test_a_chain_goes_through_workers_with_keys_of_their_own(spawn, make_signer, tmp_path):
-    # Given two workers with processes of their own, and a client; each with a key of its own
+@pytest.fixture
+def fleet(spawn, make_signer, tmp_path):
+    """Return ``fleet(name, *command)``: the module run as one of three, each with a key of its own."""
     (tmp_path / "fleet.py").write_text(textwrap.dedent(FLEET))
     kinds = {"left": "ed25519", "right": "ec", "client": "rsa"}
     signers = {name: make_signer(name, kind) for name, kind in kinds.items()}
@@ -180,26 +192,34 @@ def test_a_chain_goes_through_workers_with_keys_of_their_own(spawn, make_signer,
         keys = {"FLEET_KEY": str(signer.key_path), "FLEET_CERT": str(signer.cert_path), "FLEET_HOME": str(tmp_path)}
         return spawn(sys.executable, *command, env=keys, cwd=tmp_path)
 
-    for name in ("left", "right"):
-        options = (
-            "-P",
-            "prefork",
-            "-c",
-            "1",
-            "-l",
-            "INFO",
-            "-Q",
-            name,
-            "-n",
-            f"{name}@here",
-            "--without-mingle",
-            "--without-gossip",
-        )
-        start(name, "-m", "celeriac", "-A", "fleet", "worker", *options).wait_for_output("ready.")
+    return start
+
+
+def serve(fleet, name):
+    """A worker with processes of its own, ready."""
+    options = ("-P", "prefork", "-c", "1", "-l", "INFO", "-Q", name, "-n", f"{name}@here")
+    worker = fleet(name, "-m", "celeriac", "-A", "fleet", "worker", *options, "--without-mingle", "--without-gossip")
+    worker.wait_for_output("ready.")
+    return worker
+
+
+def test_a_chain_goes_through_workers_with_keys_of_their_own(fleet):
+    # Given two workers and a client
+    workers = [serve(fleet, name) for name in ("left", "right")]
 
     # When a chain goes from one to the other
-    client = start("client", "fleet.py")
+    client = fleet("client", "fleet.py")
 
     # Then each step is believed, whoever has sent it on
     assert client.wait(50) == 0, client.output()
     assert "SEEN ['left', 'right', 'left', 'right']" in client.output()
+    assert not any("refused" in worker.output() for worker in workers)
+
+
+def test_a_message_whose_process_died_is_no_copy_of_itself(fleet):
+    # Given a task whose process dies the first time, and whose message then comes again
+    worker = serve(fleet, "left")
+    client = fleet("client", "fleet.py", "fragile")
+    # Then it runs again
+    assert client.wait(50) == 0, f"{client.output()}\n{worker.output()}"
+    assert "SEEN ran again" in client.output()
