@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from celeriac.contracts import Serializer
@@ -19,6 +20,9 @@ from celeriac_auth.store import LARGEST, CertStore, FSCertStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+if TYPE_CHECKING:
+    from celeriac_auth.replay import Guard
 
 
 class AuthSerializer(Serializer):
@@ -45,6 +49,9 @@ class AuthSerializer(Serializer):
                 "the serializer auth has no key yet: call app.setup_security(), in the module of the app"
             )
         self.content = content
+        #: What remembers which messages have run; made by whoever needs it first.
+        self.guard: Guard | None = None
+        self.lock = threading.Lock()
 
     def dumps(self, value: Any) -> bytes:
         """See `SignedContent`."""

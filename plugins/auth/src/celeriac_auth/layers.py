@@ -74,7 +74,7 @@ class RunOnce:
 
     def __init__(self, app: Any) -> None:
         self._signature = header_signature(app)
-        self._guard: Guard = store_guard(app) or ProcessGuard()
+        self._guard = guard_of(app)
 
     def call(self, request: Any, call_next: Callable[[Any], Any]) -> Any:
         """Raises `Ignore` for a copy, of which the caller of the original learns nothing."""
@@ -97,8 +97,16 @@ class RunOnce:
         return proof.nonce, seconds, bool((request.delivery_info or {}).get("redelivered"))
 
 
-def store_guard(app: Any) -> StoreGuard | None:
-    """The memory that all workers share; None, told once per process, where the result store is none."""
+def guard_of(app: Any) -> Guard:
+    """What remembers for this app in this process: one, for all its tasks and threads."""
+    auth = auth_of(app)
+    with auth.lock:
+        if auth.guard is None:
+            auth.guard = _new_guard(app)
+        return auth.guard
+
+
+def _new_guard(app: Any) -> Guard:
     store = app.backend
     if isinstance(store, StorePrimitives):
         return StoreGuard(store, app.conf.security_max_age + 2 * app.conf.security_clock_skew)
@@ -107,7 +115,7 @@ def store_guard(app: Any) -> StoreGuard | None:
         "that reaches another process runs there. A store that can: sqlite, redis",
         store.as_uri(),
     )
-    return None
+    return ProcessGuard()
 
 
 def _refused(request: Any) -> Ignore:

@@ -108,10 +108,11 @@ def celeriac_outcome_listeners(app: Any) -> Iterable[Callable[[Outcome], None]]:
     """The store learns which messages have come to an end."""
     if not app.conf.security_sign_headers:
         return []
-    from celeriac_auth.layers import store_guard
+    from celeriac_auth.layers import guard_of
+    from celeriac_auth.replay import StoreGuard
 
-    guard = store_guard(app)
-    return [] if guard is None else [guard.settle]
+    guard = guard_of(app)
+    return [guard.settle] if isinstance(guard, StoreGuard) else []
 
 
 @hookimpl
