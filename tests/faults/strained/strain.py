@@ -24,6 +24,8 @@ from strained.places import Place
 HERE: Final = Path(__file__).parent.parent
 #: Children of each worker: as many tasks may be between a broker that forgets what is begun and their end.
 CONCURRENCY: Final = 2
+#: Short tasks that are begun per child at most, where that leaves no trace.
+BEGUN_AHEAD: Final = 4
 
 
 @dataclass
@@ -120,7 +122,7 @@ class Strain:
     @property
     def may_be_silent(self) -> int:
         """How many tasks may be without a result: none, where a begun task leaves a trace."""
-        return 0 if self.place.knows_of_lost else CONCURRENCY * self.deaths
+        return 0 if self.place.knows_of_lost else BEGUN_AHEAD * CONCURRENCY * self.deaths
 
     def wait_for_results(self, timeout: float = 40.0, meanwhile: Callable[[], None] = lambda: None) -> None:
         """Wait until every task has a result, but for those that may be silent; no new one for so long is too long."""

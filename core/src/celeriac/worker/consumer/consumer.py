@@ -111,6 +111,7 @@ class Consumer:
         self._claiming = False
         self._eta_limit: int = _ETA_LIMIT if conf.worker_eta_task_limit is None else conf.worker_eta_task_limit
         self._leaves_traces = False
+        self._gives_back = False
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
@@ -121,6 +122,7 @@ class Consumer:
         """
         lane = self.broker.open(self.queues, self.window.size, self.wake)
         self._leaves_traces = LaneCapabilities.BEGIN_TRACE in lane.capabilities
+        self._gives_back = LaneCapabilities.GIVE_BACK in lane.capabilities
 
     def begin(self) -> None:
         """Begin to claim.  Raises `ImproperlyConfigured` where the rate limit of a task is none."""
@@ -334,12 +336,17 @@ class Consumer:
 
     # -- through ------------------------------------------------------------------------------------------------------
 
+    def _to_begin(self) -> int:
+        """How many early-acked messages may be begun now."""
+        if self._leaves_traces:
+            return sys.maxsize
+        window = self.window
+        return (window.begun if self._gives_back else window.concurrency) - len(self.stock.jobs)
+
     def _dispatch(self) -> None:
         """Hand over as much as the pool takes; what is acked early is settled first, in one go."""
         stock = self.stock
-        # Where an early ack leaves no trace, a message is begun only when a child is free to start it at once.
-        free = sys.maxsize if self._leaves_traces else self.window.concurrency - len(stock.jobs)
-        jobs, expired = stock.next(free)
+        jobs, expired = stock.next(self._to_begin())
         for job in expired:
             self.refuse(job, OutcomeKind.EXPIRED, TaskRevokedError("expired"))
         if not jobs:
