@@ -113,14 +113,17 @@ fuzz: $(STAMP)  ## Fuzz every decoder, ten minutes by each engine: make fuzz FUZ
 surface: $(STAMP)  ## Print the table of Celery's public names: here, alike, and which test shows what it does
 	@PYTHONPATH=tests/unit/surface $(BIN)/python -m celery_surface
 
-capabilities: $(STAMP)  ## Write docs/reference/capabilities.md: what the conformance kit finds of each driver
+capabilities: $(STAMP)  ## Write docs/reference/capabilities.md and plugins/README.md: what the conformance kit finds of each driver
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \
-	for url in memory:// "sqlite:///$$home/queue.db" "$${REDIS_URL:-redis://127.0.0.1:6379/0}"; do \
+	for url in memory:// "sqlite:///$$home/queue.db" "$${REDIS_URL:-redis://127.0.0.1:6379/0}" \
+		"$${AMQP_URL:-amqp://guest:guest@127.0.0.1:5672//}" \
+		"$$(echo "$${AMQP_URL:-amqp://guest:guest@127.0.0.1:5672//}" | sed s/amqp/rpc/)"; do \
 		report="$$home/$${url%%:*}.json"; \
 		$(BIN)/celeriac plugins check --level stress --json "$$url" > "$$report" || { cat "$$report"; exit 1; }; \
 		set -- "$$@" "$$report"; \
 	done && $(BIN)/python -m celeriac.testing.conformance.table "$$@" > "$$home/page.md" && \
-	mv "$$home/page.md" docs/reference/capabilities.md
+	mv "$$home/page.md" docs/reference/capabilities.md && \
+	$(BIN)/python -m celeriac.testing.conformance.table --brokers-into plugins/README.md "$$@"
 
 demo: $(STAMP)  ## Census of the standard library on the embedded queue: a worker, a task per file, a table
 	$(BIN)/python examples/stdlib_census/demo.py

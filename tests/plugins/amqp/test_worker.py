@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -196,7 +197,7 @@ def test_results_survive_a_connection_that_is_cut(start, make_app, proxy, proxie
 def test_a_result_is_a_message_as_celery_sends_it(make_app, url, persistent, mode):
     app = make_app(result_persistent=persistent, result_expires=60)
     task_id, oid = str(uuid4()), f"celeriac-test-{uuid4().hex}"
-    app.backend.listen(oid)
+    app.backend.take_replies(oid)
     meta = build_meta(task_id, "SUCCESS", 7)
     app.backend.store([StoredResult(task_id, "SUCCESS", meta, None, oid)])
     with Connection(url) as connection:
@@ -214,7 +215,33 @@ def test_a_result_is_a_message_as_celery_sends_it(make_app, url, persistent, mod
 def test_a_broker_of_another_kind_cannot_carry_results(make_app):
     app = make_app(broker_url="memory://")
     with pytest.raises(ImproperlyConfigured, match="rpc:// needs RabbitMQ"):
-        app.backend.listen("x")
+        app.backend.take_replies("x")
+
+
+def test_the_command_queues_tells_what_amqp_tells_and_takes_nothing_out(
+    app, consume, claim, queue, loop, ready, url, spawn
+):
+    # Given a queue with a consumer that holds one of three messages
+    for _ in range(3):
+        app.send_task("tasks.add", (1, 1), queue=queue, ignore_result=True)
+    lane = consume(queue, prefetch=1)
+    claim(lane, 1)
+    # When its figures are asked for
+    asked = spawn(sys.executable, "-m", "celeriac", "-b", url, "queues", queue.name, "--json", "-t", "0")
+    assert asked.wait() == 0
+    [told] = json.loads(asked.output())
+    # Then they are those that AMQP has, and the others are not made up
+    assert told == {
+        "queue": queue.name,
+        "exists": True,
+        "ready": 2,
+        "held": None,
+        "claimed": None,
+        "oldest": None,
+        "consumers": 1,
+        "workers": None,
+    }
+    assert ready(queue) == 2
 
 
 # --- the worker -------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 
 from celeriac.testing.conformance import BackendSuite, BrokerSuite, Level, Report, Verdict, VerdictKind, check
 from celeriac.testing.conformance.suite import level_of, test_names, words_of
-from celeriac.testing.conformance.table import read, render
+from celeriac.testing.conformance.table import main, read, render
 
 REMEDY = "run `make capabilities`"
 
@@ -28,6 +28,34 @@ def test_it_has_every_test_with_its_level_and_no_driver_fails(pytestconfig):
     assert sorted((test, level) for test, level, _ in rows(page)) == expected, REMEDY
     assert {mark for _, _, marks in rows(page) for mark in marks.split(" | ")} == {"yes", "-"}, REMEDY
     assert {level for _, level, _ in rows(page)} == set(Level)
+
+
+def test_the_list_of_plugins_has_each_of_them_and_what_brokers_may_do(pytestconfig):
+    plugins = pytestconfig.rootpath / "plugins"
+    page = (plugins / "README.md").read_text()
+    named = re.findall(r"^\| \[`celeriac-([\w-]+)`\]\(([\w-]+)/README\.md\)", page, re.MULTILINE)
+    assert named == [(path.parent.name,) * 2 for path in sorted(plugins.glob("*/pyproject.toml"))]
+    whole = (pytestconfig.rootpath / "docs" / "reference" / "capabilities.md").read_text()
+    brokers = whole.partition("## Brokers")[2].partition("## Result stores")[0]
+    assert rows(page) == [row for row in rows(brokers) if row[1] in {"recommended", "optional"}], REMEDY
+
+
+def test_what_brokers_may_do_is_written_between_the_marks_of_a_file(tmp_path):
+    # Given a report, and files with and without marks
+    report, readme, other = tmp_path / "report.json", tmp_path / "README.md", tmp_path / "other.md"
+    report.write_text(json.dumps([check("broker", "memory://", only="pattern").as_data()]))
+    begin, end = "<!-- capabilities: written by make capabilities -->", "<!-- end of capabilities -->"
+    readme.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
+    other.write_text("nothing\n")
+    # When it is written into them
+    main(["--brokers-into", str(readme), str(report)])
+    # Then it stands between the marks, and all else is as it was
+    assert readme.read_text() == (
+        f"before\n{begin}\n\n| | level | `memory` |\n|---|---|---|\n"
+        f"| a topic exchange sends by pattern | recommended | yes |\n\n{end}\nafter\n"
+    )
+    with pytest.raises(ValueError, match="no line"):
+        main(["--brokers-into", str(other), str(report)])
 
 
 def test_it_is_made_from_the_reports_that_the_command_prints(tmp_path):

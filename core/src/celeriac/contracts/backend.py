@@ -82,6 +82,14 @@ class Backend(ABC):
         self.app = app
         self.url = url
 
+    def take_replies(self, reply_to: str) -> None:
+        """Results that are sent under that name are for this store.  Only with `replies_to_sender`.
+
+        Called before the first task is sent whose results are to come there, from any thread and as often as one likes.
+
+        Raises `StoreUnavailable`.
+        """
+
     @abstractmethod
     def store(self, results: Sequence[StoredResult]) -> None:
         """Store all, in order, in one round trip where possible, and wake whoever waits for them.

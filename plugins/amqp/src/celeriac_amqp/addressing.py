@@ -17,7 +17,7 @@ def address(app: Any) -> Callable[[Any, Callable[[Any], Any]], Any]:
                 # Nobody reads in a worker; and the next step of a chain belongs to whoever waits for the whole.
                 message.properties["reply_to"] = task.request.reply_to or own
             elif not message.headers.get("ignore_result"):
-                app.backend.listen(own)
+                app.backend.take_replies(own)
         return call_next(message)
 
     return layer

@@ -33,6 +33,8 @@ class RpcBackend(Backend):
 
     persistent: ClassVar[bool] = False
     replies_to_sender: ClassVar[bool] = True
+    #: Of the server that a URL may name.
+    default_port: ClassVar[int] = 5672
 
     def __init__(self, app: Any, url: str) -> None:
         super().__init__(app, url)
@@ -79,8 +81,8 @@ class RpcBackend(Backend):
     def _decode(self, data: bytes, content_type: str) -> Any:
         return self.app.serializers.decode_result(data, content_type)
 
-    def listen(self, reply_to: str) -> None:
-        """Have a queue for results under that name; called before the task is sent.  Raises `StoreUnavailable`."""
+    def take_replies(self, reply_to: str) -> None:
+        """Have a queue of that name."""
         self.replies.listen(reply_to)
 
     # -- storing ------------------------------------------------------------------------------------------------------

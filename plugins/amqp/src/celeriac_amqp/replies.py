@@ -114,19 +114,29 @@ class Replies:
     def read_all(self) -> None:
         """Take in all that is in the queues by now.  Raises `StoreUnavailable`."""
         with self.lock:
-            wire = self.read()
-            channel = self._channel
+            was_connected = self._channel is not None
             try:
-                for name in self._read:
-                    # What the server has sent ahead comes before its answer to this.
-                    while (message := channel.basic_get(name, no_ack=False)) is not None:
-                        properties = message.properties
-                        self._keep(properties, properties.get("content_type"), message.body)
-                        self._unacked = message.delivery_tag
-                wire.handle_read()
-                self._ack(wire)
-            except ERRORS as error:
-                raise self._lost(error) from error
+                self._read_all()
+            except StoreUnavailable:
+                if not was_connected:
+                    raise
+                # It was lost while nobody used it; what was in the queues is there still.
+                self._read_all()
+
+    def _read_all(self) -> None:
+        wire = self.read()
+        channel = self._channel
+        try:
+            for name in self._read:
+                # What the server has sent ahead comes before its answer to this.
+                while (message := channel.basic_get(name, no_ack=False)) is not None:
+                    properties = message.properties
+                    self._keep(properties, properties.get("content_type"), message.body)
+                    self._unacked = message.delivery_tag
+            wire.handle_read()
+            self._ack(wire)
+        except ERRORS as error:
+            raise self._lost(error) from error
 
     def _ack(self, wire: Wire) -> None:
         if self._unacked:

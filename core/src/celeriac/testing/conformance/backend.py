@@ -40,26 +40,34 @@ class BackendHarness:
             app = Celery("conformance", set_as_current=False)
         self.app = app
         self.url = url
-        #: Where results are sent to, where the store sends them to whoever asked.
-        self.reply_to: str | None = None
         self._stores: list[Backend] = []
         self._ids: list[str] = []
         self._proxy: Proxy | None = None
         #: Where stores lead: through the proxy, once there is one.
         self._way = url
 
-    def store(self) -> Backend:
-        """Another store at the same place, as another process would have it."""
+    @property
+    def _driver(self) -> type[Backend]:
         driver: type[Backend] = self.app.plugins.driver("backend", scheme_of(self.url))
-        store = driver(self.app, self._way)
+        return driver
+
+    @cached_property
+    def reply_to(self) -> str | None:
+        """Where results are sent to, where the store sends them to whoever asked."""
+        return f"celeriac-conformance-{uuid4().hex}" if self._driver.replies_to_sender else None
+
+    def store(self) -> Backend:
+        """Another store at the same place, as another process would have it; the first one asks for results."""
+        store = self._driver(self.app, self._way)
+        if not self._stores and self.reply_to is not None:
+            store.take_replies(self.reply_to)
         self._stores.append(store)
         return store
 
     def proxy(self) -> Proxy:
         """What stores lead through from now on, and can be cut by; not claimed where there is nothing to cut."""
         if self._proxy is None:
-            driver = self.app.plugins.driver("backend", scheme_of(self.url))
-            found = through(self.url, getattr(driver, "default_port", None))
+            found = through(self.url, getattr(self._driver, "default_port", None))
             if found is None:
                 raise NotClaimed("its URL names no single server at the other end of a TCP connection")
             self._proxy, self._way = found

@@ -144,7 +144,8 @@ class KeepingChecks(Suite):
                 else:
                     break
         proxy.lose_answers(0)
-        found = self.harness.store().fetch([result.task_id for result in results])
+        reader = store if store.replies_to_sender else self.harness.store()
+        found = reader.fetch([result.task_id for result in results])
         demand(len(found) == len(results), f"{len(results)} results were stored between cuts, {len(found)} are there")
 
     def test_a_store_that_is_away_is_an_error_and_then_found_again(self) -> None:
