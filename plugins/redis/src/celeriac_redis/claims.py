@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from redis.exceptions import RedisError
 
 from celeriac.contracts import Delivery, Settlements
+from celeriac_redis.clock import ServerClock
 from celeriac_redis.envelope import (
     due_of,
     opened,
@@ -74,6 +75,7 @@ class Claims:
         self._recovered: deque[Delivery] = deque()
         #: Seconds on the server's clock: when the next message comes due, and what the time was then.
         self.next_due: tuple[float, float] | None = None
+        self.clock = ServerClock()
         #: Whether the last claim left nothing that could have been taken.
         self.exhausted = False
 
@@ -114,6 +116,7 @@ class Claims:
             self._doubt = (first, first + limit - 1)
         elif settlement is None:
             return [], []
+        sent = time.monotonic()
         answers = self.link.try_all(*commands, *also)
         settled = len(commands) - bool(limit > 0)
         self._check(answers[:settled])
@@ -122,6 +125,7 @@ class Claims:
         if limit <= 0:
             return [], []
         self._check(answers[settled : settled + 1])
+        self.clock.heard(float(answers[settled][0]), sent)
         found = self._received(answers[settled], lists, first, limit)
         return found, answers[settled + 1 :]
 
@@ -157,8 +161,9 @@ class Claims:
         )
 
     def _received(self, answer: list[Any], lists: list[tuple[str, str]], first: int, limit: int) -> list[Delivery]:
-        now, next_due, counts, portions = answer
-        self.next_due = (float(next_due), float(now)) if next_due else None
+        _, next_due, counts, portions = answer
+        # Not what the server said: its answer may have been on its way for as long as a task must not be late.
+        self.next_due = (float(next_due), self.clock.now()) if next_due else None
         total = sum(counts)
         self.exhausted = total < limit
         if not total:
