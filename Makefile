@@ -20,6 +20,11 @@ BENCH_STAMP := $(VENV)/.celeriac-setup-bench
 # Celery has an environment of its own: a plugin of ours may call itself `celery`.
 INTEROP_VENV ?= .venv-interop
 INTEROP_STAMP := $(INTEROP_VENV)/.celeriac-setup
+# So do packages that were written for Celery: they are tried with our package of that name in its place.
+EXTENSIONS_VENV ?= .venv-extensions
+EXTENSIONS_STAMP := $(EXTENSIONS_VENV)/.celeriac-setup
+EXTENSIONS := django-celery-beat django-celery-results celery-redbeat celery-singleton celery-once celery-progress flower \
+	opentelemetry-instrumentation-celery
 TOO_OLD := Celeriac needs Python 3.11 or newer and '$(PYTHON)' is not; install one and name it, as in: make PYTHON=python3.12 setup
 
 # How long each decoder is fuzzed by each of the two engines, how many at a time, and which.
@@ -30,7 +35,7 @@ FUZZ_DECODERS ?= json task-v2 task-v1 result event control orjson yaml msgpack g
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test faults-beat test-fast laws faults coverage lint format types architecture docs-check interop fuzz surface capabilities demo demo-crash demo-django bench soak dist clean clean-all
+.PHONY: help setup test faults-beat test-fast laws faults coverage lint format types architecture docs-check interop extensions fuzz surface capabilities demo demo-crash demo-django bench soak dist clean clean-all
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -56,14 +61,22 @@ $(INTEROP_STAMP): pyproject.toml
 	$(INTEROP_VENV)/bin/python -m pip install --quiet --group interop
 	@touch $@
 
+$(EXTENSIONS_STAMP): pyproject.toml $(DISTRIBUTIONS:=/pyproject.toml)
+	test -x $(EXTENSIONS_VENV)/bin/python || $(PYTHON) -m venv $(EXTENSIONS_VENV)
+	$(EXTENSIONS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(EXTENSIONS_VENV)/bin/python -m pip install --quiet --group extensions
+	$(EXTENSIONS_VENV)/bin/python -m pip install --quiet --no-deps $(EXTENSIONS)
+	$(EXTENSIONS_VENV)/bin/python -m pip install --quiet --no-build-isolation $(patsubst %,-e %,core $(addprefix plugins/,celery memory redis))
+	@touch $@
+
 test: $(STAMP)  ## Run the whole test suite, faults included
-	$(PYTEST) -n $(TEST_WORKERS) --dist worksteal --ignore tests/interop $(ARGS)
+	$(PYTEST) -n $(TEST_WORKERS) --dist worksteal --ignore tests/interop --ignore tests/extensions $(ARGS)
 
 faults-beat: $(STAMP)  ## Kill leading beats at random moments for five minutes, on SQLite and on Redis
 	BEAT_FAULT_SECONDS=300 $(PYTEST) -n 2 -rP tests/faults/test_beat.py $(ARGS)
 
 test-fast: $(STAMP)  ## Run the tests that answer at once: no faults, no end-to-end, nothing marked slow
-	$(PYTEST) -n $(TEST_WORKERS) --dist worksteal -m "not slow" --ignore tests/faults --ignore tests/e2e --ignore tests/interop $(ARGS)
+	$(PYTEST) -n $(TEST_WORKERS) --dist worksteal -m "not slow" --ignore tests/faults --ignore tests/e2e --ignore tests/interop --ignore tests/extensions $(ARGS)
 
 laws: $(STAMP)  ## Try the laws of canvases with other canvases than the suite, and 500 of them: make laws CANVASES=5000
 	CANVAS_LAWS=$(CANVASES) $(PYTEST) -n $(TEST_WORKERS) tests/unit/canvas/test_laws.py \
@@ -110,6 +123,9 @@ fuzz: $(STAMP)  ## Fuzz every decoder, ten minutes by each engine: make fuzz FUZ
 	for engine in $$engines; do for decoder in $(FUZZ_DECODERS); do echo $$decoder $$engine; done; done | \
 		xargs -P $(FUZZ_WORKERS) -L 1 sh -c '$(BIN)/python tests/fuzz/run.py $$0 --engine $$1 --seconds $(FUZZ_SECONDS)'
 
+extensions: $(EXTENSIONS_STAMP)  ## Try packages for Celery (django-celery-beat, flower, sentry-sdk, ...) on ours
+	EXTENSIONS=1 $(EXTENSIONS_VENV)/bin/python -m pytest -W default tests/extensions $(ARGS)
+
 surface: $(STAMP)  ## Print the table of Celery's public names: here, alike, and which test shows what it does
 	@PYTHONPATH=tests/unit/surface $(BIN)/python -m celery_surface
 
@@ -152,5 +168,5 @@ clean:  ## Remove what building and testing left behind; the virtual environment
 	find core plugins tests examples benchmarks -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 clean-all: clean  ## Remove that and the virtual environment
-	rm -rf $(VENV) $(INTEROP_VENV)
+	rm -rf $(VENV) $(INTEROP_VENV) $(EXTENSIONS_VENV)
 	find core plugins -type d -name '*.egg-info' -prune -exec rm -rf {} + 2>/dev/null || true

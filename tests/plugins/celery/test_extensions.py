@@ -68,3 +68,21 @@ def test_what_nobody_knows_is_not_found(app):
 
 def test_a_bug_report_says_whose_celery_it_is(app):
     assert app.plugins.report()["celery"] == "the API of 5.7.0, by celeriac-celery"
+
+
+def test_a_suite_that_loads_celerys_fixtures_has_ours(pytester):
+    pytester.makeconftest("pytest_plugins = ['celery.contrib.pytest']")
+    pytester.makepyfile(
+        """
+        from celery import shared_task
+
+        @shared_task
+        def mul(x, y):
+            return x * y
+
+        def test_mul(celery_app, celery_worker):
+            assert mul.delay(4, 4).get(timeout=10) == 16
+            assert type(celery_worker).__module__.startswith("celeriac.")
+        """
+    )
+    pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)

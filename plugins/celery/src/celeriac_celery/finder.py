@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
-import warnings
-from collections.abc import Sequence
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
-from pathlib import Path
-from types import ModuleType
-from typing import Any, Final
 
-from celeriac_celery.doors import DOORS, PACKAGES, Door, homes_of
-from celeriac_celery.version import VERSION, version_info_t
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+    from typing import Any
 
-PREFIX: Final = "celery."
-_OURS: Final = "celeriac"
-#: What the package itself has, and Celeriac's has elsewhere or otherwise.
-_OWN: Final[dict[str, Any]] = {"VERSION": VERSION, "version_info": VERSION, "version_info_t": version_info_t}
+PREFIX = "celery."
+_OURS = "celeriac"
+#: What the package itself has, and Celeriac's has elsewhere or otherwise: where it is.
+_OWN = {"VERSION": "VERSION", "version_info": "VERSION", "version_info_t": "version_info_t"}
+
+CONFLICT = (
+    "celery and celeriac-celery are both installed, and both are the package `celery`; Celeriac's is in use. "
+    "Keep one: pip uninstall celery && pip install --force-reinstall --no-deps celeriac-celery"
+)
 
 
-class Finder(MetaPathFinder):
+class Finder:
     """Answers for the submodules of ``celery``, before anybody looks into directories.
+
+    No subclass of the classes in ``importlib.abc``, which take longer to import than all the rest.
 
     First, because an alias of a package has that package's directory, in which Python would find its modules once more.
     """
@@ -33,8 +37,14 @@ class Finder(MetaPathFinder):
     ) -> ModuleSpec | None:
         if not fullname.startswith(PREFIX):
             return None
+        # Here, because a bare import of the package needs none of it.
+        from importlib.util import find_spec
+
+        from celeriac_celery.doors import DOORS, PACKAGES
+
         if fullname in DOORS:
-            return ModuleSpec(fullname, DoorLoader(), is_package=fullname in PACKAGES)
+            loader: Any = DoorLoader()
+            return ModuleSpec(fullname, loader, is_package=fullname in PACKAGES)
         ours = _OURS + fullname[len(PREFIX) - 1 :]
         try:
             known = find_spec(ours)
@@ -42,10 +52,11 @@ class Finder(MetaPathFinder):
             known = None
         if known is None:
             return None
-        return ModuleSpec(fullname, AliasLoader(ours), is_package=known.submodule_search_locations is not None)
+        loader = AliasLoader(ours)
+        return ModuleSpec(fullname, loader, is_package=known.submodule_search_locations is not None)
 
 
-class AliasLoader(Loader):
+class AliasLoader:
     """Puts the module itself where its other name is looked for: there is one of it."""
 
     def __init__(self, ours: str) -> None:
@@ -58,10 +69,12 @@ class AliasLoader(Loader):
         sys.modules[module.__name__] = importlib.import_module(self._ours)
 
 
-class DoorLoader(Loader):
+class DoorLoader:
     """Makes a module whose names are in several modules of ours."""
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        from celeriac_celery.doors import Door, homes_of
+
         return Door(spec.name, homes_of(spec.name))
 
     def exec_module(self, module: ModuleType) -> None:
@@ -77,12 +90,13 @@ def install() -> None:
 def name_of_celery(name: str) -> Any:
     """What ``celery.<name>`` is.  Raises AttributeError."""
     if name in _OWN:
-        return _OWN[name]
+        return getattr(importlib.import_module("celeriac_celery.version"), _OWN[name])
     if name.startswith("__"):
         raise AttributeError(f"module 'celery' has no attribute {name!r}")
     ours = importlib.import_module(_OURS)
-    if hasattr(ours, name) and not isinstance(getattr(ours, name), ModuleType):
-        return getattr(ours, name)
+    found = getattr(ours, name, None)
+    if found is not None and not isinstance(found, type(sys)):
+        return found
     try:
         return importlib.import_module(PREFIX + name)
     except ModuleNotFoundError as error:
@@ -98,11 +112,7 @@ def names_of_celery() -> list[str]:
 
 def tell_of_others(file: str) -> None:
     """Warn, in one line, where files of Celery itself lie beside ours: pip has mixed two distributions."""
-    if Path(file).with_name("app").is_dir():
+    if os.path.isdir(os.path.join(os.path.dirname(file), "app")):
+        import warnings
+
         warnings.warn(CONFLICT, stacklevel=3)
-
-
-CONFLICT: Final = (
-    "celery and celeriac-celery are both installed, and both are the package `celery`; Celeriac's is in use. "
-    "Keep one: pip uninstall celery && pip install --force-reinstall --no-deps celeriac-celery"
-)

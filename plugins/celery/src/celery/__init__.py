@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from celeriac_celery import finder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: The release of Celery whose API this is.
 __version__ = "5.7.0"
