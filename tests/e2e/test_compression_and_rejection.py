@@ -7,7 +7,7 @@ import pytest
 from celeriac.exceptions import Reject
 
 
-@pytest.mark.parametrize("method", ["gzip", "bzip2", "lzma"])
+@pytest.mark.parametrize("method", ["gzip", "bzip2", "lzma", "zstd", "brotli"])
 def test_a_compressed_message_runs_like_any_other(everyday, start_worker, method):
     start_worker("-P", "solo")
     assert everyday.add.apply_async((20, 22), compression=method).get(timeout=20) == 42

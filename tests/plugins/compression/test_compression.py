@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 
 import pytest
@@ -109,6 +110,15 @@ def test_a_message_cannot_choose_what_is_imported(app, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ProtocolError, match="not known here"):
         app.compression.expand(b"", "planted:Thing")
+
+
+def test_kombu_is_as_it_was_when_the_app_is_gone():
+    with Celery("gone", set_as_current=False) as gone:
+        gone.connection_for_read("memory://").release()
+        kind, data = gone.compression.compress(b"a body", "zstd")
+    del gone
+    gc.collect()
+    assert kombu_compression.decompress(data, kind) == b"a body"
 
 
 @pytest.mark.parametrize("name", ["gzip", "bzip2", "lzma", "zstd", "brotli"])

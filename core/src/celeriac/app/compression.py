@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from celeriac.exceptions import PluginNotFound, ProtocolError, SerializationError
 from celeriac.protocol import compression
@@ -58,6 +59,10 @@ class Compression:
         return found
 
 
+#: Kombu's own, by content type, for when there is no app any more.
+_kombus: Final[dict[str, Callable[[Any], bytes]]] = {}
+
+
 def limit_kombu(app: Celery) -> None:
     """Have Kombu expand no more than we do: it decompresses a message as it makes it, wherever it reads one itself.
 
@@ -65,12 +70,15 @@ def limit_kombu(app: Celery) -> None:
     """
     from kombu import compression as kombu_compression  # by then it is loaded
 
+    reference = weakref.ref(app)
     for kind in kombu_compression.encoders():
         encode, _ = kombu_compression.get_encoder(kind)
-        kombu_compression.register(encode, partial(_expand, weakref.ref(app), kind), kind)
+        _kombus.setdefault(kind, kombu_compression.get_decoder(kind))
+        kombu_compression.register(encode, partial(_expand, reference, kind), kind)
 
 
 def _expand(reference: weakref.ref[Celery], kind: str, body: Any) -> bytes:
-    data = body.encode("latin-1") if isinstance(body, str) else bytes(body)
     app = reference()
-    return compression.expand(data, kind) if app is None else app.compression.expand(data, kind)
+    if app is None:
+        return _kombus[kind](body)
+    return app.compression.expand(body.encode("latin-1") if isinstance(body, str) else bytes(body), kind)
