@@ -80,7 +80,7 @@ def test_a_server_that_wants_another_certificate_says_so(node, certificates, mes
     url = f"amqps://guest:guest@localhost:{node.tls_port}//?ssl_ca_certs={certificates.authority}"
     stranger = certificates.stranger
     for one in (url, f"{url}&ssl_certfile={stranger.certificate}&ssl_keyfile={stranger.key}"):
-        with pytest.raises(OperationalError, match=rf"localhost:{node.tls_port}/: .*ssl_certfile"):
+        with pytest.raises(OperationalError, match=rf"localhost:{node.tls_port}/.*ssl_certfile"):
             AmqpsTransport.producer_lane(connection(one)).publish([message(1, own_queue)])
 
 

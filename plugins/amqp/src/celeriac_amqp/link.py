@@ -32,6 +32,8 @@ def is_silence(error: BaseException) -> bool:
     return isinstance(error, TimeoutError | BlockingIOError | ssl.SSLWantReadError | ssl.SSLWantWriteError)
 
 
+#: What is raised where the other end closes the connection.
+_HANG_UPS: Final = (ssl.SSLEOFError, ConnectionResetError, BrokenPipeError)
 #: So many times the number of servers a failover strategy, which may draw lots, is asked for the next.
 _DRAWS: Final = 10
 
@@ -41,7 +43,7 @@ class Link:
 
     def __init__(self, connection: Any, heartbeat: float | None = None) -> None:
         """`heartbeat` in seconds in place of the connection's own."""
-        tls = issubclass(connection.transport_cls, CheckedTlsTransport)
+        tls = self._is_tls = issubclass(connection.transport_cls, CheckedTlsTransport) or bool(connection.ssl)
         # Kombu would look for a transport anew where it fails over to another URL.
         self._servers = [
             Connection(
@@ -79,6 +81,12 @@ class Link:
                 self._server, self.wire = server, wire
                 return wire
         assert last is not None
+        if self._is_tls and isinstance(last, _HANG_UPS):
+            # It says why in an alert, which is lost where it has hung up before our first word.
+            raise OperationalError(
+                f"RabbitMQ at {self.place} hangs up on connecting: it may want a certificate of yours (ssl_certfile "
+                "and ssl_keyfile), or not know who has signed that"
+            ) from last
         raise self.explained(last) from last
 
     def explained(self, error: BaseException) -> OperationalError:
