@@ -78,6 +78,10 @@ faults-beat: $(STAMP)  ## Kill leading beats at random moments for five minutes,
 test-fast: $(STAMP)  ## Run the tests that answer at once: no faults, no end-to-end, nothing marked slow
 	$(PYTEST) -n $(TEST_WORKERS) --dist worksteal -m "not slow" --ignore tests/faults --ignore tests/e2e --ignore tests/interop --ignore tests/extensions $(ARGS)
 
+.PHONY: golden
+golden: $(STAMP)  ## Write anew what commands print, for the tests that hold them to it; then look at the difference
+	GOLDEN_WRITE=1 $(PYTEST) -n $(TEST_WORKERS) tests/unit/cli/test_help.py tests/e2e/test_command_line.py $(ARGS)
+
 laws: $(STAMP)  ## Try the laws of canvases with other canvases than the suite, and 500 of them: make laws CANVASES=5000
 	CANVAS_LAWS=$(CANVASES) $(PYTEST) -n $(TEST_WORKERS) tests/unit/canvas/test_laws.py \
 		tests/unit/canvas/test_uncounted.py tests/e2e/test_canvas.py $(ARGS)

@@ -217,6 +217,25 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
+# --- golden files -----------------------------------------------------------------------------------------------------
+
+#: `make golden` writes them anew; what has changed is then for a person to look at.
+_WRITES_GOLDEN = os.environ.get("GOLDEN_WRITE") == "1"
+
+
+@pytest.fixture(scope="session")
+def golden() -> Callable[[Path, str], None]:
+    """Return ``golden(path, text)``: the text is what the file says."""
+
+    def compare(path: Path, text: str) -> None:
+        if _WRITES_GOLDEN:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        assert text == path.read_text(), f"{path} says something else; if this is meant: make golden"
+
+    return compare
+
+
 # --- servers ----------------------------------------------------------------------------------------------------------
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from celeriac.cli.main import run
+
 HERE = Path(__file__).parent
 
 
@@ -38,6 +40,21 @@ def start_worker(spawn) -> Callable[..., Any]:
         return worker
 
     return start
+
+
+@pytest.fixture
+def command_line(capsys, monkeypatch) -> Callable[..., tuple[int, str, str]]:
+    """Return ``command_line(*words)``: runs ``celeriac *words`` in this process; gives code, output and errors."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    def call(*words: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            run(None, words)
+        output, errors = capsys.readouterr()
+        return ended.value.code, output, errors
+
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -68,20 +68,31 @@ def test_beat_in_a_worker(celeriac, notes, wait_until, tmp_path):
     assert worker.wait() == 0
 
 
-def test_the_schedule_is_changed_while_beat_runs(celeriac, notes, wait_until):
+@pytest.fixture
+def schedule(command_line, environment, monkeypatch):
+    """Return ``schedule(*words)``: code, output and errors of ``celeriac beat schedule``, in this process."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(HERE)
+    yield lambda *words: command_line("-A", "beats_app", "beat", "schedule", *words)
+    if (module := sys.modules.pop("beats_app", None)) is not None:
+        module.app.close()
+
+
+def test_the_schedule_is_changed_while_beat_runs(celeriac, schedule, notes, wait_until):
     celeriac("worker", "-P", "solo")
     beat = celeriac("beat", "-S", "store", "-l", "INFO")
     beat.wait_for_output("leading")
 
-    def run(*arguments):
-        command = celeriac("beat", "schedule", *arguments)
-        assert command.wait() == 0, command.output()
-        return command.output()
+    def run(*words):
+        code, output, errors = schedule(*words)
+        assert code == 0, errors
+        return output
 
     run("add", "own", "note", "--every", "0.2", "--args", '["own"]')
     wait_until(lambda: notes("own"), timeout=20)
     run("pause", "own")
-    wait_until(lambda: "own (paused): note" in run("list"), timeout=20)
+    wait_until(lambda: " paused " in run("list"), timeout=20)
     run("add", "cron", "note", "--crontab", "0 9 * * mon-fri", "--tz", "Europe/Berlin", "--args", '["cron"]')
     assert run("run-now", "cron").strip()
     wait_until(lambda: notes("cron"), timeout=20)
@@ -91,17 +102,14 @@ def test_the_schedule_is_changed_while_beat_runs(celeriac, notes, wait_until):
     assert listed["own"]["enabled"]
     assert listed["cron"]["schedule"]["tz"] == "Europe/Berlin"
     run("remove", "cron")
-    absent = celeriac("beat", "schedule", "remove", "cron")
-    assert absent.wait() == 1
-    assert "there is no entry 'cron'" in absent.output()
+    code, _, errors = schedule("remove", "cron")
+    assert code == 1
+    assert "there is no entry 'cron'" in errors
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["beat", "schedule", "add", "n", "t"], "give one of --every, --crontab and --at"),
-        (["beat", "schedule", "add", "n", "t", "--crontab", "61 * * * *"], "minute: 61 is out of range; it takes 0-59"),
-        (["beat", "schedule", "add", "n", "t", "--every", "1", "--args", "x"], "--args is no JSON"),
         (["beat", "-S", "nowhere"], "offers the scheduler 'nowhere'"),
         (["beat", "--detach", "-S", "nowhere"], "offers the scheduler 'nowhere'"),
         (["beat", "--umask", "9"], "'9' is no umask"),
@@ -113,6 +121,26 @@ def test_what_is_wrong_is_told_in_a_line(celeriac, arguments, words):
     assert command.wait() != 0
     assert words in command.output()
     assert "Traceback" not in command.output()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "give one of --every, --crontab and --at"),
+        (["--crontab", "61 * * * *"], "minute: 61 is out of range; it takes 0-59"),
+        (["--every", "1", "--args", "x"], "--args is no JSON"),
+        (["--every", "0"], "--every: "),
+        (["--every", "-5"], "--every: "),
+        (["--at", "tomorrow"], "--at: "),
+        (["--crontab", "0 9 * *"], "--crontab: "),
+        (["--crontab", "0 9 * * mon", "--tz", "Mars/North"], "no time zone 'Mars/North'"),
+    ],
+)
+def test_an_entry_that_is_wrong_is_told_in_a_line_and_not_added(schedule, words, told):
+    code, _, errors = schedule("add", "n", "t", *words)
+    assert code == 2
+    assert told in errors
+    assert json.loads(schedule("list", "--json")[1]) == []
 
 
 @pytest.mark.covers(

@@ -122,7 +122,7 @@ def test_a_message_that_kills_its_process_is_kept_shown_and_run_again(make_proje
     # And sent again, it runs
     cure.touch()
     project.app.AsyncResult(result.id).forget()
-    assert celeriac("dlq", "requeue", queue, result.id) == "1 messages sent again\n"
+    assert celeriac("dlq", "requeue", queue, result.id) == "1 message sent again\n"
     assert project.app.AsyncResult(result.id).get(timeout=20) == "cured"
     assert json.loads(celeriac("dlq", "list", "--json")) == {queue: 0}
 
@@ -151,7 +151,7 @@ def test_a_message_of_a_task_that_nobody_knows_is_kept_until_somebody_does(make_
     with pytest.raises(NotRegistered):
         project.app.send_task("dead.of_next_week", [1]).get(timeout=20)
     assert "dead.of_next_week" in celeriac("dlq", "show", queue)
-    assert celeriac("dlq", "purge", queue, "--all", "--force") == "1 messages removed\n"
+    assert celeriac("dlq", "purge", queue, "--all", "--force") == "1 message removed\n"
     assert celeriac("dlq", "show", queue) == f"queue {queue} has no dead letters\n"
 
 

@@ -25,15 +25,18 @@ def echo(state, words):
 
 
 @pytest.fixture
-def run(spawn, tmp_path):
+def run(command_line, tmp_path, monkeypatch):
     """Return ``run(*words)``: exit code and output of ``celeriac -A remote_tasks *words``."""
     (tmp_path / "remote_tasks.py").write_text(TASKS)
+    monkeypatch.chdir(tmp_path)
 
     def command(*words):
-        process = spawn(sys.executable, "-m", "celeriac", "-A", "remote_tasks", *words, cwd=tmp_path)
-        return process.wait(30), process.output()
+        code, output, errors = command_line("-A", "remote_tasks", *words)
+        return code, output + errors
 
-    return command
+    yield command
+    if (module := sys.modules.pop("remote_tasks", None)) is not None:
+        module.app.close()
 
 
 @pytest.fixture
@@ -80,11 +83,11 @@ def test_a_worker_is_asked_and_told(run, worker, tmp_path):
     "cli.status.--timeout", "cli.status.--destination", "cli.inspect.--timeout", "cli.inspect.--destination"
 )
 def test_where_nobody_answers_the_exit_code_is_that_of_a_service_that_is_not_there(run):
-    assert run("status", "--timeout", "0.1") == (69, "Error: No worker has answered within 0.1 s\n")
-    assert run("inspect", "ping", "-t", "0.1", "-d", "a@h,b@h") == (
-        69,
-        "Error: None of a@h, b@h has answered within 0.1 s\n",
-    )
+    code, output = run("status", "--timeout", "0.1")
+    assert (code, output.count("\n")) == (69, 1)
+    assert output.startswith("Error: No worker has answered within 0.1 s; is one running, on the broker ")
+    code, output = run("inspect", "ping", "-t", "0.1", "-d", "a@h,b@h")
+    assert (code, output.partition(";")[0]) == (69, "Error: None of a@h, b@h has answered within 0.1 s")
 
 
 @pytest.mark.covers("cli.inspect.--list", "cli.control.--list", "cli.inspect.command", "cli.control.command")

@@ -1,4 +1,4 @@
-"""Beats of which the leader is killed again and again: each tick is sent, by one task id, and nobody waits long."""
+"""Beats of which the leader is killed again and again: each tick is sent once, and nobody waits long."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def store(request, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(SECONDS + 90)
-def test_no_tick_is_lost_when_leaders_are_killed(store, spawn, wait_until):
+def test_no_tick_is_lost_or_sent_twice_when_leaders_are_killed(store, spawn, wait_until):
     print(f"FAULTS_SEED={SEED}")
     chance = random.Random(f"{SEED} {store}")
     # Given three beats of an app of its own, whose queue nobody reads
@@ -91,8 +91,8 @@ def test_no_tick_is_lost_when_leaders_are_killed(store, spawn, wait_until):
     print(f"{kills} kills, longest pause {longest:.1f} s, {len(expected)} ticks, {sum(sent.values())} messages")
     assert state.sending == ()
     assert set(sent) == expected
-    # A process that dies between the broker's answer and its note has its message sent again: with the same id.
-    assert sum(sent.values()) - len(sent) <= kills
+    # A process that dies between the broker's answer and its note has its message sent again, and the broker knows.
+    assert max(sent.values()) == 1
     stored.remove("tick")
     app.close()
 

@@ -66,7 +66,7 @@ class Rounds:
         return Counter(line[1] for line in lines if line[0] == word)
 
     def dropped(self):
-        return sum(worker.output().count("the body of this chord was sent before") for worker in self.workers)
+        return sum(worker.output().count("it was sent before, in another message") for worker in self.workers)
 
     def settle(self, *queues):
         """Wait until the workers have had all messages of the queues: one that is sent now comes last."""

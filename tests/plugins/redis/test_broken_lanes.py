@@ -1,8 +1,9 @@
-"""Lanes that lose messages with their connections each fail a test of the kit by name."""
+"""Lanes that lose messages with their connections, or double them, each fail a test of the kit by name."""
 
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from kombu.exceptions import OperationalError
@@ -20,6 +21,11 @@ class SwallowsErrors(RedisProducerLane):
     def publish(self, messages):
         with suppress(OperationalError):
             super().publish(messages)
+
+
+class PublishesTwice(RedisProducerLane):
+    def publish(self, messages):
+        super().publish([replace(message, once=False) for message in messages])
 
 
 class ForgetsDoubts(RedisConsumerLane):
@@ -57,6 +63,7 @@ LANES = {
         "a publish that is cut off arrives or raises",
         "a server that is away is an error and then found again",
     },
+    PublishesTwice: {"of messages to be published once one is kept"},
     ForgetsDoubts: {"a claim whose answer is lost loses nothing"},
     RequeuesWhatIsBegun: {"what was begun before a cut never comes again", "a begun message never returns"},
     IsDeafAfterACut: {"arrival is announced after a cut"},

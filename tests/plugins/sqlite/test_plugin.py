@@ -99,6 +99,21 @@ def test_the_report_names_the_file_and_what_is_in_it(celeriac_home):
     assert "1 messages ready, 1 held back, 0 claimed, 0 results" in celeriac_report(app)["sqlite queue"]
 
 
+def test_a_call_that_is_to_be_published_once_is_one_message_until_its_id_is_forgotten(url, monkeypatch):
+    from celeriac_sqlite import publisher
+
+    app = new_app(broker=url)
+    for _ in range(2):
+        app.send_task("tasks.add", task_id="nightly", publish_once=True)
+        app.send_task("tasks.add", publish_once=True)
+    assert "3 messages ready" in celeriac_report(app)["sqlite queue"]
+    monkeypatch.setattr(publisher, "ONCE_SECONDS", -1.0)  # as if it had been long ago
+    app.send_task("tasks.add", task_id="weekly", publish_once=True)
+    app.send_task("tasks.add", task_id="weekly", publish_once=True)
+    app.close()
+    assert "5 messages ready" in celeriac_report(app)["sqlite queue"]
+
+
 def test_the_hooks_load_neither_sqlite_nor_kombu():
     script = "import sys, celeriac_sqlite.plugin; print({'sqlite3', 'kombu', 'logging'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

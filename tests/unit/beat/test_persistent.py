@@ -99,3 +99,26 @@ def test_a_last_run_in_the_future_is_taken_for_now(make_app, path):
     scheduler._record.close()
     entry = PersistentScheduler(app).schedule["tick"]
     assert entry.last_run_at <= entry.default_now()
+
+
+def test_the_file_is_written_anew_when_it_has_grown(make_app, tmp_path):
+    file = tmp_path / "schedule"
+    app = make_app(beat_schedule={"tick": {"task": "t", "schedule": 1}})
+    scheduler = PersistentScheduler(app, schedule_filename=str(file))
+
+    def lines():
+        return len(file.read_bytes().splitlines())
+
+    # Given a run or two, of which each adds a line
+    for _ in range(3):
+        scheduler.reserve(scheduler.schedule["tick"])
+    scheduler.sync()
+    assert lines() > 4
+    # When there are more of them than it takes to tell
+    for _ in range(1100):
+        scheduler.reserve(scheduler.schedule["tick"])
+    scheduler.sync()
+    # Then the file says the same in as many lines as there are entries, and a title
+    assert lines() == 2
+    scheduler.close()
+    assert PersistentScheduler(app, schedule_filename=str(file)).schedule["tick"].total_run_count == 1103

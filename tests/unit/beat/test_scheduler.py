@@ -154,6 +154,7 @@ def test_a_run_that_the_broker_did_not_take_is_sent_again(scheduler_of, ago):
     assert scheduler.schedule["tick"].total_run_count == 0
     # And when it is there again, the run is made up for
     scheduler.send_task = send
+    scheduler._monotonic_again = 0.0
     scheduler.populate_heap()
     scheduler.tick()
     assert names(scheduler) == ["t"]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 from datetime import UTC, timedelta
 
 import pytest
 from kombu.exceptions import OperationalError
 
+from celeriac import Celery
 from celeriac.beat import Service, StoreScheduler
 from celeriac.beat.stored import StoredSchedule
+from celeriac.canvas.admission import is_admitted
 from celeriac.exceptions import ImproperlyConfigured
 
 
@@ -93,7 +96,7 @@ def test_a_run_that_was_noted_and_perhaps_not_sent_is_sent_by_the_successor(stor
     leader.populate_heap()
     with pytest.raises(KeyboardInterrupt):
         leader.tick()
-    stored.store.release_lock(leader._lock, leader._owner)
+    leader._leadership.release()
     # When another takes over
     successor = StoreScheduler(stored.app)
     successor.tick()
@@ -104,6 +107,71 @@ def test_a_run_that_was_noted_and_perhaps_not_sent_is_sent_by_the_successor(stor
     third.tick()
     third.close()
     assert len(messages) == 1
+
+
+def died_after_sending(stored):
+    """A leader that has sent a run of the hourly task, and died before it could note that."""
+    leader = StoreScheduler(stored.app)
+    leader.tick()
+    leader.schedule["hourly"].last_run_at -= timedelta(hours=1)
+    run = leader.schedule["hourly"].last_run_at + timedelta(hours=1)
+    note = leader._note
+
+    def die(states):
+        if not any(state.sending for state in states.values()):
+            raise KeyboardInterrupt
+        return note(states)
+
+    leader._note = die
+    leader.populate_heap()
+    with pytest.raises(KeyboardInterrupt):
+        leader.tick()
+    leader._leadership.release()
+    return stored.task_id("hourly", run)
+
+
+def test_a_run_that_was_sent_and_not_noted_is_not_taken_twice_by_a_broker_that_can_tell(entries, tmp_path):
+    store = f"sqlite:///{tmp_path / 'queue.db'}"
+    app = Celery("beats", broker=store, backend=store, beat_schedule=entries, set_as_current=False)
+    stored = StoredSchedule(app)
+    task_id = died_after_sending(stored)
+    successor = StoreScheduler(stored.app)
+    successor.tick()
+    assert stored.states(["hourly"])["hourly"].sending == ()
+    with stored.app.connection_for_read() as connection, closing(connection.SimpleQueue("celery")) as messages:
+        assert messages.get(timeout=5).headers["id"] == task_id
+        with pytest.raises(messages.Empty):
+            messages.get(block=False)
+    successor.close()
+    app.close()
+
+
+def test_with_any_other_broker_it_is_sent_twice_and_the_store_admits_one_of_both(stored, record):
+    messages = record(stored.app)
+    task_id = died_after_sending(stored)
+    StoreScheduler(stored.app).tick()
+    assert [message.headers["id"] for message in messages] == [task_id] * 2
+    marks = [message.headers["admission"] for message in messages]
+    assert [is_admitted(stored.app, task_id, mark) for mark in (*marks, marks[0])] == [True, False, True]
+
+
+def test_nothing_else_is_sent_before_what_a_predecessor_may_not_have_sent(stored, record):
+    messages = record(stored.app)
+    task_id = died_after_sending(stored)
+    messages.clear()
+    # Given a successor that cannot reach the broker
+    stored.put("tick", {"task": "t", "schedule": 0.001})
+    successor, send = StoreScheduler(stored.app), StoreScheduler.send_task
+    successor.send_task = lambda *args, **options: (_ for _ in ()).throw(OperationalError("away"))
+    successor.tick()
+    assert stored.states(["hourly"])["hourly"].sending
+    # When it can
+    successor.send_task = lambda *args, **options: send(successor, *args, **options)
+    successor._monotonic_again = 0.0
+    successor.tick()
+    # Then it sends that first
+    assert messages[0].headers["id"] == task_id
+    successor.close()
 
 
 def test_a_run_that_the_broker_did_not_take_is_sent_again(stored, record):
@@ -123,6 +191,10 @@ def test_a_run_that_the_broker_did_not_take_is_sent_again(stored, record):
     leader.send_task = send
     leader.populate_heap()
     leader.tick()
+    leader.tick()
+    assert len(sent) == 1
+    # When it is tried again, after a second
+    leader._monotonic_again = 0.0
     leader.populate_heap()
     leader.tick()
     # Then the second is sent by itself, and nothing is left to send
@@ -136,7 +208,7 @@ def test_a_leader_that_slept_through_its_lease_sends_nothing(stored, record):
     sleeper = StoreScheduler(stored.app)
     sleeper.tick()
     # Given that another leads by now, which the sleeper does not know yet
-    stored.store.release_lock(sleeper._lock, sleeper._owner)
+    stored.store.release_lock(sleeper._leadership.lock, sleeper._leadership._owner)
     other = StoreScheduler(stored.app)
     other.tick()
     entry = sleeper.schedule["hourly"]
@@ -152,15 +224,19 @@ def test_a_leader_that_slept_through_its_lease_sends_nothing(stored, record):
 
 
 def test_entries_of_the_configuration_come_and_go_with_it(make_app, stored):
-    StoreScheduler(stored.app).tick()
+    def led():
+        scheduler = StoreScheduler(stored.app)
+        scheduler.tick()
+        assert scheduler.leads
+        scheduler.close()
+        assert scheduler.schedule.keys() == stored.all().keys()
+        return stored.all().keys()
+
+    assert led() == {"hourly"}
     stored.put("own", {"task": "u", "schedule": 5})
-    scheduler = StoreScheduler(stored.app)
-    scheduler._take_over(0)
-    assert stored.all().keys() == {"hourly", "own"}
+    assert led() == {"hourly", "own"}
     stored.app.conf.beat_schedule = {}
-    scheduler = StoreScheduler(stored.app)
-    scheduler._take_over(0)
-    assert stored.all().keys() == {"own"}
+    assert led() == {"own"}
 
 
 def test_what_json_does_not_have_is_refused(stored):

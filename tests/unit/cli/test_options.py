@@ -193,7 +193,7 @@ def test_purge_empties_the_queues_that_are_named(celeriac, app):
     for queue in ("one", "two"):
         app.send_task("tasks.add", (1, 2), queue=queue)
 
-    assert celeriac("purge", "-f", "-Q", "one", app=app)[1] == "1 messages removed\n"
+    assert celeriac("purge", "-f", "-Q", "one", app=app)[1] == "1 message removed\n"
 
     assert (len(taken(app, "one")), len(taken(app, "two"))) == (0, 1)
 

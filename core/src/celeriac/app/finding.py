@@ -35,7 +35,9 @@ def find_app(path: str) -> Celery:
     if colon or attribute:
         module = _module(module_name, tried)
     if module is None:
-        raise ImproperlyConfigured(f"cannot find the app {path!r}: tried {', '.join(tried)}")
+        raise ImproperlyConfigured(
+            f"cannot find the app {path!r}: tried {', '.join(tried)}, from {here}; --workdir names another directory"
+        )
     found = _attribute(module, attribute, tried) if attribute else _in_module(module, tried)
     if found is None:
         raise ImproperlyConfigured(

@@ -7,9 +7,12 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from kombu.exceptions import OperationalError
+
 from celeriac.app.lanes import KombuProducerLane, properties_to_send_again
 from celeriac.app.queues import is_missing_queue
 from celeriac.contracts.broker import OutgoingMessage, ProducerLane
+from celeriac.contracts.urls import mask_password
 from celeriac.exceptions import ProtocolError
 from celeriac.protocol.timestamps import parse_moment
 
@@ -51,7 +54,7 @@ class Migration:
     def waiting(self) -> int:
         """How many messages wait in the source.  Raises `OperationalError` where it is out of reach."""
         with self.app.connection_for_read(self.source) as connection:
-            connection.ensure_connection(max_retries=1)
+            _connect(connection, self.source)
             return sum(_waiting(connection, queue) or 0 for queue in self.queues)
 
     def run(self) -> int:
@@ -60,8 +63,8 @@ class Migration:
             self.app.connection_for_read(self.source) as connection,
             self.app.connection_for_write(self.destination) as target,
         ):
-            connection.ensure_connection(max_retries=1)
-            target.ensure_connection(max_retries=1)
+            _connect(connection, self.source)
+            _connect(target, self.destination)
             there = list(self.queues) if self.forever else [each for each in self.queues if _may_have(connection, each)]
             channel = connection.channel()
             lane = _lane_to(self.app, self.destination)
@@ -174,3 +177,11 @@ def _eta_of(headers: Any) -> float | None:
     except ProtocolError:  # whoever runs it refuses it
         return None
     return None if eta is None else eta.timestamp()
+
+
+def _connect(connection: Any, url: str) -> None:
+    """Connect.  Raises `OperationalError`, saying which of both brokers it is."""
+    try:
+        connection.ensure_connection(max_retries=1)
+    except OperationalError as error:
+        raise OperationalError(f"cannot reach the broker {mask_password(url)}: {error}") from error

@@ -81,6 +81,7 @@ _CONSUMED: Final = frozenset(
         "mandatory",
         "timeout",
         "confirm_timeout",
+        "publish_once",
     ]
 )
 
@@ -226,6 +227,7 @@ class Publisher:
             target.routing_key,
             target.queue,
             None if eta is None else eta.timestamp(),
+            bool(options.get("publish_once")),
         )
 
     def _plan(self, name: str, ignore_result: Any, time_limit: Any, soft_time_limit: Any) -> HeaderPlan:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from celeriac.beat.record import Record
 from celeriac.beat.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from celeriac.beat.entry import ScheduleEntry
+
+#: So many lines may be added to the file, for each entry and besides, before it is written anew.
+_LINES_PER_ENTRY: Final = 10
+_LINES: Final = 1000
 
 
 class PersistentScheduler(Scheduler):
@@ -31,7 +35,7 @@ class PersistentScheduler(Scheduler):
         for name, entry in self.data.items():
             if name in known:
                 _take(entry, known[name])
-        self.sync()
+        self._write_anew()
 
     def reserve(self, entry: ScheduleEntry, run: datetime | None = None) -> ScheduleEntry:
         following = super().reserve(entry, run)
@@ -43,10 +47,18 @@ class PersistentScheduler(Scheduler):
         self._record.add({entry.name: _kept(entry)})
 
     def sync(self) -> None:
+        # With ten thousand entries, to write all of them takes longer than a task may be late.
+        if self._record.added > _LINES_PER_ENTRY * len(self.data) + _LINES:
+            self._write_anew()
+        else:
+            self._record.settle()
+
+    def _write_anew(self) -> None:
         self._record.replace({name: _kept(entry) for name, entry in self.data.items()})
 
     def close(self) -> None:
         super().close()
+        self._write_anew()
         self._record.close()
 
     @property

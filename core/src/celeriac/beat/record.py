@@ -24,6 +24,8 @@ class Record:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file: IO[bytes] | None = None
+        #: Lines that were added since all was written.
+        self.added = 0
 
     def read(self) -> dict[str, dict[str, Any]]:
         """What is known.  A file of another program is moved aside.  Raises `ImproperlyConfigured`."""
@@ -44,7 +46,7 @@ class Record:
         return found
 
     def add(self, items: Mapping[str, Mapping[str, Any]]) -> None:
-        """Add lines: they survive the end of this process at once, that of the machine from the next `replace` on."""
+        """Add lines: they survive the end of this process at once, that of the machine from the next `settle` on."""
         if self._file is None:
             self._open()
         assert self._file is not None
@@ -53,6 +55,15 @@ class Record:
             self._file.flush()
         except OSError as error:
             raise self._unusable(error) from error
+        self.added += len(items)
+
+    def settle(self) -> None:
+        """Have what was added survive the end of the machine."""
+        if self._file is not None:
+            try:
+                os.fsync(self._file.fileno())
+            except OSError as error:
+                raise self._unusable(error) from error
 
     def replace(self, items: Mapping[str, Mapping[str, Any]]) -> None:
         """Have exactly this in the file.  Whoever reads it finds the old contents or the new."""
@@ -67,6 +78,7 @@ class Record:
             _sync_directory(self.path.parent)
         except OSError as error:
             raise self._unusable(error) from error
+        self.added = 0
 
     def close(self) -> None:
         """Close the file; it is opened again when it is needed."""

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from celeriac.beat.entry import ScheduleEntry, evaluated
 from celeriac.beat.missed import runs_due
+from celeriac.exceptions import CeleryError
 from celeriac.protocol import wall
 from celeriac.schedules import crontab
 
@@ -23,11 +24,11 @@ logger = logging.getLogger("celeriac.beat")
 #: The longest sleep between two ticks, in seconds.
 DEFAULT_MAX_INTERVAL = 300.0
 
-#: Seconds until an entry is sent again for which the broker was out of reach.
+#: Seconds until a broker that was out of reach is tried again.
 _AGAIN = 1.0
 
 
-class SchedulingError(Exception):
+class SchedulingError(CeleryError):
     """A periodic task could not be sent."""
 
 
@@ -74,8 +75,9 @@ class Scheduler:
         self._seen: Any = None
         self._numbers = itertools.count()
         self._begun = False
-        self._is_away = False
         self._reserves_moments = len(signature(self.reserve).parameters) > 1
+        #: Until then the broker is not tried, on the monotonic clock: it was out of reach.
+        self._monotonic_again = 0.0
         self._last_sync: float | None = None
         self._tasks_since_sync = 0
         #: When `tick` was called last, on the monotonic clock.
@@ -168,10 +170,10 @@ class Scheduler:
             if self._run_at_start():
                 self.populate_heap()
                 heap = self._heap
-        limit = wall.time()
+        limit, due = wall.time(), []
         while heap and heap[0].time <= limit:
-            event = heapq.heappop(heap)
-            self._look_at(heap, event.entry)
+            due.append(heapq.heappop(heap).entry)
+        self._look_at_all(due)
         if not heap:
             return self.max_interval
         return min(max(heap[0].time - wall.time(), 0.0), self.max_interval)
@@ -183,19 +185,40 @@ class Scheduler:
             self._send_due(entry, [entry.default_now()])
         return bool(entries)
 
-    def _look_at(self, heap: list[event_t], entry: ScheduleEntry) -> None:
-        if self.schedule.get(entry.name) is not entry or not entry.enabled:
+    def _look_at_all(self, entries: list[ScheduleEntry]) -> None:
+        """Send those whose time has come, and have each looked at again."""
+        for entry in entries:
+            if self._is_current(entry):
+                self._look_at(entry)
+
+    def _look_at(self, entry: ScheduleEntry) -> None:
+        if self._seconds_away() > 0:
+            self._push(entry, self._seconds_away())
             return
         is_due, seconds = self.is_due(entry)
         if is_due:
             now = entry.default_now()
             entry = self._send_due(entry, self.runs_of(entry, now), now)
-        if seconds is not None:
-            if is_due and hasattr(entry.schedule, "next_after"):
-                seconds = self._delay_of(entry)  # counted from the run that was due, not from now
-            if self._is_away:
-                seconds, self._is_away = max(seconds, _AGAIN), False
-            heapq.heappush(heap, self._event(entry, seconds))
+        self._push_next(entry, is_due, seconds)
+
+    def _is_current(self, entry: ScheduleEntry) -> bool:
+        return self.schedule.get(entry.name) is entry and entry.enabled
+
+    def _push_next(self, entry: ScheduleEntry, was_due: bool, seconds: float | None) -> None:
+        """Have an entry looked at again; `seconds` is what its schedule said, None for never."""
+        if seconds is None:
+            return
+        if was_due and hasattr(entry.schedule, "next_after"):
+            seconds = self._delay_of(entry)  # counted from the run that was due, not from now
+        self._push(entry, max(seconds, self._seconds_away()))
+
+    def _push(self, entry: ScheduleEntry, seconds: float) -> None:
+        if self._heap is not None:
+            heapq.heappush(self._heap, self._event(entry, seconds))
+
+    def _seconds_away(self) -> float:
+        """Seconds for which a broker that was out of reach is left alone."""
+        return max(self._monotonic_again - time.monotonic(), 0.0)
 
     def runs_of(self, entry: ScheduleEntry, now: datetime) -> list[datetime]:
         """The moments for which a due entry is to be sent."""
@@ -258,7 +281,7 @@ class Scheduler:
         except Exception as error:
             if isinstance(error.__cause__, self.app.connection_errors):
                 logger.error("Scheduler: the broker is out of reach, trying again: %s", error)
-                self._is_away = True
+                self._monotonic_again = time.monotonic() + _AGAIN
                 return False
             logger.exception("Scheduler: %s (%s) could not be sent", entry.name, entry.task)
         else:

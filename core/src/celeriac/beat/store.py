@@ -4,49 +4,66 @@ from __future__ import annotations
 
 import copy
 import logging
-import os
 import time
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from celeriac.beat.leadership import RENEWAL, Leadership
 from celeriac.beat.scheduler import Scheduler
 from celeriac.beat.stored import CONFIGURED, RunState, Stored, StoredSchedule, fields_of
+from celeriac.canvas.admission import ADMISSION, mark_of
 from celeriac.exceptions import CeleryError, StoreUnavailable
+from celeriac.protocol import wall
 
 if TYPE_CHECKING:
     from celeriac.beat.entry import ScheduleEntry
 
 logger = logging.getLogger("celeriac.beat")
 
-#: Seconds for which a leader that says nothing still leads, and between two words of it.
-LEASE: Final = 6.0
-_RENEWAL: Final = 1.5
 #: Seconds between two looks at whether there are changes, or the leader is gone, if no notice comes.
 _LOOK: Final = 0.5
-#: So many changes may be written at the same time.
-_LATE: Final = 100
+#: Entries that are noted together; more of them would be sent later, fewer would cost more round trips.
+_TOGETHER: Final = 200
+#: Entries that are written together, between two looks at the lease.
+_WRITTEN: Final = 1000
+#: What the admission of a tick is called, beside those of chords.
+_TICK: Final = "beat"
+
+
+class _Due(NamedTuple):
+    """What is to be sent of one entry, and what is noted before that."""
+
+    entry: ScheduleEntry
+    moments: list[datetime]
+    state: RunState
 
 
 class StoreScheduler(Scheduler):
     """Entries of the configuration, and those that were added to the store.
 
+    A beat that does not lead knows all entries as well, so that it has only to read when they ran when it takes over.
     Before its task is sent each run is noted under the leader's lock, and after it was sent again.  Whoever takes over
-    sends what was noted and perhaps not sent, with the same task id.
+    sends what was noted and perhaps not sent, with the same task id, of which the broker keeps one.
     """
 
     max_interval = 5.0
 
     def __init__(self, app: Any, *args: Any, **kwargs: Any) -> None:
         self.stored = StoredSchedule(app)
-        self._lock = f"{self.stored.base}:leader"
-        self._owner = f"{os.uname().nodename}:{os.getpid()}:{uuid4().hex[:8]}"
+        self._leadership = Leadership(self.stored.store, f"{self.stored.base}:leader")
+        #: The token under which this beat leads.
         self._token: int | None = None
-        self._monotonic_renewed = 0.0
+        #: Runs that a predecessor noted and perhaps did not send.
+        self._unsent: dict[str, RunState] = {}
         self._monotonic_looked = 0.0
-        #: The versions of the entries that are known here.
+        self._mark: bytes | None = b"not looked"
+        #: The versions of the entries that are known here, and where each comes from.
         self._versions: dict[str, float] = {}
+        self._known: dict[str, Stored] = {}
         self._notices: Any = None
+        #: Whether of two messages with the same id the broker keeps one; where it does not, the worker runs one.
+        self._broker_decides = bool(getattr(app.broker_transport, "publishes_once", False))
         super().__init__(app, *args, **kwargs)
 
     @property
@@ -55,158 +72,197 @@ class StoreScheduler(Scheduler):
         return self._token is not None
 
     def setup_schedule(self) -> None:
-        self._configured = {
-            name: self._entry_of(name, given) for name, given in (self.app.conf.beat_schedule or {}).items()
-        }
+        entries = {name: self._entry_of(name, given) for name, given in (self.app.conf.beat_schedule or {}).items()}
+        self._configured = {name: fields_of(entry) for name, entry in entries.items()}
 
     # -- ticking ------------------------------------------------------------------------------------------------------
 
     def tick(self) -> float:
         try:
-            if not self._lead():
+            self._follow_changes()
+            if not self._lead() or not self._send_unsent():
                 self.monotonic_last_tick = time.monotonic()
                 return _LOOK
-            self._follow_changes()
-            return min(super().tick(), _RENEWAL)
+            return min(super().tick(), RENEWAL)
         except StoreUnavailable as error:
             logger.error("beat: the store of schedules is out of reach, trying again: %s", error)
             self._resign()
             return _LOOK
 
     def _lead(self) -> bool:
-        now = time.monotonic()
-        if self._token is not None and now - self._monotonic_renewed < _RENEWAL:
+        token = self._leadership.token()
+        if token is not None and token == self._token:
             return True
-        token = self.stored.store.acquire_lock(self._lock, self._owner, LEASE)
-        if token is None:
-            if self._token is not None:
-                logger.warning("beat: another beat leads now")
-            self._resign()
+        if self._token is not None:
+            logger.warning("beat: another beat leads now")
+        self._token = None
+        # Not before all is read does it lead.
+        if token is None or not self._take_over(token):
             return False
-        self._monotonic_renewed = now
-        if token != self._token:
-            self._resign()
-            # Not before all is read does it lead.
-            self._take_over(token)
-            self._token = token
-            logger.info("beat: leading, with token %d", token)
+        self._token = token
+        logger.info("beat: leading, with token %d", token)
         return True
-
-    def _hold(self) -> None:
-        """Renew the lease on the way of taking over, which takes seconds where there are many entries."""
-        now = time.monotonic()
-        if now - self._monotonic_renewed >= _RENEWAL:
-            self.stored.store.acquire_lock(self._lock, self._owner, LEASE)
-            self._monotonic_renewed = now
-
-    def _renewed(self) -> int | None:
-        """The token, if this beat still leads; renews the lease when it is time."""
-        now = time.monotonic()
-        if self._token is not None and now - self._monotonic_renewed >= _RENEWAL:
-            if self.stored.store.acquire_lock(self._lock, self._owner, LEASE) == self._token:
-                self._monotonic_renewed = now
-            else:
-                self._resign()
-        return self._token
 
     def _resign(self) -> None:
         self._token = None
+        self._leadership.doubt()
 
-    def _take_over(self, token: int) -> None:
+    def _take_over(self, token: int) -> bool:
         self._publish_configuration()
-        self.data = {}
-        self._versions = self.stored.changes()
-        self._load(list(self._versions), token)
-        unsent = {name: state for name, state in self.stored.states(self.data).items() if state.sending}
-        for name, state in unsent.items():
-            known = self.app.backend.fetch([self.stored.task_id(name, run) for run in state.sending])
-            for run in state.sending:
-                if self.stored.task_id(name, run) not in known:
-                    self._send_run(self.data[name], run)
-        self.stored.note(self._lock, token, {name: state._replace(sending=()) for name, state in unsent.items()})
+        self._look_for_changes()
+        states = self.stored.states(self.data)
+        self._unsent = {name: state for name, state in states.items() if state.sending}
+        self._heap_invalidated = True
+        return self._date(self.data, states, token)
 
     def _publish_configuration(self) -> None:
         """Have the entries of the configuration in the store as they are in this program."""
-        known, changed = self.stored.all(), {}
-        for name, entry in self._configured.items():
-            self._hold()
-            fields = fields_of(entry)
-            stored = known.get(name)
-            if stored is not None:
-                fields["enabled"] = stored.fields.get("enabled", True)  # who paused it, decides
+        changed = {}
+        for name, given in self._configured.items():
+            stored = self._known.get(name)
+            # Who paused it, decides.
+            fields = given if stored is None else {**given, "enabled": stored.fields.get("enabled", True)}
             if stored is None or stored.fields != fields:
                 changed[name] = Stored(fields, CONFIGURED)
-        self.stored.put_all(changed)
-        for name, stored in known.items():
-            if stored.source == CONFIGURED and name not in self._configured:
+        for some in _portions(list(changed), _WRITTEN):
+            self.stored.put_all({name: changed[name] for name in some})
+            self._leadership.token()  # the lease is renewed on the way
+        for name in [name for name, one in self._known.items() if one.source == CONFIGURED]:
+            if name not in self._configured:
                 self.stored.remove(name)
+
+    def _send_unsent(self) -> bool:
+        """Send what a predecessor may not have sent, before anything else; whether that is done."""
+        if not self._unsent:
+            return True
+        if self._seconds_away() > 0:
+            return False
+        for name, state in self._unsent.items():
+            known = self.app.backend.fetch([self.stored.task_id(name, run) for run in state.sending])
+            for run in state.sending:
+                sent = self.stored.task_id(name, run) in known
+                if not sent and name in self.data and not self._send_run(self.data[name], run):
+                    return False
+        if not self._note({name: state._replace(sending=()) for name, state in self._unsent.items()}):
+            return False
+        self._unsent = {}
+        return True
 
     # -- changes ------------------------------------------------------------------------------------------------------
 
     def _follow_changes(self) -> None:
-        now = time.monotonic()
-        if now - self._monotonic_looked < _LOOK / 2:
-            return
-        self._monotonic_looked = now
-        found = self.stored.changes(max(self._versions.values(), default=0.0) - _LATE)
-        names = [name for name, version in found.items() if self._versions.get(name) != version]
-        if names and self._token is not None:
-            self._versions.update(found)
-            self._load(names, self._token)
+        if time.monotonic() - self._monotonic_looked >= _LOOK / 2:
+            self._look_for_changes()
 
-    def _load(self, names: list[str], token: int) -> None:
-        """Read entries as they are now."""
-        self._heap_invalidated = True
-        stored, states = self.stored.read(names), self.stored.states(names)
-        fresh: dict[str, RunState] = {}
+    def _look_for_changes(self) -> None:
+        self._monotonic_looked = time.monotonic()
+        mark = self.stored.mark()
+        if mark == self._mark:
+            return
+        found = self.stored.changes(max(self._versions.values(), default=float("-inf")))
+        names = [name for name, version in found.items() if self._versions.get(name) != version]
+        resumed = self._load(names)
+        if self._token is not None:
+            self._date(names, self.stored.states(names), self._token, resumed)
+            for name in names:
+                if (entry := self.data.get(name)) is not None and entry.enabled:
+                    self._push(entry, self._delay_of(entry))
+        self._versions.update(found)
+        self._mark = mark
+
+    def _load(self, names: Iterable[str]) -> set[str]:
+        """Read entries as they are now; those that were paused and go on."""
+        stored, resumed = self.stored.read(names), set()
         for name in names:
-            self._hold()
-            known = stored.get(name)
-            if known is None:
-                self.data.pop(name, None)
+            before = self.data.pop(name, None)
+            self._known.pop(name, None)
+            if (found := stored.get(name)) is None:
                 continue
+            self._known[name] = found
             try:
-                entry = self.stored.entry(name, known)
+                entry = self.data[name] = self.stored.entry(name, found)
             except (CeleryError, ValueError, TypeError, KeyError) as error:
                 logger.error("beat: the entry %r of the store is left out: %s", name, error)
                 continue
-            state, before = states.get(name), self.data.get(name)
-            if state is None or (before is not None and entry.enabled and not before.enabled):
-                # From now on: its successor counts from there as well.
-                now = entry.default_now().astimezone(UTC)
+            if before is not None and entry.enabled and not before.enabled:
+                resumed.add(name)
+        return resumed
+
+    def _date(self, names: Iterable[str], states: dict[str, RunState], token: int, resumed: Iterable[str] = ()) -> bool:
+        """Tell entries when they ran last; whether this beat still leads.
+
+        What never ran, or was paused, counts from now on, and that is noted: its successor counts from there as well.
+        """
+        now, fresh = wall.now(), {}
+        for name in names:
+            entry = self.data.get(name)
+            if entry is None:
+                continue
+            state = states.get(name)
+            if state is None or name in resumed:
                 state = fresh[name] = RunState(now, 0 if state is None else state.total_run_count)
-            entry.last_run_at = min(state.last_run_at, entry.default_now())
+            # A clock that was set back must not keep a task from running until it has caught up.
+            entry.last_run_at = min(state.last_run_at, now)
             entry.total_run_count = state.total_run_count
-            self.data[name] = entry
-        if fresh:
-            self.stored.note(self._lock, token, fresh)
+        return not fresh or self.stored.note(self._leadership.lock, token, fresh)
 
     # -- sending ------------------------------------------------------------------------------------------------------
 
+    def _look_at_all(self, entries: list[ScheduleEntry]) -> None:
+        for some in _portions(entries, _TOGETHER):
+            self._look_at_some([entry for entry in some if self._is_current(entry)])
+
+    def _look_at_some(self, entries: Iterable[ScheduleEntry]) -> None:
+        looked, due = [], []
+        for entry in entries:
+            is_due, seconds = (False, 0.0) if self._seconds_away() > 0 else self.is_due(entry)
+            looked.append((entry.name, is_due, seconds))
+            if is_due:
+                now = entry.default_now()
+                due.append(_due(entry, self.runs_of(entry, now), now))
+        self._send_all(due)
+        for name, was_due, seconds in looked:
+            self._push_next(self.data[name], was_due, seconds)
+
     def _send_due(self, entry: ScheduleEntry, runs: list[datetime], now: datetime | None = None) -> ScheduleEntry:
+        self._send_all([_due(entry, runs, now or entry.default_now())])
+        following: ScheduleEntry = self.data[entry.name]
+        return following
+
+    def _send_all(self, due: Sequence[_Due]) -> None:
+        """Note what is about to be sent, send it, and note that it was."""
         # A tick with much to send takes longer than a lease.
-        token = self._renewed()
-        if token is None:
-            return entry
-        moments = [run.astimezone(UTC) for run in runs]
-        last = moments[-1] if moments else (now or entry.default_now()).astimezone(UTC)
-        state = RunState(last, entry.total_run_count + len(moments), tuple(moments))
-        if not self.stored.note(self._lock, token, {entry.name: state}):
+        if not due or self._token is None or not self._note({one.entry.name: one.state for one in due}):
+            return
+        self._note({one.entry.name: self._sent(one) for one in due})
+
+    def _note(self, states: dict[str, RunState]) -> bool:
+        """Keep states, if this beat still leads; whether it does."""
+        token = self._leadership.token()
+        if token is None or token != self._token or not self.stored.note(self._leadership.lock, token, states):
             self._resign()
-            return entry
-        for run in moments:
-            if not self._send_run(entry, run):
-                state = RunState(entry.last_run_at.astimezone(UTC), entry.total_run_count)
-                break
+            return False
+        return True
+
+    def _sent(self, due: _Due) -> RunState:
+        """Send the runs of an entry; its state after that."""
+        entry = due.entry
+        for run in due.moments:
+            if self._seconds_away() > 0 or not self._send_run(entry, run):
+                return RunState(entry.last_run_at.astimezone(UTC), entry.total_run_count)
             entry = self.reserve(entry, run)
-        if not moments:
-            return self.reserve(entry, last)
-        self.stored.note(self._lock, token, {entry.name: state._replace(sending=())})
-        return entry
+        if not due.moments:
+            logger.info("Scheduler: %s (%s) was missed, and is left out", entry.name, entry.task)
+            self.reserve(entry, due.state.last_run_at)
+        return due.state._replace(sending=())
 
     def _send_run(self, entry: ScheduleEntry, run: datetime) -> bool:
         sent = copy.copy(entry)
         sent.options = {**entry.options, "task_id": self.stored.task_id(entry.name, run)}
+        if self._broker_decides:
+            sent.options["publish_once"] = True
+        else:
+            sent.options["headers"] = {**(entry.options.get("headers") or {}), ADMISSION: mark_of(_TICK)}
         return self.apply_entry(sent)
 
     # -- waiting, and the end -----------------------------------------------------------------------------------------
@@ -229,8 +285,8 @@ class StoreScheduler(Scheduler):
 
     def close(self) -> None:
         if self._token is not None:
-            self.stored.store.release_lock(self._lock, self._owner)
-            self._resign()
+            self._token = None
+            self._leadership.release()
         if self._notices is not None:
             self._notices.close()
             self._notices = None
@@ -238,3 +294,13 @@ class StoreScheduler(Scheduler):
     @property
     def info(self) -> str:
         return f"    . store -> {self.app.backend.as_uri()}"
+
+
+def _due(entry: ScheduleEntry, runs: Iterable[datetime], now: datetime) -> _Due:
+    moments = [run.astimezone(UTC) for run in runs]
+    last = moments[-1] if moments else now.astimezone(UTC)
+    return _Due(entry, moments, RunState(last, entry.total_run_count + len(moments), tuple(moments)))
+
+
+def _portions(whole: list[Any], size: int) -> Iterable[list[Any]]:
+    return (whole[start : start + size] for start in range(0, len(whole), size))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from secrets import token_hex
 from typing import Any, Final, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
@@ -16,6 +17,10 @@ from celeriac.schedules import from_dict, maybe_schedule, to_dict
 #: Where an entry comes from: the configuration, or somebody who added it.
 CONFIGURED: Final = "configuration"
 ADDED: Final = "added"
+
+#: Changes that are told together; and how many may be on their way at the same time.
+_TOLD: Final = 100
+_LATE: Final = 1000
 
 _EVERYTHING: Final = (float("-inf"), float("inf"))
 
@@ -64,18 +69,24 @@ class StoredSchedule:
     # -- entries ------------------------------------------------------------------------------------------------------
 
     def changes(self, since: float = _EVERYTHING[0]) -> dict[str, float]:
-        """The entries that were added, changed or removed from a version on, each with the version of its last change.
+        """The entries that were added, changed or removed after a version, each with the version of its last change.
 
-        Of two that change at once the later version may be seen first, so look some versions back.
+        Of those that change at once the later version may be seen first, so some versions before are told again.
         """
-        return dict(self.store.members_between(self.channel, since, _EVERYTHING[1]))
+        return dict(self.store.members_between(self.channel, since - _LATE, _EVERYTHING[1]))
+
+    def mark(self) -> bytes | None:
+        """What differs after each change: cheap to ask for, and to be asked for before `changes`."""
+        key = self._key("mark", "changes")
+        return self.store.get_values([key]).get(key)
 
     def read(self, names: Iterable[str]) -> dict[str, Stored]:
         """Those of the entries that there are."""
         names = list(names)
         found = self.store.get_values([self._key("entry", name) for name in names])
-        known = ((name, found.get(self._key("entry", name))) for name in names)
-        return {name: Stored(**json.loads(value)) for name, value in known if value is not None}
+        known = [name for name in names if self._key("entry", name) in found]
+        values = _parsed([found[self._key("entry", name)] for name in known])
+        return {name: Stored(**value) for name, value in zip(known, values, strict=True)}
 
     def all(self) -> dict[str, Stored]:
         """All entries."""
@@ -112,7 +123,12 @@ class StoredSchedule:
         return True
 
     def _tell(self, names: Iterable[str]) -> None:
-        self.store.add_members(self.channel, dict.fromkeys(names, self.store.increment(self.channel)))
+        names = list(names)
+        for start in range(0, len(names), _TOLD):
+            some = names[start : start + _TOLD]
+            last = self.store.increment(self.channel, len(some))
+            self.store.add_members(self.channel, {name: last - number for number, name in enumerate(some)})
+        self.store.set_values({self._key("mark", "changes"): token_hex(8).encode()})
         self.store.notify(self.channel)
 
     def entry(self, name: str, stored: Stored) -> ScheduleEntry:
@@ -126,8 +142,9 @@ class StoredSchedule:
         """When those of the entries ran last that have run."""
         names = list(names)
         found = self.store.get_values([self._key("state", name) for name in names])
-        known = ((name, found.get(self._key("state", name))) for name in names)
-        return {name: _state(json.loads(value)) for name, value in known if value is not None}
+        known = [name for name in names if self._key("state", name) in found]
+        values = _parsed([found[self._key("state", name)] for name in known])
+        return {name: _state(value) for name, value in zip(known, values, strict=True)}
 
     def note(self, lock: str, token: int, states: Mapping[str, RunState]) -> bool:
         """Keep states, unless the lock has been given to another; whether they were kept."""
@@ -149,6 +166,12 @@ def fields_of(entry: ScheduleEntry) -> dict[str, Any]:
     except (TypeError, ValueError) as error:
         raise ImproperlyConfigured(f"the entry {entry.name!r} cannot be kept in a store: {error}") from error
     return kept
+
+
+def _parsed(values: Sequence[bytes]) -> list[Any]:
+    """What is kept as JSON, all at once: with ten thousand entries each call counts."""
+    parsed: list[Any] = json.loads(b"[" + b",".join(values) + b"]")
+    return parsed
 
 
 def _encoded(state: RunState) -> bytes:

@@ -1,5 +1,6 @@
-"""Which of several messages that call the same body runs it: whoever sends one may die before it has noted that.
+"""Which of several messages that call the same task runs it: whoever sends one may die before it has noted that.
 
+That is so for the body of a chord, and for a tick of beat where the broker does not keep one message with an id.
 Each sending of a body marks its messages with the chord's id and a token of its own.  The worker that is to run one
 asks the result store first, which admits the first token that it is asked for: a message that was sent again is
 dropped, and one that is delivered again runs again.  The chord's id is part of it because a body may be replaced by

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from celeriac.cli.answer import answer, counted, json_option
 from celeriac.cli.broker_channel import BrokerChannel
+from celeriac.cli.help import Commands
 
 if TYPE_CHECKING:
     from celeriac.cli.state import State
 
-_as_json = click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON.")
 #: The prompt's channel, for the commands that are typed there: what was got stays to be acked.
 _CHANNEL: Final = "celeriac.cli.amqp.channel"
 
 
-@click.group("amqp", invoke_without_command=True)
+@click.group("amqp", cls=Commands, invoke_without_command=True)
 @click.pass_context
 def amqp(context: click.Context) -> None:
     """Declare, bind, get, publish, delete: single operations on any broker; without a command: at a prompt."""
@@ -35,46 +35,45 @@ def _channel(context: click.Context) -> BrokerChannel:
     return context.with_resource(BrokerChannel(state.app))
 
 
-def _done(found: Any = None, as_json: bool = False, text: str = "ok.") -> None:
-    click.echo(json.dumps(found, default=str) if as_json else text)
-
-
 @amqp.command("exchange.declare")
 @click.argument("exchange")
 @click.argument("type", default="direct")
 @click.argument("passive", type=bool, default=False)
 @click.argument("durable", type=bool, default=False)
 @click.argument("auto_delete", type=bool, default=False)
+@json_option
 @click.pass_context
 def exchange_declare(
-    context: click.Context, exchange: str, type: str, passive: bool, durable: bool, auto_delete: bool
+    context: click.Context, exchange: str, type: str, passive: bool, durable: bool, auto_delete: bool, as_json: bool
 ) -> None:
     """Declare an exchange."""
     _channel(context).call(
         "exchange_declare", exchange=exchange, type=type, passive=passive, durable=durable, auto_delete=auto_delete
     )
-    _done()
+    answer({"ok": True}, as_json, "ok.")
 
 
 @amqp.command("exchange.delete")
 @click.argument("exchange")
 @click.argument("if_unused", type=bool, default=False)
+@json_option
 @click.pass_context
-def exchange_delete(context: click.Context, exchange: str, if_unused: bool) -> None:
+def exchange_delete(context: click.Context, exchange: str, if_unused: bool, as_json: bool) -> None:
     """Delete an exchange."""
     _channel(context).call("exchange_delete", exchange, if_unused=if_unused)
-    _done()
+    answer({"ok": True}, as_json, "ok.")
 
 
 @amqp.command("queue.bind")
 @click.argument("queue")
 @click.argument("exchange")
 @click.argument("routing_key")
+@json_option
 @click.pass_context
-def queue_bind(context: click.Context, queue: str, exchange: str, routing_key: str) -> None:
+def queue_bind(context: click.Context, queue: str, exchange: str, routing_key: str, as_json: bool) -> None:
     """Have a queue get what is sent to an exchange by a key."""
     _channel(context).call("queue_bind", queue=queue, exchange=exchange, routing_key=routing_key)
-    _done()
+    answer({"ok": True}, as_json, "ok.")
 
 
 @amqp.command("queue.declare")
@@ -82,7 +81,7 @@ def queue_bind(context: click.Context, queue: str, exchange: str, routing_key: s
 @click.argument("passive", type=bool, default=False)
 @click.argument("durable", type=bool, default=False)
 @click.argument("auto_delete", type=bool, default=False)
-@_as_json
+@json_option
 @click.pass_context
 def queue_declare(
     context: click.Context, queue: str, passive: bool, durable: bool, auto_delete: bool, as_json: bool
@@ -92,10 +91,10 @@ def queue_declare(
         "queue_declare", queue=queue, passive=passive, durable=durable, auto_delete=auto_delete
     )
     name, messages, consumers = found[:3]
-    _done(
+    answer(
         {"queue": name, "messages": messages, "consumers": consumers},
         as_json,
-        f"queue {name}: {messages} messages, {consumers} consumers",
+        f"queue {name}: {counted(messages, 'message')}, {counted(consumers, 'consumer')}",
     )
 
 
@@ -103,35 +102,36 @@ def queue_declare(
 @click.argument("queue")
 @click.argument("if_unused", type=bool, default=False)
 @click.argument("if_empty", type=bool, default=False)
+@json_option
 @click.pass_context
-def queue_delete(context: click.Context, queue: str, if_unused: bool, if_empty: bool) -> None:
+def queue_delete(context: click.Context, queue: str, if_unused: bool, if_empty: bool, as_json: bool) -> None:
     """Delete a queue, with what is in it."""
     _channel(context).call("queue_delete", queue=queue, if_unused=if_unused, if_empty=if_empty)
-    _done()
+    answer({"ok": True}, as_json, "ok.")
 
 
 @amqp.command("queue.purge")
 @click.argument("queue")
-@_as_json
+@json_option
 @click.pass_context
 def queue_purge(context: click.Context, queue: str, as_json: bool) -> None:
     """Remove the messages of a queue that wait."""
     count = _channel(context).call("queue_purge", queue=queue) or 0
-    _done({"removed": count}, as_json, f"{count} messages removed")
+    answer({"removed": count}, as_json, f"{counted(count, 'message')} removed")
 
 
 @amqp.command("basic.get")
 @click.argument("queue")
 @click.argument("no_ack", type=bool, default=False)
-@_as_json
+@json_option
 @click.pass_context
 def basic_get(context: click.Context, queue: str, no_ack: bool, as_json: bool) -> None:
     """Get a message; one that is not acked goes back when the channel ends, which is at once but at the prompt."""
     found = _channel(context).get(queue, no_ack=no_ack)
     if found is None:
-        _done(None, as_json, "empty.")
+        answer(None, as_json, "empty.")
         return
-    _done(found, as_json, "\n".join(f"{name}: {value}" for name, value in found.items()))
+    answer(found, as_json, "\n".join(f"{name}: {value}" for name, value in found.items()))
 
 
 @amqp.command("basic.publish")
@@ -140,22 +140,24 @@ def basic_get(context: click.Context, queue: str, no_ack: bool, as_json: bool) -
 @click.argument("routing_key")
 @click.argument("mandatory", type=bool, default=False)
 @click.argument("immediate", type=bool, default=False)
+@json_option
 @click.pass_context
 def basic_publish(
-    context: click.Context, msg: str, exchange: str, routing_key: str, mandatory: bool, immediate: bool
+    context: click.Context, msg: str, exchange: str, routing_key: str, mandatory: bool, immediate: bool, as_json: bool
 ) -> None:
     """Publish a text as a message; EXCHANGE "" is the default one, whose keys are names of queues."""
     _channel(context).publish(msg, exchange, routing_key, mandatory=mandatory, immediate=immediate)
-    _done()
+    answer({"ok": True}, as_json, "ok.")
 
 
 @amqp.command("basic.ack")
 @click.argument("delivery_tag")
+@json_option
 @click.pass_context
-def basic_ack(context: click.Context, delivery_tag: str) -> None:
+def basic_ack(context: click.Context, delivery_tag: str, as_json: bool) -> None:
     """Ack a message that was got at this prompt, by the delivery_tag that basic.get has shown."""
     _channel(context).ack(delivery_tag)
-    _done()
+    answer({"ok": True}, as_json, "ok.")
 
 
 @amqp.command("repl")

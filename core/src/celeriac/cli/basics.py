@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from celeriac.cli.answer import answer, counted, json_option
+from celeriac.plugin.spelling import did_you_mean
+
 if TYPE_CHECKING:
     from celeriac.cli.state import State
-
-_as_json = click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.command("call")
@@ -24,7 +25,7 @@ _as_json = click.option("-j", "--json", "as_json", is_flag=True, help="Print JSO
 @click.option("--queue", help="The queue.")
 @click.option("--exchange", help="The exchange.")
 @click.option("--routing-key", help="The routing key.")
-@_as_json
+@json_option
 @click.pass_obj
 def call(state: State, /, name: str, args: str, kwargs: str, as_json: bool, **options: Any) -> None:
     """Send a task by name, and print its id."""
@@ -33,7 +34,10 @@ def call(state: State, /, name: str, args: str, kwargs: str, as_json: bool, **op
         options["expires"] = float(expires)
     given = {key: value for key, value in options.items() if value is not None}
     sent = state.app.send_task(name, _json(args, list, "--args"), _json(kwargs, dict, "--kwargs"), **given)
-    click.echo(json.dumps({"id": sent.id}) if as_json else sent.id)
+    answer({"id": sent.id}, as_json, sent.id)
+    # Workers may know tasks that this process does not, so it is sent all the same.
+    if name not in state.app.tasks and (near := did_you_mean(name, list(state.app.tasks))):
+        click.echo(f"Sent, although the app here has no task {name!r}.{near}", err=True)
 
 
 def _json(text: str, kind: type, option: str) -> Any:
@@ -51,7 +55,7 @@ def _json(text: str, kind: type, option: str) -> Any:
 @click.option("-t", "--task", help="The task's name, where it has a result store of its own.")
 @click.option("--traceback", is_flag=True, help="Show the traceback instead.")
 @click.option("--timeout", type=float, help="Seconds to wait; for ever unless given.")
-@_as_json
+@json_option
 @click.pass_obj
 def result(
     state: State, /, task_id: str, task: str | None, traceback: bool, timeout: float | None, as_json: bool
@@ -71,7 +75,7 @@ def result(
 @click.option("-f", "--force", is_flag=True, help="Do not ask.")
 @click.option("-Q", "--queues", help="These queues only, separated by commas.")
 @click.option("-X", "--exclude-queues", help="All but these.")
-@_as_json
+@json_option
 @click.pass_obj
 def purge(state: State, /, force: bool, queues: str | None, exclude_queues: str | None, as_json: bool) -> None:
     """Remove all waiting messages from the queues.  There is no undo."""
@@ -86,11 +90,11 @@ def purge(state: State, /, force: bool, queues: str | None, exclude_queues: str 
     if not force:
         click.confirm(f"Remove all messages from {', '.join(chosen)}?", abort=True)
     count = discard_messages(app, chosen.values())
-    click.echo(json.dumps({"removed": count}) if as_json else f"{count} messages removed")
+    answer({"removed": count}, as_json, f"{counted(count, 'message')} removed")
 
 
 @click.command("report")
-@_as_json
+@json_option
 @click.pass_obj
 def report(state: State, as_json: bool) -> None:
     """Describe this installation, for bug reports; passwords are masked."""

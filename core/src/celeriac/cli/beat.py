@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
 from celeriac import signals
-from celeriac.cli.daemon import Daemon, daemon_options
+from celeriac.cli.answer import answer, json_option
+from celeriac.cli.daemon import DAEMON_SECTION, Daemon, daemon_options
+from celeriac.cli.help import Commands, Sections
+from celeriac.cli.table import print_table
+from celeriac.exceptions import CeleryError
 from celeriac.protocol.origin import nodename
 
 if TYPE_CHECKING:
-    from celeriac.beat.stored import StoredSchedule
+    from celeriac.beat.stored import Stored, StoredSchedule
     from celeriac.cli.state import State
 
 
-@click.group("beat", invoke_without_command=True)
+class BeatCommand(Commands, Sections):
+    """Its options by what they are about."""
+
+    sections: ClassVar = {
+        "Beat": (
+            *("scheduler", "schedule", "max_interval", "loglevel", "logfile", "health"),
+            *("enable_remote_control", "hostname"),
+        ),
+        **DAEMON_SECTION,
+    }
+
+
+@click.group("beat", cls=BeatCommand, invoke_without_command=True)
 @click.option("-s", "--schedule", metavar="FILE", help="The file of the persistent scheduler.")
 @click.option("-S", "--scheduler", metavar="NAME", help="The scheduler: persistent, store, or module:Class.")
 @click.option("--max-interval", type=float, metavar="SECONDS", help="The longest sleep between two looks.")
@@ -60,15 +76,15 @@ def beat(context: click.Context, /, **options: Any) -> None:
 beat.takes_plugin_options = True  # type: ignore[attr-defined]  # read by LazyCommands
 
 
-@beat.group("schedule")
+@beat.group("schedule", cls=Commands)
 def schedule() -> None:
     """See and change the schedule while beat runs (scheduler: store)."""
 
 
 @schedule.command("list")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@json_option
 @click.pass_obj
-def list_entries(state: State, as_json: bool) -> None:
+def list_entries(state: State, /, as_json: bool) -> None:
     """Show the entries, and when each ran last."""
     stored = _stored(state)
     known = stored.all()
@@ -86,12 +102,32 @@ def list_entries(state: State, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    for row in rows:
-        paused = "" if row["enabled"] else " (paused)"
-        shown = stored.entry(row["name"], known[row["name"]]).schedule
-        click.echo(f"{row['name']}{paused}: {row['task']} {shown!r}, last {row['last_run_at'] or 'never'}")
     if not rows:
-        click.echo("no entries")
+        click.echo("no entries: those of the configuration are here once `celeriac beat -S store` has run", err=True)
+        return
+    print_table(
+        state,
+        ("name", "task", "schedule", "state", "last run", "runs"),
+        [
+            (
+                row["name"],
+                row["task"],
+                _shown(stored, row["name"], known),
+                "on" if row["enabled"] else "paused",
+                (row["last_run_at"] or "never").partition(".")[0],
+                str(row["total_run_count"]),
+            )
+            for row in rows
+        ],
+    )
+
+
+def _shown(stored: StoredSchedule, name: str, known: dict[str, Stored]) -> str:
+    """The schedule of an entry as people write it; what cannot be read is shown as it is, and listed all the same."""
+    try:
+        return repr(stored.entry(name, known[name]).schedule).strip("<>")
+    except (CeleryError, ValueError, TypeError, KeyError):
+        return json.dumps(known[name].fields.get("schedule"))
 
 
 @schedule.command("add")
@@ -104,12 +140,19 @@ def list_entries(state: State, as_json: bool) -> None:
 @click.option("-a", "--args", "arguments", default="[]", metavar="JSON", help="Positional arguments: a list.")
 @click.option("-k", "--kwargs", default="{}", metavar="JSON", help="Keyword arguments: a map.")
 @click.option("--options", default="{}", metavar="JSON", help='Options of the call, as {"queue": "slow"}.')
-@click.option("--missed", type=click.Choice(["once", "skip", "all"]), default="once", show_default=True)
+@click.option(
+    "--missed",
+    type=click.Choice(["once", "skip", "all"]),
+    default="once",
+    show_default=True,
+    help="What of the runs that came due while no beat ran: one for all, none, each.",
+)
 @click.option("--deadline", type=float, metavar="SECONDS", help="A run may be so late.")
 @click.option("--jitter", type=float, default=0.0, metavar="SECONDS", help="Put each run off by up to so much.")
 @click.option("--disabled", is_flag=True, help="Paused until it is resumed.")
+@json_option
 @click.pass_obj
-def add(state: State, /, name: str, task: str, **options: Any) -> None:
+def add(state: State, /, name: str, task: str, as_json: bool, **options: Any) -> None:
     """Add an entry, or replace the one of that name."""
     entry = {
         "task": task,
@@ -121,40 +164,44 @@ def add(state: State, /, name: str, task: str, **options: Any) -> None:
         "enabled": not options["disabled"],
     }
     _stored(state).put(name, entry)
-    click.echo(f"{name} added")
+    answer({"added": name}, as_json, f"{name} added")
 
 
 @schedule.command("remove")
 @click.argument("name")
+@json_option
 @click.pass_obj
-def remove(state: State, name: str) -> None:
+def remove(state: State, /, name: str, as_json: bool) -> None:
     """Remove an entry; one of the configuration comes back when beat starts."""
     _demand(_stored(state).remove(name), name)
-    click.echo(f"{name} removed")
+    answer({"removed": name}, as_json, f"{name} removed")
 
 
 @schedule.command("pause")
 @click.argument("name")
+@json_option
 @click.pass_obj
-def pause(state: State, name: str) -> None:
+def pause(state: State, /, name: str, as_json: bool) -> None:
     """Do not send an entry until it is resumed."""
     _demand(_stored(state).set_enabled(name, False), name)
-    click.echo(f"{name} paused")
+    answer({"paused": name}, as_json, f"{name} paused")
 
 
 @schedule.command("resume")
 @click.argument("name")
+@json_option
 @click.pass_obj
-def resume(state: State, name: str) -> None:
+def resume(state: State, /, name: str, as_json: bool) -> None:
     """Have a paused entry go on."""
     _demand(_stored(state).set_enabled(name, True), name)
-    click.echo(f"{name} resumed")
+    answer({"resumed": name}, as_json, f"{name} resumed")
 
 
 @schedule.command("run-now")
 @click.argument("name")
+@json_option
 @click.pass_obj
-def run_now(state: State, name: str) -> None:
+def run_now(state: State, /, name: str, as_json: bool) -> None:
     """Send the task of an entry once, now; when it is due does not change."""
     from celeriac.beat.scheduler import Scheduler
 
@@ -164,7 +211,7 @@ def run_now(state: State, name: str) -> None:
         _demand(False, name)
         return
     result = Scheduler(state.app, lazy=True).apply_async(stored.entry(name, known), advance=False)
-    click.echo(result.id)
+    answer({"sent": name, "id": result.id}, as_json, result.id)
 
 
 def _stored(state: State) -> StoredSchedule:
@@ -187,6 +234,8 @@ def _schedule_of(options: dict[str, Any]) -> Any:
         raise click.UsageError("give one of --every, --crontab and --at")
     try:
         if options["every"] is not None:
+            if not options["every"] > 0:
+                raise ValueError(f"an interval is more than 0 seconds, not {options['every']:g}")
             return interval(options["every"])
         if options["crontab"] is not None:
             return crontab.from_string(options["crontab"], tz=options["tz"])

@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from celeriac.cli.answer import json_option
+from celeriac.cli.help import Commands
 from celeriac.cli.table import print_table
 
 if TYPE_CHECKING:
     from celeriac.cli.state import State
 
 
-@click.group("list")
+@click.group("list", cls=Commands)
 def list_command() -> None:
     """List what the broker knows."""
 
 
 @list_command.command("bindings")
-@click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_obj
 def bindings(state: State, /, as_json: bool) -> None:
     """List which queue gets what is sent to which exchange by which key.

@@ -32,6 +32,9 @@ def _octal(_: click.Context, __: click.Parameter, value: str | None) -> int | No
     return number
 
 
+#: Where they stand in ``--help``.
+DAEMON_SECTION: Final = {"In the background": ("detach", "pidfile", "uid", "gid", "umask", "executable")}
+
 _OPTIONS: Final = (
     click.option("--pidfile", help="Write the process id to this file, and let no second one start with it."),
     click.option("--uid", help="Run as this user, by name or number; all rights of root are given up."),

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from celeriac.cli.answer import answer, counted, json_option
+from celeriac.cli.help import Commands
+from celeriac.cli.table import print_table
+
 if TYPE_CHECKING:
     from celeriac.app.dead_letters import DeadLetters
     from celeriac.cli.state import State
-
-_as_json = click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def _letters(state: State) -> DeadLetters:
@@ -20,7 +22,7 @@ def _letters(state: State) -> DeadLetters:
     return DeadLetters(state.app)
 
 
-@click.group("dlq")
+@click.group("dlq", cls=Commands)
 def dlq() -> None:
     """Look at dead letters, run them again, remove them.
 
@@ -31,7 +33,7 @@ def dlq() -> None:
 
 @dlq.command("list")
 @click.option("-Q", "--queues", help="Of these queues, separated by commas; of all that are configured unless given.")
-@_as_json
+@json_option
 @click.pass_obj
 def list_queues(state: State, /, queues: str | None, as_json: bool) -> None:
     """Count the dead letters of each queue."""
@@ -40,15 +42,13 @@ def list_queues(state: State, /, queues: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(counts))
         return
-    width = max(map(len, counts), default=0)
-    for queue, count in counts.items():
-        click.echo(f"{queue:<{width}}  {count}")
+    print_table(state, ("queue", "dead letters"), [(queue, str(count)) for queue, count in counts.items()])
 
 
 @dlq.command("show")
 @click.argument("queue")
 @click.option("-n", "--limit", type=click.IntRange(1), default=100, show_default=True, help="So many, the oldest.")
-@_as_json
+@json_option
 @click.pass_obj
 def show(state: State, /, queue: str, limit: int, as_json: bool) -> None:
     """Show the dead letters of a queue, and why each is one."""
@@ -67,11 +67,12 @@ def show(state: State, /, queue: str, limit: int, as_json: bool) -> None:
 @click.argument("queue")
 @click.argument("task_ids", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="All of them.")
+@json_option
 @click.pass_obj
-def requeue(state: State, /, queue: str, task_ids: tuple[str, ...], every: bool) -> None:
+def requeue(state: State, /, queue: str, task_ids: tuple[str, ...], every: bool, as_json: bool) -> None:
     """Send dead letters again, to where they were sent first: those of these tasks, or --all."""
     count = _letters(state).requeue(queue, _chosen(task_ids, every))
-    click.echo(f"{count} messages sent again")
+    answer({"requeued": count}, as_json, f"{counted(count, 'message')} sent again")
 
 
 @dlq.command("purge")
@@ -79,14 +80,16 @@ def requeue(state: State, /, queue: str, task_ids: tuple[str, ...], every: bool)
 @click.argument("task_ids", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="All of them.")
 @click.option("-f", "--force", is_flag=True, help="Do not ask.")
+@json_option
 @click.pass_obj
-def purge(state: State, /, queue: str, task_ids: tuple[str, ...], every: bool, force: bool) -> None:
+def purge(state: State, /, queue: str, task_ids: tuple[str, ...], every: bool, force: bool, as_json: bool) -> None:
     """Remove dead letters: those of these tasks, or --all.  There is no undo."""
     chosen = _chosen(task_ids, every)
     if not force:
-        what = "all dead letters" if chosen is None else f"{len(chosen)} dead letters"
+        what = "all dead letters" if chosen is None else counted(len(chosen), "dead letter")
         click.confirm(f"Remove {what} of queue {queue}?", abort=True)
-    click.echo(f"{_letters(state).purge(queue, chosen)} messages removed")
+    count = _letters(state).purge(queue, chosen)
+    answer({"removed": count}, as_json, f"{counted(count, 'message')} removed")
 
 
 def _chosen(task_ids: tuple[str, ...], every: bool) -> set[str] | None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from celeriac.cli.answer import json_option
+
 if TYPE_CHECKING:
     from celeriac.cli.state import State
 
@@ -15,7 +17,7 @@ _SIGNS: Final = {"ok": ("ok", "green"), "warning": ("WARN", "yellow"), "fault": 
 
 @click.command("doctor")
 @click.option("-t", "--timeout", type=float, default=2.0, show_default=True, help="Seconds to wait for workers.")
-@click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_obj
 def doctor(state: State, /, timeout: float, as_json: bool) -> int:
     """Check the configuration, plugins, broker, result store, workers and clocks, and say what to do.

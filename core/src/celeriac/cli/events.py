@@ -5,19 +5,31 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
-from celeriac.cli.daemon import Daemon, daemon_options
+from celeriac.cli.daemon import DAEMON_SECTION, Daemon, daemon_options
+from celeriac.cli.help import Sections
 from celeriac.protocol.origin import nodename
 
 if TYPE_CHECKING:
     from celeriac.cli.state import State
 
 
-@click.command("events")
+class EventsCommand(Sections):
+    """Its options by what they are about."""
+
+    sections: ClassVar = {
+        "What is shown": ("dump", "as_json", "camera", "frequency", "maxrate"),
+        "Logs": ("loglevel", "logfile"),
+        **DAEMON_SECTION,
+    }
+
+
+@click.command("events", cls=EventsCommand)
 @click.option("-d", "--dump", is_flag=True, help="Write each event as a line.")
+@click.option("-j", "--json", "as_json", is_flag=True, help="With --dump: each event as a JSON object.")
 @click.option("-c", "--camera", help="Have this camera take pictures: the dotted name of a Polaroid class.")
 @click.option(
     "-F", "--frequency", "--freq", type=float, default=1.0, show_default=True, help="Seconds between pictures."
@@ -31,6 +43,7 @@ def events(
     state: State,
     /,
     dump: bool,
+    as_json: bool,
     camera: str | None,
     frequency: float,
     maxrate: str | None,
@@ -46,11 +59,13 @@ def events(
     daemon = Daemon.from_options(options, nodename("events"))
     if daemon.detach and camera is None:
         raise click.UsageError("in the background nobody sees events: --detach needs a --camera")
+    if as_json and not dump:
+        raise click.UsageError("--json is about --dump")
     if dump:
         from celeriac.events.dumper import evdump
 
         with daemon.running():
-            evdump(state.app)
+            evdump(state.app, as_json=as_json)
         return
     if camera is None and not sys.stdout.isatty():
         raise click.UsageError("the live view needs a terminal; use --dump, or --camera")
@@ -62,7 +77,10 @@ def events(
     if logfile:
         logfile = os.path.abspath(logfile)
     with daemon.running() as settle:
-        symbol(camera)  # an error in its name is told to who has started this
+        try:
+            symbol(camera)  # told to who has started this
+        except (ImportError, AttributeError) as error:
+            raise click.BadParameter(f"there is no camera {camera!r}: {error}", param_hint="--camera") from None
         settle()
         evcam(camera, frequency, maxrate, loglevel.upper(), logfile, app=state.app)
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from celeriac.cli.help import GLOBAL_HINT
+
 if TYPE_CHECKING:
     from celeriac.cli.state import State
 
@@ -39,6 +41,7 @@ def accepting(command: click.Command) -> click.Command:
     taken = {name for param in command.params for name in (*param.opts, *param.secondary_opts, param.name)}
     added = global_options(hidden=True, expose_value=False, is_eager=True, callback=_take)
     changed.params = [*command.params, *(one for one in added if taken.isdisjoint([*one.opts, one.name]))]
+    changed.epilog = changed.epilog or GLOBAL_HINT
     if isinstance(changed, click.Group):
         changed.commands = {name: accepting(below) for name, below in changed.commands.items()}
     return changed

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from celeriac.exceptions import CeleryCommandException
-from celeriac.platforms import EX_UNAVAILABLE as UNAVAILABLE
+from celeriac.cli.help import Commands
+from celeriac.cli.remote import silence
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
     from celeriac.bootsteps import Blueprint
     from celeriac.cli.state import State
 
+#: Seconds that workers which have answered before are given to answer again.
+_PATIENCE: Final = 5.0
 _BLUEPRINTS: Final = ("worker", "consumer")
 
 
-@click.group("graph")
+@click.group("graph", cls=Commands)
 def graph() -> None:
     """Draw what there is, in the DOT language: pipe it to `dot -Tsvg`."""
 
@@ -52,11 +54,11 @@ def _connected(blueprints: list[Blueprint]) -> Blueprint:
 def workers(state: State, timeout: float) -> None:
     """Draw which workers take from which queues of the broker, and where results go."""
     app = state.app
-    inspect = app.control.inspect(timeout=timeout)
-    queues = inspect.active_queues() or {}
-    stats = inspect.stats() or {}
+    queues = app.control.inspect(timeout=timeout).active_queues() or {}
     if not queues:
-        raise CeleryCommandException(f"No worker has answered within {timeout:g} s", exit_code=UNAVAILABLE)
+        raise silence(app, timeout)
+    # Those that are known to be there are waited for longer, and no longer than until all have answered.
+    stats = app.control.inspect(list(queues), timeout=max(timeout, _PATIENCE)).stats() or {}
     click.echo("\n".join(_drawing(app, queues, stats)))
 
 

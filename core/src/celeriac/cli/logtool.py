@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from celeriac.cli.answer import counted, json_option
+from celeriac.cli.help import Commands
 from celeriac.cli.log_records import Event, Record, records
 from celeriac.cli.table import print_table
 
@@ -16,17 +18,16 @@ if TYPE_CHECKING:
     from celeriac.cli.state import State
 
 _files = click.argument("files", nargs=-1, type=click.File("r", errors="replace"))
-_as_json = click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@click.group("logtool")
+@click.group("logtool", cls=Commands)
 def logtool() -> None:
     """Search the logs of workers, Celeriac's and Celery's, as text or JSON: those in FILES, or from standard input."""
 
 
 @logtool.command("stats")
 @_files
-@_as_json
+@json_option
 @click.pass_obj
 def stats(state: State, /, files: Sequence[TextIO], as_json: bool) -> None:
     """Count what became of each kind of task, and how long it took."""
@@ -44,7 +45,7 @@ def stats(state: State, /, files: Sequence[TextIO], as_json: bool) -> None:
         return
     rows = [[name, *(_shown(value) for value in each.values())] for name, each in sorted(found.items())]
     print_table(state, ["task", *(event.value for event in Event), "longest s", "mean s"], rows)
-    click.echo(f"{errors} errors logged")
+    click.echo(f"{counted(errors, 'error')} logged")
 
 
 def _nothing_yet() -> dict[str, Any]:
@@ -65,7 +66,7 @@ def _shown(value: int | float | None) -> str:
 
 @logtool.command("errors")
 @_files
-@_as_json
+@json_option
 def errors(files: Sequence[TextIO], as_json: bool) -> None:
     """Print the errors, each in a line."""
     _print((record for record in _records(files) if record.is_error), as_json, whole=False)
@@ -73,7 +74,7 @@ def errors(files: Sequence[TextIO], as_json: bool) -> None:
 
 @logtool.command("traces")
 @_files
-@_as_json
+@json_option
 def traces(files: Sequence[TextIO], as_json: bool) -> None:
     """Print the records that have a traceback, whole."""
     _print((record for record in _records(files) if record.has_traceback), as_json)
@@ -81,7 +82,7 @@ def traces(files: Sequence[TextIO], as_json: bool) -> None:
 
 @logtool.command("incomplete")
 @_files
-@_as_json
+@json_option
 def incomplete(files: Sequence[TextIO], as_json: bool) -> None:
     """Print the tasks that were received and of whose end there is nothing."""
     begun: dict[str, Record] = {}
@@ -95,7 +96,7 @@ def incomplete(files: Sequence[TextIO], as_json: bool) -> None:
 
 @logtool.command("debug")
 @_files
-@_as_json
+@json_option
 def debug(files: Sequence[TextIO], as_json: bool) -> None:
     """Print the records that are not about the receipt or the end of a task."""
     _print((record for record in _records(files) if record.event is None), as_json)

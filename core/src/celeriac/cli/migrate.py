@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from celeriac.cli.answer import json_option
+
 if TYPE_CHECKING:
     from celeriac.app.migrating import Migration
     from celeriac.cli.state import State
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 @click.option("-T", "--tasks", help="Only messages of these tasks, separated by commas.")
 @click.option("-Q", "--queues", help="Only these queues, separated by commas; those of the app unless given.")
 @click.option("-F", "--forever", is_flag=True, help="Go on until interrupted.")
-@click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_obj
 def migrate(state: State, /, source: str, destination: str, as_json: bool, **options: Any) -> None:
     """Copy or move waiting messages from one broker to another; SOURCE and DESTINATION are URLs.

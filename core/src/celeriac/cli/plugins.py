@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from celeriac.cli.answer import json_option
+from celeriac.cli.help import Commands
 from celeriac.plugin import drivers
 from celeriac.plugin.index import KERNEL, normalize
 from celeriac.plugin.manager import PluginManager
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
     from celeriac.plugin.state import PluginState
 
 
-@click.group(invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@click.group(cls=Commands, invoke_without_command=True)
+@json_option
 @click.option("--quick", is_flag=True, help="Don't import drivers to see whether they can be.")
 @click.pass_context
 def plugins(context: click.Context, as_json: bool, quick: bool) -> None:
@@ -38,7 +40,7 @@ def _manager(context: click.Context) -> PluginManager:
 
 
 @plugins.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@json_option
 @click.option("--quick", is_flag=True, help="Don't import drivers to see whether they can be.")
 @click.pass_context
 def list_plugins(context: click.Context, as_json: bool = False, quick: bool = False) -> None:
@@ -58,7 +60,7 @@ def list_plugins(context: click.Context, as_json: bool = False, quick: bool = Fa
 
 @plugins.command()
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@json_option
 @click.pass_context
 def show(context: click.Context, name: str, as_json: bool) -> None:
     """Show all about the distribution NAME (celeriac- may be left out)."""
@@ -105,7 +107,7 @@ def show(context: click.Context, name: str, as_json: bool) -> None:
     help="Run the tests up to this level; stress kills processes and takes a while.",
 )
 @click.option("--only", metavar="WORDS", default="", help="Run only the tests with these words in their name.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@json_option
 @click.pass_context
 def check(
     context: click.Context, name: str, url: str | None, kind: str | None, level: str, only: str, as_json: bool

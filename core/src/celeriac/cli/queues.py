@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from celeriac.cli.answer import json_option
 from celeriac.cli.table import print_table
 from celeriac.contracts.broker import QueueFigures
 
@@ -23,10 +24,10 @@ _TITLES = ("queue", "ready", "held", "claimed", "oldest s", "consumers", "worker
 @click.option(
     "-t", "--timeout", type=float, default=1.0, show_default=True, help="Seconds to wait for workers; 0: none."
 )
-@click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_obj
 def queues(state: State, /, names: tuple[str, ...], more: str | None, timeout: float, as_json: bool) -> None:
-    r"""Show what waits in the queues, and who takes from them; in those of the app and of its workers unless named.
+    """Show what waits in the queues, and who takes from them; in those of the app and of its workers unless named.
 
     \b
     ready      messages that may be taken now
@@ -37,7 +38,7 @@ def queues(state: State, /, names: tuple[str, ...], more: str | None, timeout: f
     workers    workers that say that they listen
 
     What a broker cannot tell is a dash (in JSON null).
-    """
+    """  # noqa: D301  # click wants the character itself
     from celeriac.app.queue_figures import figures_of
 
     app = state.app

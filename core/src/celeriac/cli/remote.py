@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import pprint
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from celeriac.cli.answer import counted, json_option
 from celeriac.exceptions import CeleryCommandException
 
 if TYPE_CHECKING:
+    from celeriac.app.base import Celery
     from celeriac.cli.state import State
     from celeriac.contracts.control import ControlCommand
 
@@ -24,7 +26,7 @@ _FALSE: Final = frozenset({"0", "false", "no", "off"})
 _OPTIONS: Final = (
     click.option("-t", "--timeout", type=float, help="Seconds to wait for each further answer."),
     click.option("-d", "--destination", help="Node names, separated by commas; all workers unless given."),
-    click.option("-j", "--json", "as_json", is_flag=True, help="Print JSON."),
+    json_option,
 )
 
 
@@ -68,7 +70,7 @@ def status(state: State, /, timeout: float | None, destination: str | None, as_j
         for node, answer in replies.items():
             _show(node, answer, with_answer=False)
         if not state.quiet:
-            click.echo(f"\n{len(replies)} {'node' if len(replies) == 1 else 'nodes'} online.")
+            click.echo(f"\n{counted(len(replies), 'node')} online.")
     return 0
 
 
@@ -137,9 +139,17 @@ def _ask(
     nodes = [node.strip() for node in destination.split(",") if node.strip()] if destination else None
     replies = state.app.control.broadcast(command, arguments, destination=nodes, reply=True, timeout=timeout)
     if not replies:
-        whom = "No worker" if nodes is None else f"None of {', '.join(nodes)}"
-        raise CeleryCommandException(f"{whom} has answered within {timeout:g} s", exit_code=UNAVAILABLE)
+        raise silence(state.app, timeout, nodes)
     return flatten_reply(replies)
+
+
+def silence(app: Celery, timeout: float, nodes: Sequence[str] | None = None) -> CeleryCommandException:
+    """The error to raise where nobody has answered."""
+    whom = "No worker" if nodes is None else f"None of {', '.join(nodes)}"
+    return CeleryCommandException(
+        f"{whom} has answered within {timeout:g} s; is one running, on the broker {app.broker_uri()}?",
+        exit_code=UNAVAILABLE,
+    )
 
 
 def _given(command: ControlCommand, words: Sequence[str]) -> dict[str, Any]:
@@ -196,5 +206,17 @@ def _text(answer: Any) -> str:
     if isinstance(answer, str):
         return answer
     if isinstance(answer, list):
-        return "\n".join(f"* {_text(item)}" for item in answer) or "- empty -"
+        return "\n".join(f"* {_text(item)}".replace("\n", "\n  ") for item in answer) or "- empty -"
+    if isinstance(answer, Mapping):
+        return "\n".join(_lines(answer)) or "- empty -"
     return pprint.pformat(answer, width=100)
+
+
+def _lines(found: Mapping[Any, Any]) -> Iterator[str]:
+    """A map, a field in each line; what is not set is left out."""
+    for name, value in found.items():
+        if isinstance(value, Mapping) and value:
+            yield f"{name}:"
+            yield from (f"    {line}" for line in _lines(value))
+        elif value is not None:
+            yield f"{name}: {value}"

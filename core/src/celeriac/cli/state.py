@@ -138,8 +138,13 @@ class State:
 
     def explain(self, error: Exception) -> int:
         """Show an error in a line, with what to do; gives the exit code.  Those of click show themselves."""
-        click.echo(f"Error: {describe(error)}", err=True)
-        if not is_told_for_people(error):
+        from celeriac.cli.unreachable import explained  # not before something has gone wrong
+
+        found = explained(error, self._app)
+        click.echo(f"Error: {found[0] if found else describe(error)}", err=True)
+        if found:
+            click.echo(found[1], err=True)
+        elif not is_told_for_people(error):
             click.echo("Run it again with --debug for the traceback.", err=True)
         return 1
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
 import click
 
-from celeriac.cli.daemon import Daemon, daemon_options, start_anew
+from celeriac.cli.daemon import DAEMON_SECTION, Daemon, daemon_options, start_anew
+from celeriac.cli.help import Sections
 from celeriac.platforms import check_privileges
 from celeriac.protocol.origin import node_named
 
@@ -17,7 +18,27 @@ if TYPE_CHECKING:
     from celeriac.cli.state import State
 
 
-@click.command("worker")
+class WorkerCommand(Sections):
+    """Its options by what they are about."""
+
+    sections: ClassVar = {
+        "The worker": (
+            *("hostname", "loglevel", "logfile", "logformat", "include", "statedb", "health", "optimization"),
+        ),
+        "Processes and limits": (
+            *("concurrency", "pool", "autoscale", "pool_start_method", "max_tasks_per_child", "max_memory_per_child"),
+            *("time_limit", "soft_time_limit"),
+        ),
+        "Queues": ("queues", "exclude_queues", "purge", "prefetch_multiplier", "disable_prefetch"),
+        "Events and other workers": (
+            *("task_events", "without_gossip", "without_mingle", "without_heartbeat", "heartbeat_interval"),
+        ),
+        "Periodic tasks": ("beat", "schedule_filename", "scheduler"),
+        **DAEMON_SECTION,
+    }
+
+
+@click.command("worker", cls=WorkerCommand)
 @click.option("-n", "--hostname", help="The node name; %h is the host, %n its first part, %d its domain.")
 @click.option("-c", "--concurrency", help="How many tasks run at once, or 'auto'.")
 @click.option("--autoscale", metavar="MAX,MIN", help="Run as many tasks at once as there is work for, within bounds.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from celeriac.contracts.backend import Backend, ResultWatcher, StoredResult
 from celeriac.contracts.broker import (
     BROKER_API,
+    ONCE_SECONDS,
     ConsumerLane,
     Delivery,
     LaneCapabilities,
@@ -30,6 +31,7 @@ from celeriac.contracts.service import Service
 __all__ = [
     "BROKER_API",
     "CLAIM_SECONDS",
+    "ONCE_SECONDS",
     "AsyncExecutor",
     "Backend",
     "ChordPart",

@@ -5,6 +5,7 @@ A broker driver is a ``kombu.transport.base.Transport`` class.  One that also de
 the kernel's adapter through the plain Kombu API.  Nothing above the lane knows the difference.
 A class method ``queue_figures(connection, queues)`` may tell what waits in the queues of these names: a map from the
 name of each that is there to its `QueueFigures`.  Without it, a passive declaration tells what is ready.
+A class attribute ``publishes_once`` that is true says that the producer lane heeds `OutgoingMessage.once`.
 A class method ``describe(connection)`` may tell people in a line where the messages are kept, where the URL does not.
 """
 
@@ -18,6 +19,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from celeriac.contracts.loop import EventLoop
+
+#: Seconds for which a broker that publishes once remembers what it was sent.
+ONCE_SECONDS: Final = 3600.0
 
 #: The version of this contract.  A transport may state ``api_version``; the kernel serves 1.
 BROKER_API: Final = 1
@@ -74,6 +78,9 @@ class OutgoingMessage:
     NATIVE_DELAY ignores it, and the worker waits instead.  `queue` is the Kombu ``Queue`` to declare first, if any, or
     the ``Exchange`` where the message goes to whoever listens.
     `priority` and `expiration` (string of milliseconds) are found in `properties`, as on the wire.
+    `once`: the broker is to take one message with this ``correlation_id``, and to say nothing to others that come
+    within `ONCE_SECONDS`, whoever sends them and whatever has become of the first; decided in one step with taking it.
+    A transport without ``publishes_once`` ignores it.
     """
 
     body: bytes
@@ -85,6 +92,7 @@ class OutgoingMessage:
     routing_key: str
     queue: Any = None
     eta: float | None = None
+    once: bool = False
 
 
 class Delivery(NamedTuple):

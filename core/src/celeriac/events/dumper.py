@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -63,10 +64,20 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
-def evdump(app: Celery | None = None, out: TextIO | None = None) -> None:
+class JsonDumper(Dumper):
+    """Writes one JSON object per event, and nothing else there."""
+
+    def on_event(self, event: dict[str, Any]) -> None:
+        print(json.dumps(event, default=str), file=self.out, flush=True)
+
+    def say(self, message: str) -> None:
+        sys.stderr.write(f"{printable(message)}\n")
+
+
+def evdump(app: Celery | None = None, out: TextIO | None = None, as_json: bool = False) -> None:
     """Write all events of the cluster as they come; runs until interrupted."""
     running: Celery = app or get_current_app()
-    dumper = Dumper(out=out)
+    dumper = (JsonDumper if as_json else Dumper)(out=out)
     dumper.say("-> evdump: starting capture...")
     watch(running, {"*": dumper.on_event}, _said(dumper))
 

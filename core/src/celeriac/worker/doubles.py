@@ -35,21 +35,21 @@ class Doubles:
         """How a message ends that is a double; None for one that is to be run.  Asks the store, and so may block."""
         mark = request.headers.get(ADMISSION) if request.headers else None
         if mark is not None:
-            refused = self._of_chord(job, mark)
+            refused = self._of_another(job, mark)
             if refused is not None:
                 return refused
         if self._looks_for_success and job.delivery_info["redelivered"] and self._has_succeeded(request):
             return Report(job.number, OutcomeKind.IGNORED, None, "it has succeeded before, when its message came first")
         return None
 
-    def _of_chord(self, job: Job, mark: str) -> Report | None:
-        """The end of a message that calls the body of a chord, and that another one has come before."""
+    def _of_another(self, job: Job, mark: str) -> Report | None:
+        """The end of a message that another one has come before: of the body of a chord, or of a tick of beat."""
         try:
             if is_admitted(self.app, job.headers["id"], mark):
                 return None
         except BackendError as error:  # what the store cannot be asked cannot be stored either
             return Report(job.number, OutcomeKind.STORE_FAILED, None, repr(error), False, None)
-        return Report(job.number, OutcomeKind.IGNORED, None, "the body of this chord was sent before", False, None)
+        return Report(job.number, OutcomeKind.IGNORED, None, "it was sent before, in another message", False, None)
 
     def _has_succeeded(self, request: Context) -> bool:
         """Whether the store says so; where it does not answer, the task runs again."""

@@ -114,6 +114,7 @@ class RedisTransport(kombu_redis.Transport):
     """Kombu's Redis transport; the lanes have connections of their own."""
 
     api_version: ClassVar[int] = BROKER_API
+    publishes_once: ClassVar[bool] = True
     Channel = RedisChannel
     # Kombu would take the URL apart and forget its scheme, and with it whether there is to be TLS.
     can_parse_url = True

@@ -34,6 +34,10 @@ class Keys:
         """The set of the numbers of what an owner has begun and not yet settled."""
         return f"{self.prefix}celeriac.begun.{owner}"
 
+    def once(self, message_id: str) -> str:
+        """What is there while a message with that id is not taken again."""
+        return f"{self.prefix}celeriac.once.{message_id}"
+
     def binding(self, exchange: str) -> str:
         """The set of the bindings of an exchange."""
         return f"{self.prefix}_kombu.binding.{exchange}"

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from celeriac.contracts import OutgoingMessage, ProducerLane
+from celeriac.contracts import ONCE_SECONDS, OutgoingMessage, ProducerLane
 from celeriac_redis.envelope import seal
 from celeriac_redis.fanout import Topics
 from celeriac_redis.keys import Keys
 from celeriac_redis.routes import Routes
+from celeriac_redis.scripts import Script, in_full
 
 if TYPE_CHECKING:
     from celeriac_redis.link import Link
     from celeriac_redis.options import BrokerOptions
     from celeriac_redis.scripts import Command
+
+_publish_once: Final = Script("publish_once")
+_ONCE_MS: Final = int(ONCE_SECONDS * 1000)
 
 logger = logging.getLogger("celeriac.redis")
 
@@ -39,6 +43,7 @@ class RedisProducerLane(ProducerLane):
         lists: dict[str, list[bytes]] = {}
         declarations: list[Command] = []
         broadcasts: list[Command] = []
+        unique: list[Command] = []
         queues: set[str] = set()
         for message in messages:
             queue = message.queue
@@ -57,15 +62,24 @@ class RedisProducerLane(ProducerLane):
                 broadcasts.append(("PUBLISH", self._topics.name(message.exchange, message.routing_key), text))
                 continue
             priority = message.properties.get("priority")
-            for name in self._queues_of(message):
-                queues.add(name)
-                lists.setdefault(self._keys.list_for(name, priority), []).append(text)
+            names = self._queues_of(message)
+            queues.update(names)
+            found = [self._keys.list_for(name, priority) for name in names]
+            if message.once:
+                once = self._keys.once(message.properties["correlation_id"])
+                unique.append(_publish_once([once, *found], _ONCE_MS, text))
+                continue
+            for each in found:
+                lists.setdefault(each, []).append(text)
         commands: list[Command] = [("LPUSH", name, *texts) for name, texts in lists.items()]
         if self._routes.expiring and not queues.isdisjoint(self._routes.expiring):
             commands += self._routes.keep()
         commands += broadcasts
-        if len(commands) > 1:
-            commands = [("MULTI",), *commands, ("EXEC",)]
+        if len(commands) + len(unique) > 1:
+            # Within a transaction nobody could say that the server does not have the script.
+            commands = [("MULTI",), *commands, *map(in_full, unique), ("EXEC",)]
+        else:
+            commands += unique
         if commands:
             self._say(commands)
 

@@ -47,6 +47,7 @@ class SqliteTransport(virtual.Transport):
     """
 
     api_version: ClassVar[int] = 1
+    publishes_once: ClassVar[bool] = True
     Channel = SqliteChannel
     can_parse_url = True
     driver_type = "sqlite"

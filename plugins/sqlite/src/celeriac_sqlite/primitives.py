@@ -189,6 +189,21 @@ def delete_expired(database: Database, most: int = 200) -> int:
         return len(found)
 
 
+def take_once(database: Database, name: str, seconds: float) -> bool:
+    """Whether nobody has taken the name within so many seconds; to be called within a transaction.
+
+    Some of those whose time has passed are removed on the way: a file that is only a broker has no other cleaner.
+    """
+    now = time.time()
+    database.execute("DELETE FROM entry WHERE rowid IN (SELECT rowid FROM entry WHERE expires <= ? LIMIT 3)", (now,))
+    key = f"once:{name}"
+    database.execute("DELETE FROM entry WHERE key = ? AND expires <= ?", (key, now))
+    taken = database.execute(
+        "INSERT OR IGNORE INTO entry (key, value, expires) VALUES (?, x'', ?)", (key, now + seconds)
+    )
+    return bool(taken.rowcount)
+
+
 def _put(database: Database, key: str, value: bytes | None, expires: float | None) -> None:
     if value is None:
         database.execute("DELETE FROM entry WHERE key = ?", (key,))

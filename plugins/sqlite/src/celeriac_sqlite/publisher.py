@@ -7,8 +7,10 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from celeriac.contracts import ONCE_SECONDS
 from celeriac.protocol.properties import TRANSIENT
 from celeriac_sqlite.envelope import Envelope, seal
+from celeriac_sqlite.primitives import take_once
 from celeriac_sqlite.schema import MESSAGES, TOPOLOGY
 from celeriac_sqlite.wake import Bell
 
@@ -51,6 +53,8 @@ class Publisher:
             self._topology.refresh(counters[TOPOLOGY])
             id_ = counters[MESSAGES]
             for message, envelope in zip(messages, sealed, strict=True):
+                if message.once and not take_once(database, message.properties["correlation_id"], ONCE_SECONDS):
+                    continue
                 eta = message.eta
                 for queue in self._queues(message):
                     id_ += 1

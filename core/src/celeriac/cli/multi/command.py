@@ -36,7 +36,7 @@ class MultiCommand(click.Command):
 @click.argument("words", nargs=-1, metavar="COMMAND [NODES]... [OPTIONS]...")
 @click.pass_context
 def multi(context: click.Context, words: Sequence[str]) -> int:
-    r"""Start, stop and list several workers on this machine.
+    """Start, stop and list several workers on this machine.
 
     \b
     start NODES [OPTIONS]     start workers in the background
@@ -63,7 +63,7 @@ def multi(context: click.Context, words: Sequence[str]) -> int:
     -q, --quiet               say less
     -v, --verbose             say the commands
     --json                    with show, names, get and expand: print JSON
-    """
+    """  # noqa: D301  # click wants the character itself
     if not words or words[0] == "help":
         click.echo(context.get_help(), color=context.color)
         return 0 if words else 64

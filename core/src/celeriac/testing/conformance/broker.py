@@ -107,6 +107,23 @@ class BrokerSuite(ConnectionChecks, SharingChecks, RoutingChecks, Suite, ABC):
         demand(sorted(found) == list(range(count)), f"published {count}, claimed {len(set(found))} different ones")
         demand(not self.harness.claim_nothing(lane), "after all messages were acked there are more")
 
+    def test_of_messages_to_be_published_once_one_is_kept(self) -> None:
+        if not getattr(self.harness.transport, "publishes_once", False):
+            raise NotClaimed("it does not claim publishes_once")
+        first, other, plain = self._numbered(3)
+        first.once = other.once = True
+        lane = self.harness.consumer()
+        self._publish(first)
+        (found,) = self.harness.claim(lane, 1)
+        lane.settle(Settlements(ack=[found.tag]))
+        # Alone and among others, by another process, and when the first is gone.
+        again = self.harness.producer()
+        again.publish([first])
+        again.publish([plain, first, other, other])
+        numbers = sorted(number_of(delivery) for delivery in self.harness.claim(lane, 2))
+        demand(numbers == [1, 2], f"of a message that was sent before and two others, {numbers} were claimed")
+        demand(not self.harness.claim_nothing(lane), "a message to be published once was kept twice")
+
     def test_a_claim_keeps_its_limit(self) -> None:
         self._publish(*self._numbered(10))
         lane = self.harness.consumer()

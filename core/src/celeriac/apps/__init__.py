@@ -1,0 +1,1 @@
+"""The programs, by the names under which Celery has them."""
