@@ -21,6 +21,12 @@ class Allowance:
             return True
         return self.memory is not None and peak_memory() > self.memory
 
+    def spent(self, tasks: int) -> str:
+        """What a child that has run `tasks` jobs has used up, for people."""
+        if self.tasks is not None and tasks >= self.tasks:
+            return f"it has run {tasks} tasks (max_tasks_per_child)"
+        return f"it has had {peak_memory()} KiB, more than {self.memory} (max_memory_per_child), after {tasks} tasks"
+
 
 def peak_memory() -> int:
     """The most resident memory that this process ever had, in KiB."""

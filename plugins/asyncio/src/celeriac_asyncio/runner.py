@@ -114,6 +114,7 @@ class Runner:
     def _on_sent(self, count: int) -> None:
         if self._is_bounded and count and not self._no_more.is_set() and self._allowance.is_used_up(self._count):
             self._no_more.set()
+            logger.info("This child of the pool is replaced: %s", self._allowance.spent(self._count))
             self._reports.sendall(frame_of_notice(LEAVING))
 
     # -- words of the parent -------------------------------------------------------------------------------------------

@@ -93,6 +93,7 @@ class Runner:
             if bounded:
                 count += 1
                 if self._allowance.is_used_up(count):
+                    logger.info("This child of the pool is replaced: %s", self._allowance.spent(count))
                     flusher.flush_now()
                     self._reports.sendall(frame_of_notice(LEAVING))
                     return
