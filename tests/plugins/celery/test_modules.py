@@ -174,6 +174,20 @@ def test_who_replaces_a_name_replaces_it_where_it_is_used():
     assert celery.utils.log.get_task_logger is celeriac.utils.log.get_task_logger
 
 
+def test_who_takes_a_replacement_back_leaves_all_as_it_was(monkeypatch):
+    trace, home = importlib.import_module("celery.app.trace"), importlib.import_module("celeriac_celery.tracing")
+    original = home.build_tracer
+    with monkeypatch.context() as patch:
+        patch.setattr(trace, "build_tracer", print)
+        assert home.build_tracer is print
+    assert home.build_tracer is trace.build_tracer is original
+    with mock.patch.object(trace, "build_tracer", print):
+        assert home.build_tracer is print
+    assert home.build_tracer is trace.build_tracer is original
+    with pytest.raises(AttributeError):
+        del trace.build_tracer
+
+
 def test_who_looks_through_all_modules_finds_nothing_strange():
     for line in IMPORTED.strip().splitlines():
         importlib.import_module(f"celery.{line.partition(':')[0]}")

@@ -83,8 +83,8 @@ class Door(ModuleType):
 
     def __init__(self, name: str, homes: tuple[str, ...]) -> None:
         super().__init__(name, f"{name}: {', '.join(homes)}.")
-        # Where a name was that somebody has taken away, as `mock.patch` does before it puts back the old value.
-        self.__dict__.update(_homes=homes, _emptied={})
+        # What somebody has replaced: where it was, and what was there.
+        self.__dict__.update(_homes=homes, _replaced={})
         if name in PACKAGES:
             self.__path__: list[str] = []
 
@@ -93,7 +93,7 @@ class Door(ModuleType):
             return self._all()
         if name == "__file__" and (home := next(self._modules(), None)) is not None:
             return home.__file__
-        if not name.startswith("__") and name not in self.__dict__["_emptied"]:
+        if not name.startswith("__"):
             for module in self._modules():
                 if hasattr(module, name):
                     return getattr(module, name)
@@ -105,19 +105,19 @@ class Door(ModuleType):
         if home is None:
             super().__setattr__(name, value)
         else:
+            self.__dict__["_replaced"].setdefault(name, (home, vars(home)[name]))
             setattr(home, name, value)
 
     def __delattr__(self, name: str) -> None:
-        home = None if name in self.__dict__ else self._home_of(name)
-        if home is None:
+        """Who has replaced a name, and takes that back, finds it as it was."""
+        if name in self.__dict__ or name not in self.__dict__["_replaced"]:
             super().__delattr__(name)
         else:
-            delattr(home, name)
-            self.__dict__["_emptied"][name] = home
+            home, value = self.__dict__["_replaced"].pop(name)
+            setattr(home, name, value)
 
     def _home_of(self, name: str) -> ModuleType | None:
-        emptied: ModuleType | None = self.__dict__["_emptied"].pop(name, None)
-        return emptied or next((module for module in self._modules() if name in vars(module)), None)
+        return next((module for module in self._modules() if name in vars(module)), None)
 
     def __dir__(self) -> list[str]:
         return sorted({*self.__dict__, *self._all()})
