@@ -11,6 +11,8 @@ from celeriac.contracts import Settlements
 from celeriac.exceptions import ImproperlyConfigured
 from celeriac_amqp.broker import AmqpsTransport, AmqpTransport
 
+pytestmark = pytest.mark.timeout(120)  # of which the first to come starts the server
+
 
 @pytest.fixture
 def own_queue(request):
@@ -32,7 +34,6 @@ def trust(certificates):
     return f"ssl_ca_certs={certificates.authority}&{who}"
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.covers("transports.amqps", "settings.broker_use_ssl")
 def test_tls_checks_the_certificate_unless_told_not_to(node, certificates, trust, message, own_queue, loop, claim):
     # Given the ways to trust a server, in a URL and in settings
