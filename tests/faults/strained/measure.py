@@ -16,6 +16,8 @@ TASKS_A_MOMENT: Final = max(TASKS // EACH, 20)
 LONGEST: Final = 0.015 if EACH > 10 else 0.05
 #: Seconds for which a result store is away.
 AWAY: Final = float(os.environ.get("FAULTS_AWAY") or 1.5)
+#: Seconds of a task beside which others are sent; else as long as it takes to send a few.
+LONG_SECONDS: Final = 60.0 if EACH > 10 else 0.0
 #: Seconds that a test may take: a node of RabbitMQ needs up to ten to be there again.
 LIMIT: Final = 90 + EACH * 30 + TASKS // 50
 
