@@ -66,6 +66,39 @@ def test_a_claim_whose_answer_was_lost_is_handed_out_by_the_next(
     assert (server.llen(f"{prefix}tasks"), server.hlen(f"{prefix}unacked")) == (0, 0)
 
 
+def test_a_claim_that_the_server_makes_only_after_it_was_asked_for_it_is_found_later(
+    producer, consume, message, bodies, server, prefix, monkeypatch
+):
+    # Given a claim whose connection breaks while the server has not read it
+    lane = consume()
+    producer.publish([message(str(n)) for n in range(4)])
+    on_their_way = []
+
+    def lost(*commands):
+        on_their_way.append(commands)
+        raise OperationalError("the connection is lost")
+
+    monkeypatch.setattr(lane._link, "try_all", lost)
+    with pytest.raises(OperationalError):
+        lane.claim(2)
+    monkeypatch.undo()
+
+    # When it is read after the worker has learned that nothing was claimed
+    first = lane.claim(1)
+    lane._link.ask(*on_their_way[0])
+    rest = [*lane.claim(4), *lane.claim(4)]
+    assert bodies([*first, *rest]) == ["0", "3"]
+
+    # Then those messages are handed out when the claims are renewed, once
+    lane.renew()
+    late = lane.claim(4)
+    assert bodies(late) == ["1", "2"]
+    lane.renew()
+    assert lane.claim(4) == []
+    lane.settle(Settlements(ack=tags([*first, *rest, *late])))
+    assert (server.llen(f"{prefix}tasks"), server.hlen(f"{prefix}unacked")) == (0, 0)
+
+
 @pytest.mark.parametrize("kind", ["begin", "ack", "requeue", "redeliver"])
 def test_settling_may_be_repeated(producer, through, message, proxy, server, prefix, kind):
     producer.publish([message("1"), message("2")])

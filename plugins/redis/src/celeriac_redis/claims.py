@@ -40,6 +40,8 @@ _reread: Final = Script("reread")
 _MOST: Final = 2000
 #: A message that is due sooner than this, in seconds, is not worth the way back.
 _SOON: Final = 0.02
+#: Seconds for which a command that was on its way when its connection broke may yet be carried out.
+_ON_ITS_WAY: Final = 120.0
 
 
 class Place(NamedTuple):
@@ -73,6 +75,8 @@ class Claims:
         #: Claimed for all we know, by a command whose answer has not come.
         self._doubt: tuple[int, int] | None = None
         self._recovered: deque[Delivery] = deque()
+        #: Numbers of claims that had not been made when that was looked at, and until when to look again.
+        self._late: list[tuple[int, int, float]] = []
         #: Seconds on the server's clock: when the next message comes due, and what the time was then.
         self.next_due: tuple[float, float] | None = None
         self.clock = ServerClock()
@@ -189,13 +193,38 @@ class Claims:
         """Learn what was claimed, from the notes; it is handed out by the next turn."""
         assert self._doubt is not None
         first, last = self._doubt
+        if not self._reread(first, last):
+            self._late.append((first, last, time.monotonic() + _ON_ITS_WAY))
+
+    def _reread(self, first: int, last: int) -> bool:
+        """Hold what is claimed under these numbers, to be handed out by the next turn; whether there is anything."""
         (answer,) = self.link.ask(_reread([self.keys.unacked], self.owner, first, last))
         for number in range(first, last + 1):
             self._open.pop(number, None)
         found = [(number, *self._noted(number, note)) for number, note in zip(answer[::2], answer[1::2], strict=True)]
-        self._next = last + 1
+        self._next = max(self._next, last + 1)
         self._doubt = None
         self._recovered.extend(self._not_before_time(found))
+        return bool(found)
+
+    def look_for_late(self) -> bool:
+        """Look again for claims whose command the server may have read only after it was asked what had been claimed.
+
+        Whether some were made: the next turn hands them out.
+        """
+        if self._doubt is not None:
+            self._resolve_doubt()
+        monotonic_now = time.monotonic()
+        for late in list(self._late):
+            first, last, monotonic_end = late
+            self._late.remove(late)
+            try:
+                if not self._reread(first, last) and monotonic_now < monotonic_end:
+                    self._late.append(late)
+            except BaseException:
+                self._doubt = self._doubt or (first, last)
+                raise
+        return bool(self._recovered)
 
     def _noted(self, number: int, note: bytes) -> tuple[str, Any]:
         """Hold the claim that has this note: its queue and its message."""
@@ -330,8 +359,7 @@ class Claims:
 
     def release(self) -> None:
         """Give back what is neither begun nor settled, uncounted, and be no owner any more."""
-        if self._doubt is not None:
-            self._resolve_doubt()
+        self.look_for_late()
         self.settle(Settlements(requeue=[number for number in self._open if number not in self._begun]))
         if self._begun:  # to be found at once by others
             self.link.ask(("ZADD", self.keys.owners, "XX", 0, self.owner))

@@ -157,8 +157,11 @@ class RedisConsumerLane(ConsumerLane):
             *(self._routes.keep() if self._routes.expiring else ()),
             *self._routes.declare(queue for queue in self._queues if queue.name in self._routes.expiring),
         )
-        if self._watch is not None:
-            self._watch.check()
+        watch = self._watch
+        if watch is not None:
+            watch.check()
+            if self._claims.look_for_late():
+                watch.ready_soon()
 
     def keeper(self) -> Callable[[], None] | None:
         link, claims = self._keeper_link, self._claims
