@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from celeriac import Celery, chord
 from celeriac.contracts import Settlements
 from celeriac.exceptions import ImproperlyConfigured
-from celeriac.testing.conformance import BackendHarness, BackendSuite, BrokerHarness, BrokerSuite, VerdictKind, run
+from celeriac.testing.conformance import BackendHarness, BackendSuite, BrokerHarness, BrokerSuite, Level, VerdictKind, run
 from celeriac_redis.broker import RedisTransport
 from celeriac_redis.servers import tagged
 
@@ -229,7 +229,7 @@ def test_an_open_lane_follows_its_keys_and_is_told_of_arrivals(cluster, app, mes
 @pytest.mark.parametrize(("suite", "harness"), [(BrokerSuite, BrokerHarness), (BackendSuite, BackendHarness)])
 def test_a_cluster_does_what_every_broker_and_store_must_do(cluster, suite, harness):
     case = type("Case", (suite,), {"make_harness": lambda _: harness(cluster.url)})
-    verdicts = list(run(case))
+    verdicts = list(run(case, Level.OPTIONAL))  # what waits for leases to run out is tried where they are short
     assert [verdict for verdict in verdicts if verdict.kind is VerdictKind.FAILED] == []
     assert sum(verdict.kind is VerdictKind.PASSED for verdict in verdicts) > 25
 
