@@ -16,7 +16,15 @@ from redis.exceptions import RedisError
 from celeriac import Celery, chord
 from celeriac.contracts import Settlements
 from celeriac.exceptions import ImproperlyConfigured
-from celeriac.testing.conformance import BackendHarness, BackendSuite, BrokerHarness, BrokerSuite, Level, VerdictKind, run
+from celeriac.testing.conformance import (
+    BackendHarness,
+    BackendSuite,
+    BrokerHarness,
+    BrokerSuite,
+    Level,
+    VerdictKind,
+    run,
+)
 from celeriac_redis.broker import RedisTransport
 from celeriac_redis.servers import tagged
 

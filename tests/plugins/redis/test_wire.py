@@ -232,8 +232,8 @@ def test_values_that_plain_json_does_not_know_arrive_as_themselves(producer, con
     producer.publish([message(headers={"id": "1", "stamps": {"raw": b"\xff"}})])
     (found,) = lane.claim(1)
     assert found.headers["stamps"] == {"raw": b"\xff"}
-    with pytest.raises(SerializationError, match="set"):
-        producer.publish([message("good"), message("bad", headers={"id": {1, 2}})])
+    with pytest.raises(SerializationError, match="object"):
+        producer.publish([message("good"), message("bad", headers={"id": object()})])
     assert lane.claim(1) == []
 
 

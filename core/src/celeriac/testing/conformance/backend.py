@@ -34,6 +34,7 @@ class BackendHarness:
     """
 
     def __init__(self, url: str, app: Any = None) -> None:
+        self._owns_app = app is None
         if app is None:
             from celeriac.app.base import Celery  # only where nobody gives one
 
@@ -89,6 +90,8 @@ class BackendHarness:
             self._stores[0].delete(self._ids)
         for store in self._stores:
             store.close()
+        if self._owns_app:
+            self.app.close()  # with what waits for results
         if self._proxy is not None:
             self._proxy.close()
 
