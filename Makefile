@@ -20,6 +20,9 @@ BENCH_STAMP := $(VENV)/.celeriac-setup-bench
 # Celery has an environment of its own: a plugin of ours may call itself `celery`.
 INTEROP_VENV ?= .venv-interop
 INTEROP_STAMP := $(INTEROP_VENV)/.celeriac-setup
+# And the Celery before, since a fleet moves over from there as well.
+INTEROP_BEFORE := $(INTEROP_VENV)-before
+INTEROP_BEFORE_STAMP := $(INTEROP_BEFORE)/.celeriac-setup
 # So do packages that were written for Celery: they are tried with our package of that name in its place.
 EXTENSIONS_VENV ?= .venv-extensions
 EXTENSIONS_STAMP := $(EXTENSIONS_VENV)/.celeriac-setup
@@ -35,7 +38,7 @@ FUZZ_DECODERS ?= json task-v2 task-v1 result event control orjson yaml msgpack g
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test faults-beat test-fast laws faults coverage lint format types architecture docs-check interop extensions fuzz surface capabilities demo demo-crash demo-django bench soak dist clean clean-all
+.PHONY: help setup test faults-beat test-fast golden laws faults coverage lint format types architecture docs-check interop fuzz extensions surface capabilities demo demo-crash demo-django bench soak dist clean clean-all
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -61,6 +64,12 @@ $(INTEROP_STAMP): pyproject.toml
 	$(INTEROP_VENV)/bin/python -m pip install --quiet --group interop
 	@touch $@
 
+$(INTEROP_BEFORE_STAMP): pyproject.toml
+	test -x $(INTEROP_BEFORE)/bin/python || $(PYTHON) -m venv $(INTEROP_BEFORE)
+	$(INTEROP_BEFORE)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(INTEROP_BEFORE)/bin/python -m pip install --quiet --group interop-before
+	@touch $@
+
 $(EXTENSIONS_STAMP): pyproject.toml $(DISTRIBUTIONS:=/pyproject.toml)
 	test -x $(EXTENSIONS_VENV)/bin/python || $(PYTHON) -m venv $(EXTENSIONS_VENV)
 	$(EXTENSIONS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
@@ -78,7 +87,6 @@ faults-beat: $(STAMP)  ## Kill leading beats at random moments for five minutes,
 test-fast: $(STAMP)  ## Run the tests that answer at once: no faults, no end-to-end, nothing marked slow
 	$(PYTEST) -n $(TEST_WORKERS) --dist worksteal -m "not slow" --ignore tests/faults --ignore tests/e2e --ignore tests/interop --ignore tests/extensions $(ARGS)
 
-.PHONY: golden
 golden: $(STAMP)  ## Write anew what commands print, for the tests that hold them to it; then look at the difference
 	GOLDEN_WRITE=1 $(PYTEST) -n $(TEST_WORKERS) tests/unit/cli/test_help.py tests/e2e/test_command_line.py $(ARGS)
 
@@ -115,8 +123,9 @@ architecture: $(STAMP)  ## Check the import rules and the shape of the house
 docs-check: $(STAMP)  ## Check that the links between the documents lead somewhere
 	$(PYTEST) tests/docs $(ARGS)
 
-interop: $(STAMP) $(INTEROP_STAMP)  ## Run clients and workers of Celery against ours
-	INTEROP_PYTHON=$(abspath $(INTEROP_VENV))/bin/python $(PYTEST) tests/interop $(ARGS)
+interop: $(STAMP) $(INTEROP_STAMP) $(INTEROP_BEFORE_STAMP)  ## Run clients and workers of Celery 5.7 and 5.6 against ours
+	INTEROP_PYTHON=$(abspath $(INTEROP_VENV))/bin/python INTEROP_PYTHON_5_6=$(abspath $(INTEROP_BEFORE))/bin/python \
+		$(PYTEST) -n $(TEST_WORKERS) tests/interop $(ARGS)
 
 # Atheris has wheels for few systems and versions of Python; where it cannot be had, hypothesis fuzzes alone.
 fuzz: $(STAMP)  ## Fuzz every decoder, ten minutes by each engine: make fuzz FUZZ_SECONDS=60 FUZZ_DECODERS="yaml json"
@@ -172,5 +181,5 @@ clean:  ## Remove what building and testing left behind; the virtual environment
 	find core plugins tests examples benchmarks -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 clean-all: clean  ## Remove that and the virtual environment
-	rm -rf $(VENV) $(INTEROP_VENV) $(EXTENSIONS_VENV)
+	rm -rf $(VENV) $(INTEROP_VENV) $(INTEROP_BEFORE) $(EXTENSIONS_VENV)
 	find core plugins -type d -name '*.egg-info' -prune -exec rm -rf {} + 2>/dev/null || true

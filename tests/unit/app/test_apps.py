@@ -157,12 +157,13 @@ def packages(tmp_path, monkeypatch):
     (tmp_path / names[0] / "tasks.py").write_text(text.format("foo"))
     (tmp_path / names[0] / "jobs.py").write_text(text.format("foo.jobs"))
     (tmp_path / names[1] / "tasks.py").write_text(text.format("bar"))
+    from celeriac.app import sharing
+
+    known = list(sharing._definitions)
     yield names
     for name in [name for name in sys.modules if name.partition(".")[0] in names]:
         del sys.modules[name]
-    from celeriac.app import sharing
-
-    sharing._definitions[:] = [entry for entry in sharing._definitions if entry[0] is not None]
+    sharing._definitions[:] = [entry for entry in sharing._definitions if entry[0] is not None or entry in known]
 
 
 @pytest.mark.covers("app.base.Celery.autodiscover_tasks")
