@@ -134,6 +134,8 @@ class RabbitMQ(Server):
         return debian if debian.is_dir() else Path(shutil.which(self.program) or "").parent
 
     def flush(self) -> None:
+        # A node answers before it has started, and what it is told then may keep it from starting.
+        socket.create_connection(("127.0.0.1", self.port), timeout=10).close()
         deleting = '[rabbit_amqqueue:delete(Q, false, false, <<"bench">>) || Q <- rabbit_amqqueue:list()].'
         command = [self.command, "--node", self.environment["RABBITMQ_NODENAME"], "eval", deleting]
         try:
