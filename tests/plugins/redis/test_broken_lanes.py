@@ -47,10 +47,17 @@ class RequeuesWhatIsBegun(RedisConsumerLane):
 
 
 class IsDeafAfterACut(RedisConsumerLane):
+    """Also to the timers that would have it look by itself in the end."""
+
     def open(self, queues, loop, on_ready):
-        super().open(queues, loop, on_ready)
-        self._watch._lost = lambda error: self._watch._deafen()
-        self._watch.listen_for = lambda link: None
+        self._deaf = False
+        super().open(queues, loop, lambda: None if self._deaf else on_ready())
+        self._watch._lost = self._lose
+        self._watch.listen_for = self._lose
+
+    def _lose(self, _):
+        self._deaf = True
+        self._watch._deafen()
 
 
 class NeverLooksForTheDead(RedisConsumerLane):
