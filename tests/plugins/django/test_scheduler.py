@@ -85,6 +85,32 @@ def test_a_run_that_a_beat_took_and_did_not_send_is_sent_by_another_with_the_sam
     assert len(second.sent) == 1
 
 
+def test_of_runs_of_which_the_broker_took_some_only_the_others_are_sent_again(start_beat, add, monkeypatch):
+    # Given a task that missed runs, all of which are to be sent, and a broker that goes away after the first
+    row = add("work", timing="10", missed="all")
+    beat = start_beat()
+    tries = []
+
+    def goes_away(entry):
+        tries.append(entry.options["task_id"])
+        return len(tries) != 2
+
+    monkeypatch.setattr(beat, "apply_entry", goes_away)
+    beat._follow()
+    entry = beat.data["work"]
+    first, *others = beat.runs_of(entry, datetime.now(UTC))
+
+    # When it sends them
+    beat._send_due(entry, [first, *others])
+
+    # Then the row stands at the run that was sent, which is counted, and beat goes on from there
+    row.refresh_from_db()
+    assert (row.last_run_at, row.total_run_count, row.sending) == (first, 1, [])
+    beat._send_due(entry, others)
+    assert len(tries) == 2 + len(others)
+    assert len(set(tries)) == 1 + len(others)
+
+
 def test_a_beat_follows_what_is_changed_added_and_removed(start_beat, add, monkeypatch):
     monkeypatch.setattr("celeriac_django.scheduler._LOOK", 0.0)
     row = add("work", timing="3600")

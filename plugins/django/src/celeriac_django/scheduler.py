@@ -50,6 +50,8 @@ class DjangoScheduler(Scheduler):
         self._monotonic_looked = 0.0
         self._changed_from: datetime | None = None
         self._is_ready = False
+        #: The broker takes one message of an id, so that a run sent again is no second one.
+        self._broker_decides = bool(getattr(app.broker_transport, "publishes_once", False))
         super().__init__(app, *args, **kwargs)
 
     def setup_schedule(self) -> None:
@@ -133,15 +135,26 @@ class DjangoScheduler(Scheduler):
         last = due[-1] if due else (now or entry.default_now()).astimezone(UTC)
         if not self._take(entry, last, due):
             return self._another_took(entry)
-        for run in due:
+        for sent, run in enumerate(due):
             if not self._send_run(entry, run):
-                self._rows(entry).update(last_run_at=moments.stored(entry.last_run_at), sending=[], sending_since=None)
-                known: ScheduleEntry = self.data[entry.name]
-                return known
+                return self._give_back(entry, due[:sent], len(due) - sent)
         following = self.reserve(entry, last)
         following.total_run_count = entry.total_run_count + len(due)
         self._rows(entry).update(sending=[], sending_since=None)
         return following
+
+    def _give_back(self, entry: Any, sent: list[datetime], left: int) -> ScheduleEntry:
+        """The entry, to be looked at again from the last run on that was sent: the broker is out of reach."""
+        entry.last_run_at = sent[-1] if sent else entry.last_run_at
+        entry.total_run_count += len(sent)
+        self._rows(entry).update(
+            last_run_at=moments.stored(entry.last_run_at),
+            total_run_count=models.F("total_run_count") - left,
+            sending=[],
+            sending_since=None,
+        )
+        same: ScheduleEntry = entry
+        return same
 
     def _take(self, entry: Any, last: datetime, due: list[datetime]) -> bool:
         """Move the row on from the run that is known here; whether no other beat has."""
@@ -185,6 +198,8 @@ class DjangoScheduler(Scheduler):
 
         sent = copy.copy(entry)
         sent.options = {**entry.options, "task_id": task_id(entry.name, run)}
+        if self._broker_decides:
+            sent.options["publish_once"] = True
         return self.apply_entry(sent)
 
     @staticmethod
