@@ -65,10 +65,11 @@ def test_tasks_of_django_are_run_by_a_worker(start_worker, in_project):
         "result = count.enqueue()\n"
         "answer = [result.status]\n"
         "finished(result)\n"
-        "answer.append([result.status, result.return_value, result.started_at <= result.finished_at])\n"
+        "begun_first = result.started_at <= result.finished_at\n"
+        "answer.append([result.status, result.return_value, begun_first, result.attempts])\n"
         "failed = finished(count.enqueue(at_least=3))\n"
         "(error,) = failed.errors\n"
-        "answer.append([failed.status, error.exception_class_path, 'only 0' in error.traceback])\n"
+        "answer.append([failed.status, error.exception_class_path, 'only 0' in error.traceback, failed.attempts])\n"
         "told = finished(whoami.enqueue('Ada'))\n"
         "answer.append([told.return_value[0] == told.id, *told.return_value[1:]])\n"
         "later.refresh()\n"
@@ -80,8 +81,8 @@ def test_tasks_of_django_are_run_by_a_worker(start_worker, in_project):
         RESULTS,
     )
     assert ready == "READY"
-    assert done == ["SUCCESSFUL", 0, True]
-    assert failed == ["FAILED", "builtins.LookupError", True]
+    assert done == ["SUCCESSFUL", 0, True, 1]
+    assert failed == ["FAILED", "builtins.LookupError", True, 1]
     assert context == [True, "Ada", 1]
     assert early == ["READY", True]
     assert none == "none"

@@ -22,10 +22,11 @@ def register(app: Any) -> None:
 
 
 def run_task(self: Any, path: str, backend: str, args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Run the task at that path; its value and when it began, as the backend reads them back."""
+    """Run the task at that path; its value, when it began and where it ran, as the backend reads them back."""
     from celeriac_django.task_backend import running
 
     begun = datetime.now(UTC)
     with running(path, backend, self.request, args, kwargs, begun) as call:
         value = call()
-    return {"value": value, "started_at": begun.isoformat()}
+    workers = [self.request.hostname or ""] * (self.request.retries + 1)
+    return {"value": value, "started_at": begun.isoformat(), "workers": workers}

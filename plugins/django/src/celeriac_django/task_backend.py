@@ -177,8 +177,11 @@ def _ended(result: TaskResult, meta: dict[str, Any]) -> TaskResult:
     if status == TaskResultStatus.SUCCESSFUL and isinstance(value, dict):
         begun = _moment(value["started_at"])
         _set(result, started_at=begun, last_attempted_at=begun, _return_value=value["value"])
+        result.worker_ids.extend(value["workers"])
     if status == TaskResultStatus.FAILED:
         result.errors.append(_error(value, meta.get("traceback")))
+        if worker := meta.get("worker"):  # which the store is told with result_extended
+            result.worker_ids.extend([worker] * ((meta.get("retries") or 0) + 1))
     return result
 
 
