@@ -1,4 +1,4 @@
-"""``celeriac multi``: real workers in the background, from their start to their end."""
+"""``celeriac multi`` and `celeriac.apps.multi`: real workers in the background, from their start to their end."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import signal
 import sys
 
 import pytest
+
+from celeriac.apps.multi import Cluster, Node
 
 TASKS = """
 from celeriac import Celery
@@ -59,7 +61,7 @@ def test_workers_are_started_restarted_and_stopped(multi, spawn, tmp_path):
     # And are not started twice
     code, output = multi("start", *start)
     assert code == 1
-    assert f"w1@{HOST}: runs already, as process {first['w1']}" in output
+    assert f"w1@{HOST}: FAILED with exit code 1\n\t    runs already, as process {first['w1']}" in output
 
     # When one is restarted, then it is another process
     code, output = multi("restart", "w1", "-A", "multi_tasks", "-P", "solo", "-l", "INFO")
@@ -95,6 +97,67 @@ def test_a_worker_is_killed_and_its_pid_file_goes(multi, tmp_path, wait_until):
     assert (code, output) == (0, f"> Stopping nodes...\n\t> one@{HOST}: KILL -> {pid}\n")
     assert pids(tmp_path) == {}
     wait_until(lambda: not is_running(pid), message="the worker is dead")
+
+
+@pytest.mark.covers("cli.multi")
+def test_a_program_starts_restarts_and_stops_a_cluster(multi, tmp_path, monkeypatch):
+    # Given a cluster of two nodes
+    monkeypatch.chdir(tmp_path)
+    files = {option: f"{tmp_path}/{value}" for option, value in (word.split("=") for word in FILES)}
+    options = {"-A": "multi_tasks", "-P": "solo", **files}
+    told = []
+
+    def teller(event):
+        return lambda node, *what: told.append((event, node.name, *what))
+
+    names = ("on_node_start", "on_node_restart", "on_node_status", "on_send_signal", "on_node_shutdown_ok")
+    callbacks = {name: teller(name) for name in (*names, "on_node_down", "on_node_signal", "on_node_signal_dead")}
+    cluster = Cluster([Node("a@h", options=options), Node("b@h", options=options)], **callbacks)
+
+    # When it is started, then both run, as their pid files say
+    assert cluster.start() == [0, 0]
+    first = pids(tmp_path)
+    assert {node.name: node.pid for node in cluster} == {"a@h": first["a"], "b@h": first["b"]}
+    assert all(node.alive() for node in cluster)
+    assert told == [
+        (event, name, *what) for name in ("a@h", "b@h") for event, *what in (("on_node_start",), ("on_node_status", 0))
+    ]
+
+    # And none is started twice
+    assert cluster[0].start() == 1
+    assert cluster[0].output == f"runs already, as process {first['a']} ({tmp_path}/run/a.pid)"
+
+    # When one is killed and all are restarted, then both run anew
+    told.clear()
+    assert cluster.find("b@h").send(signal.SIGKILL)
+    assert cluster.restart() == [0, 0]
+    second = pids(tmp_path)
+    assert (second["a"] != first["a"], second["b"] != first["b"]) == (True, True)
+    assert told[:3] == [("on_send_signal", "a@h", "TERM"), ("on_node_down", "b@h"), ("on_node_shutdown_ok", "a@h")]
+    assert told[3:6] == [("on_node_restart", "a@h"), ("on_node_start", "a@h"), ("on_node_status", "a@h", 0)]
+
+    # When they are killed, then there is nobody left to tell
+    told.clear()
+    cluster.kill()
+    assert pids(tmp_path) == {}
+    assert told == [("on_node_signal", "a@h", "KILL"), ("on_node_signal", "b@h", "KILL")]
+    cluster.send_all(signal.SIGTERM)
+    assert told[2:] == [("on_node_signal_dead", "a@h"), ("on_node_signal_dead", "b@h")]
+    assert list(cluster.getpids()) == []
+    gone = []
+    cluster.stopwait(callback=gone.append)
+    assert gone == list(cluster)
+
+
+def test_a_node_that_cannot_start_tells_why_by_code_and_in_words(multi, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    failed = []
+    node = Node("one@h", options={"-A": "no_such_module", "--pidfile": "one.pid", "--logfile": "one.log"})
+
+    code = node.start(on_failure=lambda node, code: failed.append((node.name, code)))
+
+    assert (code, failed) == (1, [("one@h", 1)])
+    assert "cannot find the app 'no_such_module'" in node.output
 
 
 def is_running(pid):

@@ -96,7 +96,8 @@ def test_global_options_reach_the_workers_from_either_side(celeriac, tmp_path, m
     _, before, _ = celeriac("-A", "proj_of_multi", "-b", "memory://b", "multi", "show", "one")
     _, behind, _ = celeriac("multi", "show", "one", "-A", "proj_of_multi", "-b", "memory://b")
 
-    assert " -m celeriac --app proj_of_multi --broker memory://b worker --detach " in before
+    assert " -m celeriac worker --detach " in before
+    assert before.endswith(" --app proj_of_multi --broker memory://b\n")
     assert " worker --detach -A proj_of_multi -b memory://b " in behind
 
 
