@@ -34,7 +34,8 @@ TOO_OLD := Celeriac needs Python 3.11 or newer and '$(PYTHON)' is not; install o
 FUZZ_SECONDS ?= 600
 FUZZ_WORKERS ?= 2
 FUZZ_DECODERS ?= json task-v2 task-v1 result event control orjson yaml msgpack gzip bzip2 lzma zstd brotli \
-	auth auth-packed auth-inside auth-sealed auth-header
+	gzip-checked bzip2-checked zstd-checked pickle auth auth-packed auth-inside auth-sealed auth-header reply signature \
+	amqp amqp-properties redis redis-result sqlite state-file schedule-file stored-schedule revoked
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -1,27 +1,33 @@
-"""Every decoder that a stranger's bytes reach, as a function of bytes, and what it may raise.
-
-Pickle is not here: decoding one runs the sender's code, so that there is nothing to find.
-"""
+"""Every decoder that a stranger's bytes reach, as a function of bytes, and what it may raise."""
 
 from __future__ import annotations
 
 import logging
 import math
+import zlib
 from collections.abc import Callable
 from functools import cache
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+import brokers
+import expansion
+import kept
+import pickled
 import signed
 
 from celeriac import Celery
+from celeriac.app.replies import flatten_reply
 from celeriac.events import EventReceiver
-from celeriac.exceptions import ProtocolError, SecurityError, SerializationError
+from celeriac.exceptions import ImproperlyConfigured, ProtocolError, SecurityError, SerializationError
 from celeriac.plugin.manager import PluginManager
 from celeriac.protocol import json
 from celeriac.protocol.message import decode_task
 from celeriac.protocol.results import decode_exception, read_meta
+from celeriac.worker.consumer.mingle import Inquiry, _take_in
 from celeriac.worker.panel.node import PanelNode
+from celeriac.worker.revocations import Revocations
+from celeriac_amqp import link
 
 #: What hostile bytes may end in; anything else is a finding.
 TYPED = (ProtocolError, SecurityError)
@@ -37,6 +43,8 @@ class Decoder(NamedTuple):
     run: Callable[[bytes], Any]
     #: Valid inputs, from which a fuzzer sets out.
     seeds: tuple[bytes, ...]
+    #: What it may raise.
+    typed: tuple[type[Exception], ...] = TYPED
 
 
 ID = "d2b8f7f4-7c0e-4a6f-9a1a-0c8f2b7d5e11"
@@ -62,10 +70,16 @@ COMMAND = (
     b'{"method":"ping","arguments":{"a":1},"destination":["w@h"],"pattern":"w*","matcher":"glob","ticket":"t",'
     b'"reply_to":null}'
 )
+ANSWERS = (
+    b'{"w@other":{"ok":"pong"}}',
+    b'{"w@other":{"clock":7,"revoked":["a","b"]},"w@third":{"clock":9,"revoked":{"c":1.5}}}',
+    b'{"w@other":{"error":"ValueError()"}}',
+)
 EXTENDED = (
     b'[{"__type__":"datetime","__value__":"2030-01-01T00:00:00"},{"__type__":"decimal","__value__":"1.5"},'
     b'{"__type__":"uuid","__value__":{"hex":"12345678123456781234567812345678"}},'
-    b'{"__type__":"base64","__value__":"/wA="},{"__type__":"time","__value__":"12:30:01"},-1.5e300,12345678901234567890]'
+    b'{"__type__":"base64","__value__":"/wA="},{"__type__":"set","__value__":[1,"a",{"__type__":"frozenset",'
+    b'"__value__":[null,2.5]}]},{"__type__":"time","__value__":"12:30:01"},-1.5e300,12345678901234567890]'
 )
 
 
@@ -132,6 +146,21 @@ def control(data: bytes) -> None:
     node().on_message(message(data))
 
 
+def reply(data: bytes) -> None:
+    """An answer to a command, as whoever asked takes it; and as a worker that starts.  As an event."""
+    mailbox: Any = app().control.mailbox
+    given = message(data)
+    answer = mailbox._read(given)
+    if answer is not None:
+        flatten_reply([answer])
+    inquiry = Inquiry(app(), "w@h", [])
+    given.headers["ticket"] = inquiry._ticket
+    inquiry._take(given)
+    asking: Any = SimpleNamespace(app=app(), revoking=SimpleNamespace(learn=Revocations().add_ids))
+    for node, one in inquiry._answers.items():
+        _take_in(asking, node, one)
+
+
 @cache
 def serializer(name: str) -> Any:
     return PluginManager().driver("serializer", name)()
@@ -176,6 +205,8 @@ def same(one: Any, other: Any) -> bool:
             if len(one) != len(other):
                 return False
             pairs.extend(zip(one, other, strict=True))
+        elif isinstance(one, set | frozenset):
+            pairs.append((sorted(map(repr, one)), sorted(map(repr, other))))
         elif isinstance(one, float):
             if not (one == other and math.copysign(1, one) == math.copysign(1, other)) and one == one:
                 return False
@@ -201,6 +232,7 @@ def compressed(name: str) -> tuple[bytes, ...]:
 def decoders() -> dict[str, Decoder]:
     """By name."""
     msgpack, yaml, signed_seeds = serializer("msgpack"), serializer("yaml"), signed.seeds()
+    broker_seeds, kept_seeds = brokers.seeds(HEADERS, BODY, json.loads(HEADERS)), kept.seeds(SIGNATURE)
     value = [[1, -2.5, "text", b"bytes", None, True], {"key": [{}, []]}]
     return {
         "json": Decoder(read_json, (BODY, META, EXTENDED)),
@@ -220,6 +252,34 @@ def decoders() -> dict[str, Decoder]:
         "lzma": Decoder(expander("application/x-lzma"), compressed("lzma")),
         "zstd": Decoder(expander("application/zstd"), compressed("zstd")),
         "brotli": Decoder(expander("application/x-brotli"), compressed("brotli")),
+        **{
+            f"{name}-checked": Decoder(
+                expansion.checked(app().compression.expand, kind, make, EXPANDED),
+                (*expansion.seeds(expansion.PLAIN, b"", BODY), *expansion.seeds(expansion.RAW, *raw)),
+            )
+            for name, kind, make, raw in (
+                ("gzip", "application/x-gzip", expansion.gzip, (zlib.compress(BODY * 9)[2:-4], b"x\x9c\x03\x00")),
+                ("bzip2", "application/x-bz2", expansion.bzip2, (BODY,)),
+                (
+                    "zstd",
+                    "application/zstd",
+                    expansion.zstandard,
+                    (b"\x00\x03\x00abc\xe1\xff\xffx", b"\x02\x08\x00" + BODY),
+                ),
+            )
+        },
+        "pickle": Decoder(pickled.read, pickled.seeds()),
+        "reply": Decoder(reply, ANSWERS),
+        "amqp": Decoder(brokers.amqp, broker_seeds["amqp"], link.ERRORS),
+        "amqp-properties": Decoder(brokers.amqp_properties, broker_seeds["amqp-properties"], ()),
+        "redis": Decoder(brokers.redis, broker_seeds["redis"], ()),
+        "redis-result": Decoder(brokers.redis_result, broker_seeds["redis-result"]),
+        "sqlite": Decoder(brokers.sqlite, broker_seeds["sqlite"], ()),
+        "state-file": Decoder(kept.state_file, kept_seeds["state-file"], (ImproperlyConfigured,)),
+        "schedule-file": Decoder(kept.schedule_file, kept_seeds["schedule-file"], ()),
+        "stored-schedule": Decoder(kept.stored_schedule, kept_seeds["stored-schedule"], ()),
+        "revoked": Decoder(kept.revoked, kept_seeds["revoked"], ()),
+        "signature": Decoder(kept.signature, kept_seeds["signature"]),
         "auth": Decoder(signed.outside, signed_seeds["outside"]),
         "auth-packed": Decoder(signed.packed, signed_seeds["packed"]),
         "auth-inside": Decoder(signed.inside, signed_seeds["inside"]),

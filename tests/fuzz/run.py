@@ -157,13 +157,23 @@ def main() -> int:
         import atheris
 
         with atheris.instrument_imports(
-            include=["celeriac", "celeriac_auth", "celeriac_yaml", "celeriac_orjson", "json", "yaml"]
+            include=[
+                "celeriac",
+                "celeriac_amqp",
+                "celeriac_auth",
+                "celeriac_orjson",
+                "celeriac_redis",
+                "celeriac_sqlite",
+                "celeriac_yaml",
+                "json",
+                "yaml",
+            ]
         ):
             import decoders
     else:
         import decoders
     decoder = decoders.decoders()[given.decoder]
-    trial = Trial(given.decoder, decoder.run, decoders.TYPED)
+    trial = Trial(given.decoder, decoder.run, decoder.typed)
     if given.engine == "atheris":
         by_atheris(trial, decoder.seeds, given.seconds, lambda: print(trial.row("atheris"), flush=True))
     by_hypothesis(trial, decoder.seeds, given.seconds)

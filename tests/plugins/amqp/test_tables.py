@@ -11,6 +11,7 @@ from amqp.serialization import dumps, loads
 from hypothesis import given
 from hypothesis import strategies as st
 
+from celeriac_amqp.arrivals import Arrival, Source
 from celeriac_amqp.content import read_content, write_content
 from celeriac_amqp.tables import DEEPEST, TableError, read_table, write_table
 
@@ -111,3 +112,22 @@ def test_a_property_that_amqp_cannot_carry_is_named():
         write_content(0, None, None, {}, {"correlation_id": "x" * 256})
     with pytest.raises(TableError, match="priority must be a number"):
         write_content(0, None, None, {}, {"priority": 300})
+
+
+@pytest.mark.parametrize("seconds", [2**38, 2**50, 2**63])
+def test_a_moment_after_the_last_year_costs_its_message_its_headers_and_nobody_else_anything(seconds):
+    table = b"\x01tT" + seconds.to_bytes(8, "big")
+    header = b"\x00\x3c\x00\x00" + bytes(8) + b"\x20\x00" + len(table).to_bytes(4, "big") + table
+    arguments = b"\x00\x3c\x00\x3c\x03tag" + (7).to_bytes(8, "big") + b"\x00\x00\x01q"
+    with pytest.raises(TableError, match="not a table"):
+        read_content(header)
+    found = Arrival(arguments, header, b"[]").delivery(10, {"tag": Source("tasks", False)})
+    assert (found.tag, found.queue, found.headers, found.body) == (17, "tasks", {}, b"[]")
+
+
+def test_a_delivery_that_is_cut_behind_its_tag_has_nothing_but_its_tag_and_body():
+    whole = b"\x00\x3c\x00\x3c\x03tag" + (7).to_bytes(8, "big") + b"\x00\x00\x01q"
+    header = write_content(2, "application/json", "utf-8", {"id": "1"}, {})
+    for length in range(len(whole) - 4, len(whole)):
+        found = Arrival(whole[:length], header, b"[]").delivery(10, {"tag": Source("tasks", False)})
+        assert (found.tag, found.body, found.headers) == (17, b"[]", {"id": "1"})

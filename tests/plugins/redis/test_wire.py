@@ -257,3 +257,11 @@ def test_a_broadcast_crosses_from_kombu_and_to_it(producer, consume, message, ko
         Producer(kombu, exchange).publish({"n": 2})
         (found,) = loop.turn_until(lambda: lane.claim(1))
         assert json.loads(found.body) == {"n": 2}
+
+
+@pytest.mark.parametrize("moment", ["1e999", "-1e999", "NaN", "9" * 400])
+def test_a_moment_that_no_clock_reaches_is_none(consume, message, server, prefix, moment):
+    lane = consume()
+    server.lpush(f"{prefix}tasks", b'{"body":"", "headers":{"eta":%b}, "properties":{}}' % moment.encode())
+    (found,) = lane.claim(5)
+    assert set(found.headers) == {"eta"}

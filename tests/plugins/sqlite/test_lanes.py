@@ -472,10 +472,11 @@ def test_a_lane_can_do_everything(consume):
     assert consume().capabilities == ~LaneCapabilities.NONE
 
 
-def test_a_damaged_row_is_handed_out_empty_and_holds_up_nothing(producer, consume, message, query, bodies):
+@pytest.mark.parametrize("headers", ["{", "{},{}", "[]", "7", ""])
+def test_a_damaged_row_is_handed_out_empty_and_holds_up_nothing(producer, consume, message, query, headers):
     lane = consume()
     producer.publish([message("1"), message("2")])
-    query("UPDATE message SET headers = '{' WHERE id = 1")
+    query(f"UPDATE message SET headers = '{headers}' WHERE id = 1")
     first, second = lane.claim(2)
     assert (first.body, first.headers) == (b"1", {})
     assert (second.body, second.headers) == (b"2", {"id": "1"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shelve
 from datetime import UTC, datetime
+from zlib import crc32
 
 import pytest
 
@@ -50,6 +51,29 @@ def test_a_changed_line_is_passed_over(path):
     record.replace({"a": RUN, "b": RUN})
     path.write_bytes(path.read_bytes().replace(b'"a"', b'"x"'))
     assert Record(path).read() == {"b": RUN}
+
+
+@pytest.mark.parametrize("text", [b"[]", b"7", b"{", b"\xff", b"[" * 100_000])
+def test_a_line_that_is_no_map_is_passed_over_whatever_its_checksum(path, text):
+    record = Record(path)
+    record.replace({"a": RUN})
+    with path.open("ab") as file:
+        file.write(b"%08x %b\n" % (crc32(text), text))
+    assert Record(path).read() == {"a": RUN}
+
+
+@pytest.mark.parametrize(
+    "known",
+    [{}, {"last_run_at": 7}, {**RUN, "last_run_at": "2024-05-15T12:00:00"}, {**RUN, "total_run_count": float("inf")}],
+)
+def test_a_last_run_that_cannot_be_read_is_told_of_and_counts_from_now_on(make_app, path, caplog, known):
+    app = make_app(beat_schedule={"tick": {"task": "t", "schedule": 60}}, beat_schedule_filename=str(path))
+    Record(path).replace({"tick": known})
+    before = datetime.now(UTC)
+    entry = PersistentScheduler(app).schedule["tick"]
+    assert entry.last_run_at >= before
+    assert entry.total_run_count == 0
+    assert "when 'tick' ran last cannot be read" in caplog.text
 
 
 def test_the_old_contents_are_there_until_the_new_are(path, monkeypatch):

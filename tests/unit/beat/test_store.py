@@ -247,3 +247,20 @@ def test_what_json_does_not_have_is_refused(stored):
 def test_a_store_without_the_primitives_is_told(make_app):
     with pytest.raises(ImproperlyConfigured, match="needs a result_backend with the store primitives"):
         StoredSchedule(make_app(backend="disabled://"))
+
+
+@pytest.mark.parametrize("kept", [b"", b"{", b"[]", b"7", b"{},{}", b'{"fields":7,"source":""}', b"[" * 100_000])
+def test_what_others_have_put_in_the_store_is_told_of_and_left_out(stored, record, caplog, kept):
+    # Given entries, of one of which the store has something else
+    record(stored.app)
+    for name in ("a", "b", "c"):
+        stored.put(name, {"task": "t", "schedule": 3600})
+    stored.store.set_values({stored._key("entry", "b"): kept, stored._key("state", "c"): kept})
+    # When a beat begins
+    with closing(StoreScheduler(stored.app)) as scheduler:
+        scheduler.tick()
+        # Then it has the others
+        assert scheduler.leads
+        assert scheduler.schedule.keys() == {"a", "c", "hourly"}
+    assert "what the store has of the entry 'b' cannot be read" in caplog.text
+    assert "what the store has of the entry 'c' cannot be read" in caplog.text

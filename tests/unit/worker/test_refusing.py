@@ -121,6 +121,23 @@ def test_an_answer_is_refused_and_the_others_are_heard(app, start_worker, caplog
     assert "A message of remote control is refused, and dropped" in caplog.text
 
 
+def test_an_answer_that_is_no_map_is_dropped_and_the_others_are_heard(app, start_worker, caplog):
+    start_worker(app, hostname="w@host")
+    with app.connection_for_write() as connection:
+        mailbox = app.control.mailbox(connection)
+        mailbox.reply_queue(connection.channel()).declare()
+        for body in (b"7", b'["w@host"]', b"null"):
+            Producer(connection.channel()).publish(
+                body,
+                exchange=mailbox.reply_exchange.name,
+                routing_key=mailbox.oid,
+                content_type="application/json",
+                content_encoding="utf-8",
+            )
+        assert mailbox.call(["w@host"], "ping", timeout=2) == [{"w@host": {"ok": "pong"}}]
+    assert "an answer is a map by node, not int 7" in caplog.text
+
+
 def test_an_event_is_refused_and_told_of(app, caplog, bomb):
     with app.connection_for_write() as connection:
         receiver = app.events.Receiver(connection, node_id="me")

@@ -59,6 +59,8 @@ def test_a_worker_without_a_file_begins_with_nothing(app, path):
         json.dumps(
             {"format": "celeriac-worker-state", "version": 1, "clock": 1, "revoked": [1], "revoked_stamps": []}
         ).encode(),
+        b'{"format": "celeriac-worker-state", "version": 1, "clock": 1e999, "revoked": [], "revoked_stamps": []}',
+        b"[" * 100_000,
     ],
 )
 def test_a_file_that_is_none_of_ours_is_refused_and_left_alone(app, path, content):
@@ -147,3 +149,13 @@ def test_a_store_without_primitives_or_that_is_away_keeps_no_worker_from_startin
     assert not found.is_any
     assert "does not keep 1 revoked tasks" in caplog.text
     assert "cannot be read from the result store" in caplog.text
+
+
+@pytest.mark.parametrize("member", ["s", "s[1]", "s" + "[" * 100_000, "x"])
+def test_a_member_of_the_store_that_is_none_of_ours_is_told_of_and_passed_over(new_app, caplog, member):
+    app = new_app(f"memory://{uuid.uuid4()}")
+    app.backend.add_members("celeriac.revoked", {member: time.time(), "ia": time.time()})
+    found = Revocations()
+    SharedRevokes(app, found).read()
+    assert list(found.ids) == ["a"]
+    assert "a revoked stamp that cannot be read" in caplog.text

@@ -15,7 +15,8 @@ from kombu import Consumer, Exchange, Producer
 from kombu.pidbox import Mailbox, Node
 
 from celeriac.app.mail_codec import MailCodec
-from celeriac.exceptions import CeleryError
+from celeriac.exceptions import CeleryError, ProtocolError
+from celeriac.protocol.shapes import described
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
@@ -101,10 +102,13 @@ class AppMailbox(Mailbox):
         if isinstance(expires, (int, float)) and 0 < expires < time.time():
             return None
         try:
-            return self.codec.decode(message)
+            answer = self.codec.decode(message)
+            if not isinstance(answer, Mapping):
+                raise ProtocolError(f"an answer is a map by node, not {described(answer)}")
         except CeleryError as error:
             refused(message, error)
             return None
+        return answer
 
 
 class MailboxNode(Node):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +12,8 @@ from celeriac.beat.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from celeriac.beat.entry import ScheduleEntry
+
+logger = logging.getLogger("celeriac.beat")
 
 #: So many lines may be added to the file, for each entry and besides, before it is written anew.
 _LINES_PER_ENTRY: Final = 10
@@ -73,7 +76,9 @@ def _kept(entry: ScheduleEntry) -> dict[str, Any]:
 
 
 def _take(entry: ScheduleEntry, known: dict[str, Any]) -> None:
-    last = datetime.fromisoformat(known["last_run_at"])
-    # A clock that was set back must not keep a task from running until it has caught up.
-    entry.last_run_at = min(last, entry.default_now())
-    entry.total_run_count = int(known["total_run_count"])
+    try:
+        last, count = datetime.fromisoformat(known["last_run_at"]), int(known["total_run_count"])
+        # A clock that was set back must not keep a task from running until it has caught up.
+        entry.last_run_at, entry.total_run_count = min(last, entry.default_now()), count
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        logger.error("beat: when %r ran last cannot be read, and it counts from now on: %r", entry.name, error)

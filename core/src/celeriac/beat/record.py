@@ -120,12 +120,15 @@ def _line(known: Mapping[str, Any]) -> bytes:
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
-    """What a line says; None for one that was cut or changed."""
+    """What a line says; None for one that was cut or changed, or is none of ours."""
     checksum, _, text = line.partition(b" ")
     if checksum != b"%08x" % crc32(text):
         return None
-    known: dict[str, Any] = json.loads(text)
-    return known
+    try:
+        known = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return known if isinstance(known, dict) else None
 
 
 def _sync_directory(directory: Path) -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from secrets import token_hex
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 from uuid import NAMESPACE_URL, uuid5
 
 from celeriac.beat.entry import FIELDS, ScheduleEntry
 from celeriac.contracts.primitives import StorePrimitives
 from celeriac.exceptions import ImproperlyConfigured
 from celeriac.schedules import from_dict, maybe_schedule, to_dict
+
+T = TypeVar("T")
+
+logger = logging.getLogger("celeriac.beat")
 
 #: Where an entry comes from: the configuration, or somebody who added it.
 CONFIGURED: Final = "configuration"
@@ -86,7 +91,7 @@ class StoredSchedule:
         found = self.store.get_values([self._key("entry", name) for name in names])
         known = [name for name in names if self._key("entry", name) in found]
         values = _parsed([found[self._key("entry", name)] for name in known])
-        return {name: Stored(**value) for name, value in zip(known, values, strict=True)}
+        return _made(_stored, zip(known, values, strict=True))
 
     def all(self) -> dict[str, Stored]:
         """All entries."""
@@ -144,7 +149,7 @@ class StoredSchedule:
         found = self.store.get_values([self._key("state", name) for name in names])
         known = [name for name in names if self._key("state", name) in found]
         values = _parsed([found[self._key("state", name)] for name in known])
-        return {name: _state(value) for name, value in zip(known, values, strict=True)}
+        return _made(_state, zip(known, values, strict=True))
 
     def note(self, lock: str, token: int, states: Mapping[str, RunState]) -> bool:
         """Keep states, unless the lock has been given to another; whether they were kept."""
@@ -169,9 +174,37 @@ def fields_of(entry: ScheduleEntry) -> dict[str, Any]:
 
 
 def _parsed(values: Sequence[bytes]) -> list[Any]:
-    """What is kept as JSON, all at once: with ten thousand entries each call counts."""
-    parsed: list[Any] = json.loads(b"[" + b",".join(values) + b"]")
-    return parsed
+    """What is kept as JSON, all at once: with ten thousand entries each call counts.  None for what is none."""
+    try:
+        parsed: list[Any] = json.loads(b"[" + b",".join(values) + b"]")
+    except (ValueError, RecursionError):
+        return [_parsed_alone(value) for value in values]
+    return parsed if len(parsed) == len(values) else [_parsed_alone(value) for value in values]
+
+
+def _parsed_alone(value: bytes) -> Any:
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _made(make: Callable[[Any], T], found: Iterable[tuple[str, Any]]) -> dict[str, T]:
+    """By name; what somebody else has put there is logged and left out, so that all others go on."""
+    made: dict[str, T] = {}
+    for name, value in found:
+        try:
+            made[name] = make(value)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            logger.error("beat: what the store has of the entry %r cannot be read: %.200r", name, value)
+    return made
+
+
+def _stored(known: Any) -> Stored:
+    fields, source = known["fields"], known["source"]
+    if not isinstance(fields, dict) or not isinstance(source, str):
+        raise TypeError("an entry is a map of fields, and where it is from")
+    return Stored(fields, source)
 
 
 def _encoded(state: RunState) -> bytes:
@@ -182,4 +215,9 @@ def _encoded(state: RunState) -> bytes:
 
 def _state(known: Any) -> RunState:
     last, count, sending = known
-    return RunState(datetime.fromisoformat(last), count, tuple(map(datetime.fromisoformat, sending)))
+    return RunState(_moment(last), int(count), tuple(map(_moment, sending)))
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -60,10 +60,9 @@ class SharedRevokes:
             return
         try:
             name, value = json.loads(member[1:])
-        except (ValueError, TypeError):
+            self._revocations.add_stamps({str(name): str(value)}, since)
+        except (ValueError, TypeError, RecursionError):
             logger.error("The result store has a revoked stamp that cannot be read: %.200r", member)
-            return
-        self._revocations.add_stamps({name: value}, since)
 
     def add_ids(self, ids: Iterable[str]) -> None:
         """Let others know of these."""

@@ -43,7 +43,7 @@ class StateFile:
             raise ImproperlyConfigured(f"the state file {self.path} cannot be read: {error.strerror}") from error
         try:
             self._take(json.loads(data))
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise ImproperlyConfigured(
                 f"{self.path} is no state file of Celeriac ({error!r}). Celery's are not read: name another file, or "
                 "remove this one"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from celeriac.contracts import Delivery
-from celeriac_amqp.content import Content, read_content, read_envelope
+from celeriac_amqp.content import Content, Envelope, read_content, read_envelope, tag_in
 from celeriac_amqp.delays import own_key
 from celeriac_amqp.tables import TableError
 
@@ -33,7 +33,11 @@ class Arrival(NamedTuple):
 
     def delivery(self, base: int, sources: Mapping[str, Source]) -> Delivery:
         """The message; its tag is counted from `base`.  One that cannot be read has no headers."""
-        envelope = read_envelope(self.arguments)
+        try:
+            envelope = read_envelope(self.arguments)
+        except TableError as error:
+            logger.error("A message comes with a delivery that cannot be read: %s", error)
+            envelope = Envelope("", tag_in(self.arguments), True, "", "")
         source = sources.get(envelope.consumer) or Source(envelope.routing_key, False)
         try:
             content = read_content(self.header)

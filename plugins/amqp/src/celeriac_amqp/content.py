@@ -51,7 +51,14 @@ def consumer_in(arguments: bytes) -> str:
 
 
 def read_envelope(arguments: bytes) -> Envelope:
-    """All that the payload of a ``basic.deliver`` says."""
+    """All that the payload of a ``basic.deliver`` says.  Raises `TableError` for one that cannot be read."""
+    try:
+        return _read_envelope(arguments)
+    except (error, IndexError, UnicodeDecodeError) as wrong:
+        raise TableError(f"not what a delivery says: {wrong}") from None
+
+
+def _read_envelope(arguments: bytes) -> Envelope:
     at = 5 + arguments[4]
     consumer = consumer_in(arguments)
     tag, redelivered = _DELIVERY.unpack_from(arguments, at)

@@ -55,7 +55,9 @@ def read_table(data: bytes, at: int = 0) -> tuple[dict[str, Any], int]:
     """The table that begins at `at`, and where it ends.  Raises `TableError`."""
     try:
         return _read_table(data, at, 0)
-    except (error, IndexError, UnicodeDecodeError, OverflowError, OSError) as wrong:
+    except TableError:
+        raise
+    except (error, IndexError, ValueError, OverflowError, OSError) as wrong:
         raise TableError(f"not a table: {wrong}") from None
 
 

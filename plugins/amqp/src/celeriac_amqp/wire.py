@@ -11,6 +11,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from struct import Struct
+from struct import error as StructError  # noqa: N812  # it is a class
 from typing import Any, Final
 
 from amqp.exceptions import UnexpectedFrame
@@ -205,8 +206,11 @@ class Wire(pyamqp.Connection):
     def handle_read(self, transport: Any = None, handle: Any = None) -> None:
         """Handle what was read already: a question's answer may have come with more behind it."""
         transport, handle = transport or self.transport, handle or self.on_inbound_frame
-        while (frame := transport.next_frame()) is not None:
-            handle(frame)
+        try:
+            while (frame := transport.next_frame()) is not None:
+                handle(frame)
+        except (StructError, IndexError) as error:
+            raise UnexpectedFrame(f"a frame that cannot be read: {error}") from error
 
     def say(self, data: bytes) -> None:
         """Write frames, in one go."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from base64 import b64encode
 from binascii import a2b_base64
@@ -104,13 +105,17 @@ def opened(tag: int, queue: str, message: Any) -> Delivery:
         headers,
         properties,
         body,
-        str(get("content-type") or ""),
-        str(get("content-encoding") or ""),
-        str(info.get("exchange") or ""),
-        str(info.get("routing_key") or queue),
+        _text(get("content-type")),
+        _text(get("content-encoding")),
+        _text(info.get("exchange")),
+        _text(info.get("routing_key")) or queue,
         redelivered,
         max(_earlier(info), redelivered) + 1,
     )
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _earlier(info: dict[str, Any]) -> int:
@@ -126,8 +131,11 @@ def due_of(message: Any) -> float | None:
     """
     try:
         due = message["headers"].get("eta") or message["properties"].get(_DUE)
-        if due is None or isinstance(due, int | float):
-            return due
+        if due is None:
+            return None
+        if isinstance(due, int | float):
+            seconds = float(due)
+            return seconds if math.isfinite(seconds) else None
         moment = due if isinstance(due, datetime) else datetime.fromisoformat(due)
         return moment.timestamp() if moment.tzinfo is not None else None
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError):

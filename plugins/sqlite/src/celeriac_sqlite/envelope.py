@@ -96,7 +96,8 @@ def _decoded(texts: list[str]) -> list[dict[str, Any]]:
     if _EXTENDED not in joined:
         with suppress(ValueError, RecursionError):  # one is damaged
             found: list[dict[str, Any]] = _plain(joined)
-            return found
+            if len(found) == len(texts) and set(map(type, found)) == {dict}:
+                return found
     return [_decoded_alone(text) for text in texts]
 
 
