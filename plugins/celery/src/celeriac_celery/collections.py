@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections import ChainMap, OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 
@@ -73,6 +73,65 @@ class DictAttribute:
     def items(self) -> Iterator[tuple[str, Any]]:
         """Name and value of all items."""
         return ((key, getattr(self.obj, key)) for key in self)
+
+
+class ConfigurationView(AttributeDictMixin, ChainMap[Any, Any]):
+    """Changes, and below them defaults: settings as items and as attributes; what is set goes into the changes.
+
+    `keys` are functions, each of which gives another name for a key; `prefix` is put before each key.
+    """
+
+    def __init__(
+        self,
+        changes: dict[Any, Any],
+        defaults: Sequence[Mapping[Any, Any]] | None = None,
+        keys: Sequence[Callable[[str], str]] | None = None,
+        prefix: str | None = None,
+    ) -> None:
+        maps: list[Any] = [changes, *(defaults or ())]
+        self.__dict__.update(
+            maps=maps, changes=changes, defaults=maps[1:], prefix=f"{prefix.rstrip('_')}_" if prefix else "", _keys=keys
+        )
+
+    def _names(self, key: Any) -> list[Any]:
+        full = self.prefix + key if self.prefix and not key.startswith(self.prefix) else key
+        return list(dict.fromkeys((full, *(other(full) for other in self._keys or ()))))
+
+    def __getitem__(self, key: Any) -> Any:
+        for name in self._names(key):
+            if name in self.maps[0] or super().__contains__(name):
+                return super().__getitem__(name)
+        return self.__missing__(key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.changes[self._names(key)[0]] = value
+
+    def __contains__(self, key: Any) -> bool:
+        return any(super(ConfigurationView, self).__contains__(name) for name in self._names(key))
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """The value, or `default`."""
+        try:
+            return self[key]
+        except KeyError:
+            return default
+
+    def first(self, *keys: Any) -> Any:
+        """The first of these that is set to something but None."""
+        return next((self[key] for key in keys if self.get(key) is not None), None)
+
+    def clear(self) -> None:
+        """Take the changes back."""
+        self.changes.clear()
+
+    def add_defaults(self, d: Any) -> None:
+        """Defaults that come before those there are."""
+        self.maps.insert(1, force_mapping(d))
+        self.defaults[:] = self.maps[1:]
+
+    def swap_with(self, other: ConfigurationView) -> None:
+        """Have what the other one has."""
+        self.__dict__.update(vars(other))
 
 
 class LimitedSet:
@@ -181,6 +240,7 @@ __all__ = [
     "AttributeDict",
     "AttributeDictMixin",
     "ChainMap",
+    "ConfigurationView",
     "DictAttribute",
     "LimitedSet",
     "OrderedDict",

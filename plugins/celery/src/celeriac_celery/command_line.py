@@ -32,6 +32,14 @@ class CeleryOption(click.Option):
         super().__init__(*args, **kwargs)
 
 
+class DaemonOption(CeleryOption):
+    """An option of a command that may run in the background; `daemon_setting` names what gives its default."""
+
+    def __init__(self, *args: Any, daemon_setting: str | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, help_group=kwargs.pop("help_group", "Daemonization Options"), **kwargs)
+        self.daemon_setting = daemon_setting or self.name
+
+
 class CeleryCommand(click.Command):
     """A command."""
 
@@ -141,6 +149,7 @@ __all__ = [
     "CeleryDaemonCommand",
     "CeleryOption",
     "CommaSeparatedList",
+    "DaemonOption",
     "ISO8601DateTime",
     "ISO8601DateTimeOrFloat",
     "JsonArray",

@@ -46,7 +46,12 @@ def find(name: str, namespace: str = "") -> tuple[str, str, Any]:
     return head, rest, option
 
 
+_LOG_FORMATS = {"DEFAULT_PROCESS_LOG_FMT": "worker_log_format", "DEFAULT_TASK_LOG_FMT": "worker_task_log_format"}
+
+
 def __getattr__(name: str) -> Any:
+    if name in _LOG_FORMATS:
+        return dict(flatten())[_LOG_FORMATS[name]].default
     if name == "NAMESPACES":
         spaces: dict[str, Any] = {}
         for key, option in flatten():

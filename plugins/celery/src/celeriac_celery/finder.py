@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 PREFIX = "celery."
 _OURS = "celeriac"
 #: What the package itself has, and Celeriac's has elsewhere or otherwise: where it is.
-_OWN = {"VERSION": "VERSION", "version_info": "VERSION", "version_info_t": "version_info_t"}
+_OWN = {
+    "VERSION": "version:VERSION",
+    "VERSION_BANNER": "version:VERSION_BANNER",
+    "maybe_patch_concurrency": "pool_names:maybe_patch_concurrency",
+    "version_info": "version:VERSION",
+    "version_info_t": "version:version_info_t",
+}
 
 CONFLICT = (
     "celery and celeriac-celery are both installed, and both are the package `celery`; Celeriac's is in use. "
@@ -40,12 +46,18 @@ class Finder:
         # Here, because a bare import of the package needs none of it.
         from importlib.util import find_spec
 
-        from celeriac_celery.doors import DOORS, PACKAGES
+        from celeriac_celery.absences import ABSENT
+        from celeriac_celery.doors import ALIASES, DOORS, PACKAGES
+        from celeriac_celery.driver_modules import DRIVEN
 
         if fullname in DOORS:
             loader: Any = DoorLoader()
             return ModuleSpec(fullname, loader, is_package=fullname in PACKAGES)
-        ours = _OURS + fullname[len(PREFIX) - 1 :]
+        if fullname in DRIVEN:
+            return ModuleSpec(fullname, DriverLoader())  # type: ignore[arg-type]  # no subclass: see above
+        if fullname in ABSENT:
+            raise ModuleNotFoundError(f"No module named {fullname!r}: {ABSENT[fullname]}", name=fullname)
+        ours = ALIASES.get(fullname, _OURS + fullname[len(PREFIX) - 1 :])
         try:
             known = find_spec(ours)
         except ModuleNotFoundError:  # not even its package
@@ -81,6 +93,23 @@ class DoorLoader:
         """All is there: a door finds its names when somebody asks."""
 
 
+class DriverLoader:
+    """Makes a module whose classes are drivers of plugins.
+
+    Raises ModuleNotFoundError where there is no such plugin.
+    """
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        from celeriac_celery.driver_modules import DriverModule, missing
+
+        if (why := missing(spec.name)) is not None:
+            raise ModuleNotFoundError(f"No module named {spec.name!r}: {why}", name=spec.name)
+        return DriverModule(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """All is there."""
+
+
 def install() -> None:
     """Find the modules of ``celery`` from now on; tolerates being called twice."""
     if not any(isinstance(finder, Finder) for finder in sys.meta_path):
@@ -90,7 +119,8 @@ def install() -> None:
 def name_of_celery(name: str) -> Any:
     """What ``celery.<name>`` is.  Raises AttributeError."""
     if name in _OWN:
-        return getattr(importlib.import_module("celeriac_celery.version"), _OWN[name])
+        module, _, attribute = _OWN[name].partition(":")
+        return getattr(importlib.import_module(f"celeriac_celery.{module}"), attribute)
     if name.startswith("__"):
         raise AttributeError(f"module 'celery' has no attribute {name!r}")
     ours = importlib.import_module(_OURS)

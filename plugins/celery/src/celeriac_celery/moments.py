@@ -55,6 +55,26 @@ class _Zone:
 timezone = _Zone()
 
 
+class LocalTimezone(tzinfo):
+    """The zone of this machine, as its clock has it at each moment."""
+
+    def _there(self, dt: datetime | None) -> datetime:
+        return (dt or datetime.now()).replace(tzinfo=None).astimezone()  # that of this machine is wanted
+
+    def utcoffset(self, dt: datetime | None) -> timedelta | None:
+        return self._there(dt).utcoffset()
+
+    def dst(self, dt: datetime | None) -> timedelta:
+        there = system.localtime(self._there(dt).timestamp())
+        return timedelta(seconds=there.tm_gmtoff + system.timezone) if there.tm_isdst > 0 else timedelta(0)
+
+    def tzname(self, dt: datetime | None) -> str | None:
+        return self._there(dt).tzname()
+
+    def __repr__(self) -> str:
+        return f"<LocalTimezone: {self.tzname(None)}>"
+
+
 class ffwd:  # noqa: N801  # Celery's name
     """What to add to a moment: parts to set, then weeks and days to go on."""
 
@@ -215,6 +235,7 @@ def get_exponential_backoff_interval(factor: int, retries: int, maximum: int, fu
 
 
 __all__ = [
+    "LocalTimezone",
     "add_seconds_to_datetime",
     "adjust_timestamp",
     "delta_resolution",

@@ -134,6 +134,29 @@ def load_average() -> tuple[float, ...]:
     return tuple(round(each, 2) for each in os.getloadavg())
 
 
+class df:  # noqa: N801  # Celery's name
+    """What is left of the file system that has `path`: 1024-byte blocks, and how full it is in percent."""
+
+    def __init__(self, path: Any) -> None:
+        self.stat = os.statvfs(path)
+
+    @property
+    def total_blocks(self) -> float:
+        """How large it is."""
+        return self.stat.f_blocks * self.stat.f_frsize / 1024
+
+    @property
+    def available(self) -> float:
+        """What anybody may still use."""
+        return self.stat.f_bavail * self.stat.f_frsize / 1024
+
+    @property
+    def capacity(self) -> int:
+        """How much of it is used, rounded up."""
+        used = self.stat.f_blocks - self.stat.f_bfree
+        return -(-100 * used // (used + self.stat.f_bavail))
+
+
 def available_cpu_count() -> int:
     """How many processors this process may use."""
     return processors()
@@ -156,6 +179,7 @@ __all__ = [
     "IS_macOS",
     "LockFailed",
     "available_cpu_count",
+    "df",
     "get_errno_name",
     "ignore_errno",
     "is_auto_concurrency",

@@ -18,6 +18,14 @@ def celeriac_app_created(app: Any) -> None:
 
 
 @hookimpl
+def celeriac_worker_steps(app: Any) -> Any:
+    """Let ``celery.worker.state`` know the worker."""
+    from celeriac_celery.worker_steps import Known
+
+    return [Known]
+
+
+@hookimpl
 def celeriac_execute_middleware(app: Any) -> Any:
     """The tracers of instrumentation, where there is some: it has replaced a name of that module."""
     if "celery.app.trace" not in sys.modules:

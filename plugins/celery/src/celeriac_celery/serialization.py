@@ -102,6 +102,19 @@ def get_pickleable_exception(exc: BaseException) -> BaseException:
     return exc
 
 
+def get_pickleable_etype(
+    cls: type[BaseException], loads: Callable[..., Any] = pickle_loads, dumps: Callable[..., Any] = pickle.dumps
+) -> type[BaseException]:
+    """The class, or the nearest of its own that can be pickled."""
+    for kind in cls.__mro__:
+        try:
+            loads(dumps(kind))
+        except Exception:  # noqa: BLE001, S112  # whatever a metaclass does in there
+            continue
+        return kind
+    return Exception
+
+
 def get_pickled_exception(exc: Any) -> Any:
     """The original of an exception that had to be wrapped."""
     return exc.restore() if isinstance(exc, UnpickleableExceptionWrapper) else exc
@@ -123,6 +136,7 @@ __all__ = [
     "b64encode",
     "create_exception_cls",
     "find_pickleable_exception",
+    "get_pickleable_etype",
     "get_pickleable_exception",
     "get_pickled_exception",
     "jsonify",

@@ -30,6 +30,31 @@ def get_current_object() -> Any:
     return _current().get_current_app()
 
 
+class _TaskStack:
+    """The tasks that run here now, the innermost on top."""
+
+    @property
+    def top(self) -> Any:
+        """The one on top; None where none runs."""
+        return _current().get_current_task()
+
+    def push(self, task: Any) -> None:
+        """Note that a task runs, with the request that it has."""
+        _current().push_running(task, task.request)
+
+    def pop(self) -> Any:
+        """Note that the one on top has ended, and give it."""
+        task = self.top
+        if task is not None:
+            _current().drop_running(task)
+        return task
+
+
+_task_stack = _TaskStack()
+push_current_task = _task_stack.push
+pop_current_task = _task_stack.pop
+
+
 def __getattr__(name: str) -> Any:
     if name == "tasks":  # of celery.registry
         return get_current_object().tasks
@@ -40,4 +65,6 @@ __all__ = [
     "connect_on_app_finalize",
     "disable_trace",
     "enable_trace",
+    "pop_current_task",
+    "push_current_task",
 ]

@@ -16,3 +16,4 @@ class version_info_t(NamedTuple):  # noqa: N801  # Celery's name
 
 
 VERSION = version_info_t(5, 7, 0, "", "")
+VERSION_BANNER = "5.7.0 (collider)"
