@@ -12,7 +12,6 @@ from celeriac.canvas.kept import is_stub, unstubbed
 from celeriac.canvas.signature import maybe_signature
 from celeriac.contracts.chords import ChordPart, ChordStore, Deposit
 from celeriac.exceptions import BackendError
-from celeriac.protocol.results import encode_exception
 
 if TYPE_CHECKING:
     from celeriac.contracts.backend import Backend, StoredResult
@@ -32,7 +31,7 @@ def deposit(
         _add(app, results, elsewhere, request.task, entry, request.chord is not None)
     if request.chord is not None and request.group and state in states.READY_STATES:
         parts.append(
-            part_of(request.group, request.group_index, request.id, state, value, request.chord, request.root_id)
+            _part(app, request.group, request.group_index, request.id, state, value, request.chord, request.root_id)
         )
     if request.chain and state in states.PROPAGATE_STATES:
         for following in reversed(request.chain):
@@ -69,7 +68,7 @@ def never_run(
         if options.get("chord") is not None and group_id:
             root_id = request.root_id if request is not None else options.get("root_id")
             made.parts.append(
-                part_of(group_id, options.get("group_index"), task_id, state, error, options["chord"], root_id)
+                _part(app, group_id, options.get("group_index"), task_id, state, error, options["chord"], root_id)
             )
     return made
 
@@ -112,11 +111,18 @@ def _found(app: Any, stub: Any) -> Any:
         return None
 
 
-def part_of(
-    group_id: str, index: int | None, task_id: str | None, state: str, value: Any, body: Any, root_id: str | None
+def _part(
+    app: Any,
+    group_id: str,
+    index: int | None,
+    task_id: str | None,
+    state: str,
+    value: Any,
+    body: Any,
+    root_id: str | None,
 ) -> ChordPart:
     """The part of a chord that a task is."""
-    result = encode_exception(value) if isinstance(value, BaseException) else value
+    result = app.results.written(value) if isinstance(value, BaseException) else value
     return ChordPart(group_id, index, task_id or "", state, result, body, root_id)
 
 

@@ -122,7 +122,7 @@ class Results(WaitingResults):
     ) -> StoredResult:
         """What is to be stored of a task in `state`.  An exception becomes the map of the wire."""
         if isinstance(result, BaseException):
-            result = encode_exception(result, self._writing)
+            result = self.written(result)
         done = datetime.now(UTC).isoformat() if state in states.READY_STATES else None
         if request is None:
             return StoredResult(task_id, state, build_meta(task_id, state, result, traceback, None, done))
@@ -133,6 +133,10 @@ class Results(WaitingResults):
         meta = build_meta(task_id, state, result, traceback, children, done, request.group, request.parent_id, extended)
         expires = (request.headers or {}).get(RESULT_EXPIRES)
         return StoredResult(task_id, state, meta, kept_seconds(expires), request.reply_to)
+
+    def written(self, error: BaseException) -> dict[str, Any]:
+        """The map of the wire, with those of its arguments that ``result_serializer`` can write."""
+        return encode_exception(error, self._writing)
 
     def _extension(self, request: Context) -> dict[str, Any]:
         found: dict[str, Any] = {}

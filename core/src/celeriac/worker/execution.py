@@ -31,7 +31,6 @@ from celeriac.exceptions import (
 from celeriac.protocol.body import TaskBody, decode_body
 from celeriac.protocol.headers import HEADER_KEYS
 from celeriac.protocol.reprs import safe_repr
-from celeriac.protocol.results import encode_exception
 from celeriac.worker.backoff import Backoff
 from celeriac.worker.doubles import Doubles
 
@@ -323,7 +322,7 @@ class TaskExecutor:
         """The same, failed: what cannot be encoded is no result."""
         return Deposit(
             [self._entry(result.task_id, states.FAILURE, error) for result in stored.results],
-            [part._replace(state=states.FAILURE, result=encode_exception(error)) for part in stored.parts],
+            [part._replace(state=states.FAILURE, result=self.app.results.written(error)) for part in stored.parts],
             [(store, self._entry(result.task_id, states.FAILURE, error)) for store, result in stored.elsewhere],
         )
 
