@@ -1,6 +1,7 @@
 """One app for both, whose client goes on calling while workers of the one are replaced by workers of the other.
 
-``python moving.py`` calls until the file `STOP` exists, then waits for all that it has called, and prints what went wrong.
+``python moving.py`` calls until the file `STOP` exists, waits for all that it has called then, and prints what
+went wrong.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def wrong_in(number, results):
     for name, (result, expected) in results.items():
         try:
             found = result.get(timeout=60)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is not the value
             found = repr(error)
         if found != expected:
             yield [number, name, found]
