@@ -39,7 +39,7 @@ FUZZ_DECODERS ?= json task-v2 task-v1 result event control orjson yaml msgpack g
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test faults-beat test-fast golden laws faults coverage lint format types architecture docs-check interop fuzz extensions surface capabilities demo demo-crash demo-django bench soak dist clean clean-all
+.PHONY: help setup test faults-beat test-fast golden laws faults coverage lint format types architecture docs-check interop fuzz extensions surface stubs capabilities demo demo-crash demo-django bench soak dist clean clean-all
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -142,6 +142,9 @@ extensions: $(EXTENSIONS_STAMP)  ## Try packages for Celery (django-celery-beat,
 
 surface: $(STAMP)  ## Print the table of Celery's public names: here, alike, and which test shows what it does
 	@PYTHONPATH=tests/unit/surface $(BIN)/python -m celery_surface
+
+stubs: $(STAMP)  ## Write anew the stubs by which type checkers find what the package celery has
+	$(BIN)/python tests/plugins/celery/celery_stubs.py
 
 capabilities: $(STAMP)  ## Write docs/reference/capabilities.md and plugins/README.md: what the conformance kit finds of each driver
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && \

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+# Makes `celery_stubs` importable, which is a program as well (``make stubs``).
+sys.path.insert(0, str(Path(__file__).parent))
+
 EXISTING = Path(__file__).parents[3] / "examples" / "existing"
 
 

@@ -142,7 +142,7 @@ def names_of_celery() -> list[str]:
 
 def tell_of_others(file: str) -> None:
     """Warn, in one line, where files of Celery itself lie beside ours: pip has mixed two distributions."""
-    if os.path.isdir(os.path.join(os.path.dirname(file), "app")):
+    if os.path.exists(os.path.join(os.path.dirname(file), "app", "__init__.py")):  # ours have stubs alone
         import warnings
 
         warnings.warn(CONFLICT, stacklevel=3)

@@ -1,0 +1,30 @@
+"""Made by `make stubs`: where each name is."""
+
+from celeriac.app.current import both_apps as both_apps
+from celeriac.app.current import drop_running as drop_running
+from celeriac.app.current import forget_app as forget_app
+from celeriac.app.current import get_current_app as get_current_app
+from celeriac.app.current import get_current_request as get_current_request
+from celeriac.app.current import get_current_task as get_current_task
+from celeriac.app.current import get_current_worker_task as get_current_worker_task
+from celeriac.app.current import get_request_of as get_request_of
+from celeriac.app.current import get_requests_of as get_requests_of
+from celeriac.app.current import offer_default_app as offer_default_app
+from celeriac.app.current import peek_current_app as peek_current_app
+from celeriac.app.current import pop_running as pop_running
+from celeriac.app.current import push_running as push_running
+from celeriac.app.current import set_app_factory as set_app_factory
+from celeriac.app.current import set_current_app as set_current_app
+from celeriac.app.current import set_default_app as set_default_app
+from celeriac.app.proxies import Proxy as Proxy
+from celeriac.app.proxies import current_app as current_app
+from celeriac.app.proxies import current_task as current_task
+from celeriac.app.sharing import Definition as Definition
+from celeriac.app.sharing import connect_shared as connect_shared
+from celeriac.app.sharing import remember_app as remember_app
+from celeriac.app.sharing import shared_definitions as shared_definitions
+from celeriac_celery.state import connect_on_app_finalize as connect_on_app_finalize
+from celeriac_celery.state import disable_trace as disable_trace
+from celeriac_celery.state import enable_trace as enable_trace
+from celeriac_celery.state import pop_current_task as pop_current_task
+from celeriac_celery.state import push_current_task as push_current_task

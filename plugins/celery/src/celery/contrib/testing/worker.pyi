@@ -1,0 +1,3 @@
+"""Made by `make stubs`: where each name is."""
+
+from celeriac.contrib.testing.worker import *

@@ -1,0 +1,14 @@
+"""Made by `make stubs`: where each name is."""
+
+from celeriac_celery.serialization import UnpickleableExceptionWrapper as UnpickleableExceptionWrapper
+from celeriac_celery.serialization import b64decode as b64decode
+from celeriac_celery.serialization import b64encode as b64encode
+from celeriac_celery.serialization import create_exception_cls as create_exception_cls
+from celeriac_celery.serialization import find_pickleable_exception as find_pickleable_exception
+from celeriac_celery.serialization import get_pickleable_etype as get_pickleable_etype
+from celeriac_celery.serialization import get_pickleable_exception as get_pickleable_exception
+from celeriac_celery.serialization import get_pickled_exception as get_pickled_exception
+from celeriac_celery.serialization import jsonify as jsonify
+from celeriac_celery.serialization import raise_with_context as raise_with_context
+from celeriac_celery.serialization import strtobool as strtobool
+from celeriac_celery.serialization import subclass_exception as subclass_exception
