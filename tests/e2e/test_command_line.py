@@ -131,11 +131,11 @@ def test_every_command_prints_what_it_has_found_and_done_in_both_forms(place, wo
     both("control", "rate_limit", "add", "5/s", *asked)
     both("control", "enable_events", *asked)
     both("control", "rate_limit", "none", "5/s", *asked, code=1)
-    say("graph", "workers", "-t", "2")
-    [queue] = say("queues", name, "-t", "3", "--json")
+    say("graph", "workers", "-t", "10")
+    [queue] = say("queues", name, "-t", "10", "--json")
     assert (queue["queue"], queue["exists"], queue["ready"], queue["workers"]) == (name, True, 0, 1)
     assert {"destination": name, "source": name, "routing_key": name} in both("list", "bindings")
-    findings = say("doctor", "-t", "2", "--json", keep=False)
+    findings = say("doctor", "-t", "10", "--json", keep=False)
     assert {each["verdict"] for each in findings if each["subject"] != "clocks"} == {"ok"}, findings
     assert say("report", "--json", keep=False)["settings"]["task_default_queue"] == name
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import re
+import subprocess
 import sys
+import time
 
 import pytest
 
@@ -26,6 +32,18 @@ def project(run, tmp_path):
     return tmp_path / "shop"
 
 
+@pytest.fixture
+def start_at(spawn):
+    """Return ``start_at(directory, *nodes)``: workers of the project there, once they are ready."""
+
+    def start(directory, *nodes):
+        command = (sys.executable, "-m", "celeriac", "-A", "shop", "worker", "-P", "solo", "-l", "INFO", "-n")
+        for worker in [spawn(*command, node, cwd=directory) for node in nodes]:
+            worker.wait_for_output("ready.")
+
+    return start
+
+
 def test_the_tests_of_a_new_project_pass(spawn, project):
     tests = spawn(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=project)
 
@@ -41,10 +59,8 @@ def test_a_directory_that_has_something_in_it_stays_as_it_is(run, project):
     assert (code, "cannot be the name of a package" in output) == (2, True)
 
 
-def test_a_healthy_project_is_found_well(run, spawn, project, wait_until):
-    worker = spawn(sys.executable, "-m", "celeriac", "-A", "shop", "worker", "-P", "solo", "-n", "w@h", cwd=project)
-    worker.wait_for_output("shop.tasks.greet")
-    wait_until(lambda: run("-A", "shop", "status", "-t", "5", cwd=project)[0] == 0, 45, "the worker answers")
+def test_a_healthy_project_is_found_well(run, project, start_at):
+    start_at(project, "w@h")
 
     code, output = run("-A", "shop", "doctor", "--json", "-t", "3", cwd=project)
 
@@ -89,3 +105,43 @@ def test_messages_that_nobody_holds_are_found(run, project, spawn):
     assert "WARN  unsettled messages: 1 are claimed, and the workers that answer hold 0" in output
     assert "WARN  workers: none has answered" in output
     assert "queue celery: 1 ready" in output
+
+
+def test_it_waits_for_nobody_who_is_not_there_and_no_longer_than_for_the_last_who_is(
+    command_line, project, monkeypatch, start_at
+):
+    monkeypatch.chdir(project)
+
+    # Given nobody, then it has looked at all of that at once
+    begin = time.monotonic()
+    code, output, _ = command_line("-A", "shop", "doctor", "-t", "30")
+    assert (code, "workers: none has answered" in output) == (0, True)
+    assert time.monotonic() - begin < 20
+
+    # Given two workers, then also
+    start_at(project, "one@h", "two@h")
+    begin = time.monotonic()
+    code, output, _ = command_line("-A", "shop", "doctor", "-t", "30")
+    assert (code, "workers: 2 online: one@h, two@h" in output) == (0, True)
+    assert output.count("ok    clocks: that of ") == 2
+    assert time.monotonic() - begin < 20
+
+
+def test_on_a_terminal_it_says_what_it_looks_at(project):
+    # When it runs on a terminal
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "celeriac", "-A", "shop", "doctor", "-t", "0.5"]
+    with subprocess.Popen(command, cwd=project, stdin=follower, stdout=follower, stderr=follower) as process:
+        os.close(follower)
+        shown = b""
+        with contextlib.suppress(OSError):  # the other end is closed
+            while read := os.read(leader, 4096):
+                shown += read
+        assert process.wait(40) == 0
+    os.close(leader)
+
+    # Then each thing is named while it is looked at, and wiped before what was found is printed
+    text = shown.decode()
+    assert "\r\x1b[2Klooking at: broker...\r\x1b[2K" in text
+    assert text.index("looking at: workers...") < text.index("workers: none has answered")
+    assert "looking at" not in re.sub(r"\x1b\[2Klooking at: [\w ]+\.\.\.(?=\r\x1b\[2K)", "", text)

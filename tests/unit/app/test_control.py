@@ -8,11 +8,12 @@ import uuid
 from types import SimpleNamespace
 
 import pytest
-from kombu import Connection
+from kombu.transport import virtual
 
 from celeriac import Celery
 from celeriac.app.control import Control, Inspect, flatten_reply
 from celeriac.app.mail_codec import MailCodec
+from celeriac.app.mailbox import listeners
 from celeriac.contracts import CommandGuard
 from celeriac.exceptions import DuplicateNodenameWarning, SecurityError
 from celeriac.plugin import hookimpl
@@ -53,7 +54,7 @@ def listen(app, wait_until):
         is_there = threading.Event()
 
         def run():
-            with Connection("memory://", transport=MEMORY) as connection:
+            with app.connection_for_read() as connection:
                 consumers = []
                 for name in names:
                     node = app.control.mailbox(connection).Node(name, None, connection.channel(), Handlers())
@@ -159,6 +160,55 @@ def test_a_destination_answers_alone_and_at_once(app, listen):
 def test_a_pattern_chooses_who_answers(app, listen, pattern, matcher):
     listen("one@host", "two@host")
     assert app.control.ping(pattern=pattern, matcher=matcher, limit=1, timeout=5) == [{"two@host": {"ok": {}}}]
+
+
+@pytest.mark.covers("app.control.Control.broadcast")
+def test_answers_are_given_when_all_have_come_of_whom_the_broker_knows(app, listen):
+    begin = time.monotonic()
+    assert app.control.ping(timeout=30) == []
+    listen("one@host", "two@host")
+    assert flatten_reply(app.control.ping(timeout=30)).keys() == {"one@host", "two@host"}
+    assert time.monotonic() - begin < 10
+
+
+def test_both_of_one_name_are_heard_although_the_broker_knows_of_one(app, listen, redis_url, monkeypatch):
+    app.conf.update(broker_transport=None, broker_url=redis_url)
+    monkeypatch.setattr("celeriac.app.mailbox._GRACE", 20)
+    listen("one@host")
+    listen("one@host")
+    with pytest.warns(DuplicateNodenameWarning):
+        assert app.control.inspect(timeout=30, limit=2).ping()
+
+
+def test_a_broker_that_gives_a_command_back_has_nobody_to_answer_it(app, listen, rabbitmq_url):
+    app.conf.update(broker_transport=None, broker_url=rabbitmq_url)
+    begin = time.monotonic()
+    with app.connection_for_write() as connection:
+        assert app.control.ping(timeout=30, connection=connection) == []
+        assert time.monotonic() - begin < 10
+        # And the connection is good for whoever comes next
+        listen("one@host")
+        assert app.control.ping(destination=["one@host"], timeout=30, connection=connection)
+        assert not connection.default_channel.events["basic_return"]
+
+
+def test_a_broker_that_knows_of_its_own_process_alone_is_not_believed():
+    class Transport(virtual.Transport):
+        driver_type = "cloud"
+
+    class Local(virtual.Channel):
+        supports_fanout = True
+
+    class Shared(Local):
+        def get_table(self, exchange):
+            return [("", None, "one.pidbox"), ("", None, "two.pidbox")]
+
+    connection = SimpleNamespace(state=virtual.BrokerState(), driver_type=Transport.driver_type)
+    for kind, told in ((Local, None), (Shared, 2)):
+        channel = object.__new__(kind)
+        channel.connection, channel.deadletter_queue = connection, None
+        channel.exchange_types = {"direct": virtual.exchange.DirectExchange(channel)}
+        assert listeners(channel, "pidbox") == told
 
 
 def test_nobody_answers_is_an_empty_list_and_none_of_inspect(app):

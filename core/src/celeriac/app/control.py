@@ -27,8 +27,9 @@ class Control:
 
     All of them go to every worker, or to the node names in `destination`, or to those whose name fits `pattern`
     (`matcher` says how: ``"glob"`` or ``"pcre"``).  With ``reply=True`` they wait for answers: up to `timeout` seconds
-    for each further one, and for no more than `limit` (default: as many as `destination` has).  `callback` is called
-    with each answer.  All raise `kombu.exceptions.OperationalError` when the broker cannot be reached.
+    for each further one, and for no more than `limit` (default: as many as `destination` has, or as there are workers,
+    where the broker knows that).  `callback` is called with each answer.  All raise
+    `kombu.exceptions.OperationalError` when the broker cannot be reached.
     """
 
     #: The class of `mailbox`.
@@ -79,11 +80,13 @@ class Control:
             matcher = "glob"  # a worker heeds a pattern only where it is told how to match
         with self.app.connection_or_acquire(connection) as used:
             used.ensure_connection(**_patience(self.app.conf.task_publish_retry_policy))
-            answers: Replies = self.mailbox(used)._broadcast(  # Kombu's other methods take no pattern
+            mailbox = self.mailbox(used)
+            # Kombu's other methods take no pattern.
+            send = mailbox.broadcast_and_wait if reply else mailbox._broadcast
+            answers: Replies = send(
                 command,
                 given,
                 destination=None if destination is None else list(destination),
-                reply=reply,
                 timeout=timeout,
                 limit=limit,
                 callback=callback,

@@ -9,10 +9,11 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from kombu import Consumer, Exchange, Producer
 from kombu.pidbox import Mailbox, Node
+from kombu.transport import virtual
 
 from celeriac.app.mail_codec import MailCodec
 from celeriac.exceptions import CeleryError, ProtocolError
@@ -23,16 +24,22 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("celeriac.control")
 
+#: Seconds in which answers are taken when as many have come as there are queues: two workers of one name share one.
+_GRACE: Final = 0.1
+
 
 class _CommandProducer:
     """A Kombu producer of commands that the app's serializers write."""
 
-    def __init__(self, producer: Any, codec: MailCodec) -> None:
+    def __init__(self, producer: Any, codec: MailCodec, is_returned: bool) -> None:
         self._producer = producer
         self._codec = codec
+        self._is_returned = is_returned
 
     def publish(self, body: Any, serializer: Any = None, **options: Any) -> Any:  # the app says which
         content_type, content_encoding, data = self._codec.encode_command(body)
+        if self._is_returned:
+            options["mandatory"] = True
         return self._producer.publish(data, content_type=content_type, content_encoding=content_encoding, **options)
 
 
@@ -40,12 +47,36 @@ class AppMailbox(Mailbox):
     """Kombu's mailbox, whose messages the serializers of one app write and read."""
 
     codec: MailCodec
+    #: How many answers to the command that is being sent are to be expected, None where nobody knows.
+    _expected: int | None = None
+    #: Whether the broker says so if nobody gets that command, and whether it has.
+    _is_returned = False
+    _is_nobody_there = False
+
+    def broadcast_and_wait(self, command: str, arguments: Mapping[str, Any], **options: Any) -> list[Any]:
+        """Send a command; the answers, as soon as all have come of whom the broker knows."""
+        used: Any = options.pop("channel", None) or self.connection.default_channel  # type: ignore[union-attr]  # Kombu
+        exchange: Any = self.exchange
+        self._expected = listeners(used, exchange.name)
+        # AMQP's brokers give a message back that reaches nobody, and nothing else.
+        self._is_returned = hasattr(used, "events")
+        try:
+            answers: list[Any] = self._broadcast(command, arguments, reply=True, channel=used, **options)
+            return answers
+        finally:
+            if self._is_returned:
+                used.events["basic_return"].discard(self._returned)
+
+    def _returned(self, *_: Any) -> None:
+        self._is_nobody_there = True
 
     @contextmanager
     def producer_or_acquire(self, producer: Any = None, channel: Any = None) -> Iterator[Any]:
         """Give the producer of a command."""
-        with super().producer_or_acquire(producer, channel) as found:
-            yield _CommandProducer(found, self.codec)
+        if producer is None:
+            on_return = self._returned if self._is_returned else None
+            producer = Producer(channel, auto_declare=False, on_return=on_return)
+        yield _CommandProducer(producer, self.codec, self._is_returned)
 
     def publish_answer(self, answer: Any, exchange: str, routing_key: str, ticket: Any, channel: Any) -> None:
         """Send an answer, once.  Raises `SerializationError`, and what the transport raises."""
@@ -70,7 +101,10 @@ class AppMailbox(Mailbox):
         channel: Any = None,
         accept: Any = None,  # the app says what it reads
     ) -> list[Any]:
-        """The answers to one command: `limit` of them, or all that come no later than `timeout` after another."""
+        """The answers to one command.
+
+        `limit` of them; or all that are expected; or all that come no later than `timeout` after another.
+        """
         used: Any = channel or self.connection.default_channel  # type: ignore[union-attr]  # Kombu says None
         queue = self.reply_queue
         answers: list[Any] = []
@@ -87,8 +121,10 @@ class AppMailbox(Mailbox):
 
         try:
             with Consumer(used, [queue], on_message=take, on_decode_error=refused, no_ack=True):
-                while not limit or len(answers) < limit:
-                    self.connection.drain_events(timeout=timeout)  # type: ignore[union-attr]  # as above
+                while not self._is_nobody_there and (not limit or len(answers) < limit):
+                    is_all = self._expected is not None and len(answers) >= self._expected
+                    patience = min(_GRACE, timeout or _GRACE) if is_all else timeout
+                    self.connection.drain_events(timeout=patience)  # type: ignore[union-attr]  # as above
         except TimeoutError:
             pass
         finally:
@@ -136,6 +172,17 @@ class MailboxNode(Node):
         """Send an answer."""
         mailbox: Any = self.mailbox
         mailbox.publish_answer(data, exchange, routing_key, ticket, self.channel)
+
+
+def listeners(channel: Any, exchange: str) -> int | None:
+    """How many queues get what is sent to a fanout exchange; None where the broker does not say."""
+    if not isinstance(channel, virtual.Channel):
+        return None
+    kind, base = type(channel), virtual.Channel
+    is_told = kind.get_table is not base.get_table or kind._lookup is not base._lookup
+    if not is_told and channel.connection.driver_type != "memory":
+        return None  # it knows what this process has bound, and no other
+    return len(channel._lookup(exchange, ""))
 
 
 def refused(message: Any, error: BaseException) -> None:

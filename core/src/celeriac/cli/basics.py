@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from celeriac.cli.answer import answer, counted, json_option
+from celeriac.cli.progress import waiting
 from celeriac.plugin.spelling import did_you_mean
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def result(
 ) -> None:
     """Wait for the result of a task, and print it."""
     found = state.app.tasks[task].AsyncResult(task_id) if task else state.app.AsyncResult(task_id)
-    value = found.get(timeout=timeout, propagate=False)
+    with waiting(state, f"waiting for {task_id}"):
+        value = found.get(timeout=timeout, propagate=False)
     if as_json:
         told = repr(value) if isinstance(value, BaseException) else value
         data = {"id": task_id, "state": found.state, "result": told, "traceback": found.traceback}

@@ -26,15 +26,18 @@ def doctor(state: State, /, timeout: float, as_json: bool) -> int:
     result; it changes nothing else.
     """
     from celeriac.cli.examination import examine
+    from celeriac.cli.progress import Progress
 
-    found = []
-    for finding in examine(state.app, timeout):
+    found, progress = [], Progress(state)
+    for finding in examine(state.app, timeout, lambda subject: progress.say(f"looking at: {subject}")):
         found.append(finding)
         if not as_json:
+            progress.clear()
             sign, colour = _SIGNS[finding.verdict]
             click.echo(f"{click.style(f'{sign:4}', fg=colour)}  {finding.subject}: {finding.text}")
             if finding.remedy:
                 click.echo(f"      -> {finding.remedy}")
+    progress.clear()
     if as_json:
         click.echo(json.dumps([finding._asdict() for finding in found]))
     return int(any(finding.verdict == "fault" for finding in found))

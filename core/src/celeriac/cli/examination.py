@@ -27,24 +27,30 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
-def examine(app: Celery, timeout: float = 2.0) -> Iterator[Finding]:
+def examine(app: Celery, timeout: float, on_look: Callable[[str], object]) -> Iterator[Finding]:
     """All findings, one by one; a check that fails is a fault of what it looks at.
 
-    Workers are waited for `timeout` seconds.
+    Workers are waited for `timeout` seconds at most.  `on_look` is called with what is looked at next.
     """
-    yield from _careful("configuration", lambda: _configuration(app))
-    yield from _careful("plugins", lambda: _plugins(app))
-    broker = list(_careful("broker", lambda: _broker(app)))
-    yield from broker
-    yield from _careful("result store", lambda: _store(app))
-    yield from _careful("health", lambda: _health(app))
-    if any(finding.verdict == "fault" for finding in broker):
-        return  # what follows asks through it
-    yield from _careful("queues", lambda: _queues(app))
-    yield from _careful("dead letters", lambda: _dead_letters(app))
-    yield from _careful("workers", lambda: _workers(app, timeout))
-    yield from _careful("unsettled messages", lambda: _leftovers(app, timeout))
-    yield from _careful("clocks", lambda: _clocks(app, timeout))
+    nodes: list[str] = []
+    checks: dict[str, Callable[[], Iterator[Finding]]] = {
+        "configuration": lambda: _configuration(app),
+        "plugins": lambda: _plugins(app),
+        "result store": lambda: _store(app),
+        "health": lambda: _health(app),
+        "broker": lambda: _broker(app),
+        "queues": lambda: _queues(app),
+        "dead letters": lambda: _dead_letters(app),
+        "workers": lambda: _workers(app, timeout, nodes),
+        "unsettled messages": lambda: _leftovers(app, timeout, nodes),
+        "clocks": lambda: _clocks(app, timeout, nodes),
+    }
+    for subject, check in checks.items():
+        on_look(subject)
+        findings = list(_careful(subject, check))
+        yield from findings
+        if subject == "broker" and any(finding.verdict == "fault" for finding in findings):
+            return  # what follows asks through it
 
 
 def _careful(subject: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -170,8 +176,10 @@ def _dead_letters(app: Celery) -> Iterator[Finding]:
 # -- workers -----------------------------------------------------------------------------------------------------------
 
 
-def _workers(app: Celery, timeout: float) -> Iterator[Finding]:
+def _workers(app: Celery, timeout: float, nodes: list[str]) -> Iterator[Finding]:
+    """Who is there; `nodes` gets their names, so that what follows waits for these and no others."""
     queues = app.control.inspect(timeout=timeout).active_queues() or {}
+    nodes += queues
     if not queues:
         yield Finding("workers", "warning", f"none has answered within {timeout:g} s", "celeriac worker, with this -A")
         return
@@ -181,15 +189,16 @@ def _workers(app: Celery, timeout: float) -> Iterator[Finding]:
         yield Finding("workers", "warning", f"none listens to the queue {name}", f"celeriac worker -Q {name}")
 
 
-def _leftovers(app: Celery, timeout: float) -> Iterator[Finding]:
+def _leftovers(app: Celery, timeout: float, nodes: list[str]) -> Iterator[Finding]:
     """Messages that are claimed although no worker says that it holds them."""
     from celeriac.app.queue_figures import figures_of
 
     claimed = sum(figures.claimed or 0 for figures in figures_of(app, list(app.amqp.queues)).values())
     if not claimed:
         return
-    inspect = app.control.inspect(timeout=timeout)
-    answers = [answer for ask in (inspect.active, inspect.reserved, inspect.scheduled) if (answer := ask())]
+    inspect = app.control.inspect(nodes, timeout=timeout)
+    questions = (inspect.active, inspect.reserved, inspect.scheduled) if nodes else ()
+    answers = [answer for ask in questions if (answer := ask())]
     held = sum(len(tasks) for answer in answers for tasks in answer.values())
     if claimed > held:
         yield Finding(
@@ -202,7 +211,10 @@ def _leftovers(app: Celery, timeout: float) -> Iterator[Finding]:
         yield Finding("unsettled messages", "ok", f"{claimed}, all held by workers that answer")
 
 
-def _clocks(app: Celery, timeout: float) -> Iterator[Finding]:
+def _clocks(app: Celery, timeout: float, nodes: list[str]) -> Iterator[Finding]:
+    """How far the clocks of these workers are off, by heartbeats that they are asked for."""
+    if not nodes:
+        return
     offsets: dict[str, float] = {}
 
     def heard(event: dict[str, Any]) -> None:
@@ -212,13 +224,11 @@ def _clocks(app: Celery, timeout: float) -> Iterator[Finding]:
             offsets[name] = min(offset, offsets.get(name, offset), key=abs)
 
     with app.connection_for_read() as connection:
-        receiver = app.events.Receiver(
-            connection, handlers={"worker-heartbeat": heard, "worker-online": heard}, routing_key="worker.#"
-        )
+        receiver = app.events.Receiver(connection, handlers={"worker-heartbeat": heard}, routing_key="worker.#")
         monotonic_end = time.monotonic() + timeout
         try:
             for _ in receiver.itercapture(limit=None, timeout=timeout, wakeup=True):
-                if time.monotonic() >= monotonic_end:
+                if offsets.keys() >= set(nodes) or time.monotonic() >= monotonic_end:
                     break
         except TimeoutError:
             pass  # nothing more has come

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from celeriac.cli.help import Commands
+from celeriac.cli.progress import waiting
 from celeriac.cli.remote import silence
 
 if TYPE_CHECKING:
@@ -54,11 +55,12 @@ def _connected(blueprints: list[Blueprint]) -> Blueprint:
 def workers(state: State, timeout: float) -> None:
     """Draw which workers take from which queues of the broker, and where results go."""
     app = state.app
-    queues = app.control.inspect(timeout=timeout).active_queues() or {}
-    if not queues:
-        raise silence(app, timeout)
-    # Those that are known to be there are waited for longer, and no longer than until all have answered.
-    stats = app.control.inspect(list(queues), timeout=max(timeout, _PATIENCE)).stats() or {}
+    with waiting(state, "waiting for workers"):
+        queues = app.control.inspect(timeout=timeout).active_queues() or {}
+        if not queues:
+            raise silence(app, timeout)
+        # Those that are known to be there are waited for longer, and no longer than until all have answered.
+        stats = app.control.inspect(list(queues), timeout=max(timeout, _PATIENCE)).stats() or {}
     click.echo("\n".join(_drawing(app, queues, stats)))
 
 

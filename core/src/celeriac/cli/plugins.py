@@ -9,6 +9,7 @@ import click
 
 from celeriac.cli.answer import json_option
 from celeriac.cli.help import Commands
+from celeriac.cli.progress import waiting
 from celeriac.plugin import drivers
 from celeriac.plugin.index import KERNEL, normalize
 from celeriac.plugin.manager import PluginManager
@@ -45,7 +46,8 @@ def _manager(context: click.Context) -> PluginManager:
 @click.pass_context
 def list_plugins(context: click.Context, as_json: bool = False, quick: bool = False) -> None:
     """List every distribution that offers something, with its state."""
-    states = _manager(context).states(check_drivers=not quick)
+    with waiting(context.obj, "importing drivers"):
+        states = _manager(context).states(check_drivers=not quick)
     if as_json:
         click.echo(json.dumps([_as_data(state) for state in states], indent=2))
         return

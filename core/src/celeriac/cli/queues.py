@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from celeriac.cli.answer import json_option
+from celeriac.cli.progress import waiting
 from celeriac.cli.table import print_table
 from celeriac.contracts.broker import QueueFigures
 
@@ -43,7 +44,8 @@ def queues(state: State, /, names: tuple[str, ...], more: str | None, timeout: f
 
     app = state.app
     wanted = [*names, *(name.strip() for name in (more or "").split(",") if name.strip())]
-    workers = _workers(app, timeout)
+    with waiting(state, "waiting for workers"):
+        workers = _workers(app, timeout)
     chosen = wanted or sorted({*app.amqp.queues, *workers})
     found = figures_of(app, chosen)
     data = [_as_data(name, found.get(name), workers.get(name, 0) if timeout else None) for name in chosen]

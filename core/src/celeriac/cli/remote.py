@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from celeriac.cli.answer import counted, json_option
+from celeriac.cli.progress import waiting
 from celeriac.exceptions import CeleryCommandException
 
 if TYPE_CHECKING:
@@ -137,7 +138,8 @@ def _ask(
     from celeriac.app.replies import flatten_reply
 
     nodes = [node.strip() for node in destination.split(",") if node.strip()] if destination else None
-    replies = state.app.control.broadcast(command, arguments, destination=nodes, reply=True, timeout=timeout)
+    with waiting(state, "waiting for workers"):
+        replies = state.app.control.broadcast(command, arguments, destination=nodes, reply=True, timeout=timeout)
     if not replies:
         raise silence(state.app, timeout, nodes)
     return flatten_reply(replies)

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kombu import Consumer as KombuConsumer
 from kombu import Producer
-from kombu.transport import virtual
 
 from celeriac.app.identifiers import uuid
-from celeriac.app.mailbox import mailbox_of, refused
+from celeriac.app.mailbox import listeners, mailbox_of, refused
 from celeriac.bootsteps import StartStopStep
 from celeriac.exceptions import CeleryError
 from celeriac.worker.consumer.events import Events
@@ -90,7 +89,7 @@ class Inquiry:
             # One try with each URL, as the worker's own connection is there.
             connection.ensure_connection(max_retries=max(len(connection.alt) - 1, 0))
             channel = connection.channel()
-            expected = _listeners(channel, self._mailbox.exchange.name)
+            expected = listeners(channel, self._mailbox.exchange.name)
             if expected == 0:
                 return {}
             queue = self._mailbox.get_reply_queue()
@@ -149,8 +148,3 @@ class Inquiry:
                 connection.drain_events(timeout=left)
             except TimeoutError:
                 return
-
-
-def _listeners(channel: Any, exchange: str) -> int | None:
-    """How many queues of workers there are, None where the broker does not say."""
-    return len(channel._lookup(exchange, "")) if isinstance(channel, virtual.Channel) else None
