@@ -180,6 +180,14 @@ def test_both_of_one_name_are_heard_although_the_broker_knows_of_one(app, listen
         assert app.control.inspect(timeout=30, limit=2).ping()
 
 
+def test_each_of_several_questions_over_one_connection_to_redis_is_answered(app, listen, redis_url):
+    app.conf.update(broker_transport=None, broker_url=redis_url)
+    listen("one@host")
+    with app.connection_for_write() as connection:
+        for _ in range(3):
+            assert app.control.ping(timeout=15, connection=connection) == [{"one@host": {"ok": {}}}]
+
+
 def test_a_broker_that_gives_a_command_back_has_nobody_to_answer_it(app, listen, rabbitmq_url):
     app.conf.update(broker_transport=None, broker_url=rabbitmq_url)
     begin = time.monotonic()

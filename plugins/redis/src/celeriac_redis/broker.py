@@ -54,7 +54,9 @@ class RedisChannel(kombu_redis.Channel):
         """Delete a queue with its messages; Kombu leaves them where it has not declared the queue itself."""
         super().queue_delete(queue, if_unused=if_unused, if_empty=if_empty, **kwargs)
         if not (if_empty and self._size(queue)):
-            self.client.delete(*(self._q_for_pri(queue, step) for step in self.priority_steps))
+            # Not by the own client of the channel, which may wait for messages: it would mix up the two answers.
+            with self.conn_or_acquire() as client:
+                client.delete(*(self._q_for_pri(queue, step) for step in self.priority_steps))
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
         params: dict[str, Any] = super()._connparams(asynchronous=asynchronous)
