@@ -20,11 +20,9 @@ def kill_the_worker(strain: Strain) -> None:
     """Its children learn of it from the kernel."""
     strain.worker.signal(signal.SIGKILL)
     strain.worker.wait()
-    strain.deaths += 1
     strain.start_worker()
 
 
 def kill_all(strain: Strain) -> None:
     strain.worker.kill()
-    strain.deaths += 1
     strain.start_worker()

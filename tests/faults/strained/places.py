@@ -25,8 +25,6 @@ class Place:
     #: How many messages are left, of whatever kind, by where they are.
     leftovers: Callable[[], dict[str, int]]
     settings: dict[str, Any] = field(default_factory=dict)
-    #: Whether a task that was acknowledged early and whose worker died is known to be lost.
-    knows_of_lost: bool = True
     release: Callable[[], None] = lambda: None
     #: How many messages wait in the broker and are with no worker.
     waiting: Callable[[], int] = lambda: 0
@@ -94,4 +92,4 @@ def rabbitmq_place(node: RabbitNode | SharedNode, spawn: Callable[..., Any], dir
     settings["task_default_queue"] = queue
     store = RedisServer(spawn, directory / "store")
     waiting = lambda: leftovers()["ready"]  # noqa: E731  # as for the others
-    return Place(node, store, leftovers, settings, knows_of_lost=False, release=release, waiting=waiting)
+    return Place(node, store, leftovers, settings, release=release, waiting=waiting)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import sys
@@ -18,14 +19,13 @@ import pytest
 
 from celeriac import Celery
 from celeriac.exceptions import WorkerLostError
+from celeriac.worker.begun.directory import default_directory
 from strained.places import Place
 
 #: Where the app under load is.
 HERE: Final = Path(__file__).parent.parent
-#: Children of each worker: as many tasks may be between a broker that forgets what is begun and their end.
+#: Children of each worker.
 CONCURRENCY: Final = 2
-#: Short tasks that are begun per child at most, where that leaves no trace.
-BEGUN_AHEAD: Final = 4
 
 
 @dataclass
@@ -47,8 +47,6 @@ class Strain:
     #: Of the workers that are started from now on, beside those of the place.
     settings: dict[str, Any] = field(default_factory=dict)
     concurrency: int = CONCURRENCY
-    #: Workers that died at once: each may have had that many begun tasks of which nobody knows, on some brokers.
-    deaths: int = 0
     _read: int = 0
     _lines: list[list[str]] = field(default_factory=list)
 
@@ -119,16 +117,11 @@ class Strain:
     def results(self) -> dict[str, dict[str, Any]]:
         return dict(self.app.backend.fetch([*self.late, *self.early]))
 
-    @property
-    def may_be_silent(self) -> int:
-        """How many tasks may be without a result: none, where a begun task leaves a trace."""
-        return 0 if self.place.knows_of_lost else BEGUN_AHEAD * CONCURRENCY * self.deaths
-
     def wait_for_results(self, timeout: float = 40.0, meanwhile: Callable[[], None] = lambda: None) -> None:
-        """Wait until every task has a result, but for those that may be silent; no new one for so long is too long."""
+        """Wait until every task has a result; no new one for so long is too long."""
         late, early = set(self.late), set(self.early)
         deadline = time.monotonic() + timeout
-        while late or len(early) > self.may_be_silent:
+        while late or early:
             found = self.app.backend.fetch([*late, *early])
             late -= found.keys()
             early -= found.keys()
@@ -145,6 +138,7 @@ class Strain:
         self.wait_for_results()
         # Where a worker died after a result was stored and before its message was acked, that message comes once more.
         self.wait_until(lambda: not self.unsettled(), 60, "no message is left with the broker")
+        self.wait_until(lambda: len(self.journals()) <= 1, message="those of the dead are looked at")
         self.worker.signal(signal.SIGTERM)
         assert self.worker.wait() == 0
         assert self.worker.session_pids() == []
@@ -152,23 +146,27 @@ class Strain:
         assert leftovers == dict.fromkeys(leftovers, 0)
         found = self.results()
         silent = [task_id for task_id in (*self.late, *self.early) if task_id not in found]
-        assert set(silent) <= set(self.early), self.history(silent)
-        assert len(silent) <= self.may_be_silent, self.history(silent)
-        self.tell(found, len(silent))
+        assert silent == [], self.history(silent)
+        assert self.journals() == []
+        self.tell(found)
         return found
+
+    def journals(self) -> list[str]:
+        """The files in which workers still note what has begun, or in which nobody could read that."""
+        return os.listdir(directory) if (directory := default_directory()).is_dir() else []
 
     def unsettled(self) -> dict[str, int]:
         """What is left with the broker while a worker runs, less the worker itself."""
         return {what: count for what, count in self.place.leftovers().items() if count and what != "owner"}
 
-    def tell(self, found: dict[str, dict[str, Any]], silent: int) -> None:
+    def tell(self, found: dict[str, dict[str, Any]]) -> None:
         """Print what became of all tasks."""
         begun = self.runs("begin")
         states = Counter(meta["status"] for meta in found.values())
         twice = sum(begun[task_id] > 1 for task_id in self.late)
         print(
             f"{len(self.late)} tasks acked late, {twice} of them run again; {len(self.early)} acked early;"
-            f" {dict(states)}, {silent} of which nobody knows"
+            f" {dict(states)}"
         )
 
     def assert_nothing_was_raised(self) -> None:
@@ -192,14 +190,11 @@ class Strain:
         assert [task_id for task_id in self.late if runs[task_id] < 1] == []
 
     def assert_early_ran_at_most_once(self) -> list[str]:
-        """Check that each succeeded, or is known to have been lost; returns the lost ones, known or not."""
+        """Check that each succeeded, or is known to have been lost; returns the lost ones."""
         found, begun, ended = self.results(), self.runs("begin"), self.runs("end")
         assert [task_id for task_id in self.early if begun[task_id] > 1] == []
-        silent = [task_id for task_id in self.early if task_id not in found]
-        assert len(silent) <= self.may_be_silent
-        lost = [task_id for task_id in self.early if task_id in found and found[task_id]["status"] != "SUCCESS"]
+        lost = [task_id for task_id in self.early if found[task_id]["status"] != "SUCCESS"]
         assert {found[task_id]["result"]["exc_type"] for task_id in lost} <= {WorkerLostError.__name__}
-        lost += silent
         untrue = set(self.early).difference(lost, ended)
         assert untrue == set(), "these succeeded without having run to their end"
         return lost

@@ -16,7 +16,7 @@ from kombu import Connection
 
 from celeriac import Celery, chain, chord, group
 from celeriac.contracts import StoredResult
-from celeriac.exceptions import ImproperlyConfigured
+from celeriac.exceptions import ImproperlyConfigured, WorkerLostError
 from celeriac.protocol.results import build_meta
 from celeriac_amqp.delays import Delays
 
@@ -59,6 +59,17 @@ def slow(path, seconds):
         file.write("ran\\n")
     time.sleep(seconds)
     return "slept"
+
+@app.task
+def early(path):
+    with open(path, "a") as file:
+        file.write("ran\\n")
+    time.sleep(600)
+
+@app.task
+def mourn(request, error, traceback):
+    with open(os.environ["MOURNED"], "a") as file:
+        file.write(f"{request.id} {type(error).__name__}\\n")
 
 @app.task
 def parent():
@@ -123,6 +134,32 @@ def app(make_app):
 @pytest.fixture
 def signature(app):
     return lambda task, *args, **options: app.signature(f"tasks.{task}", args, **options)
+
+
+@pytest.mark.parametrize("kind", ["classic", "quorum"])
+def test_what_a_killed_worker_had_begun_is_told_of_as_lost_by_the_next(
+    start, app, signature, wait_until, tmp_path, kind
+):
+    # Given two tasks that run and were acked
+    ran, mourned = tmp_path / "ran", tmp_path / "mourned"
+    worker = start(KIND=kind, MOURNED=str(mourned))
+    app.conf.task_default_queue_type = kind
+    running = [signature("early", str(ran), link_error=signature("mourn")).delay() for _ in range(2)]
+    wait_until(lambda: ran.exists() and ran.read_text().count("ran") == 2, message="both run")
+
+    # When the worker is killed, and another one starts
+    worker.signal(signal.SIGKILL)
+    worker.wait()
+    other = start(KIND=kind, MOURNED=str(mourned))
+
+    # Then whoever waits for them learns of it, their errbacks too, and neither runs again
+    for result in running:
+        with pytest.raises(WorkerLostError, match="its worker died"):
+            result.get(timeout=20)
+    wait_until(lambda: mourned.exists() and mourned.read_text().count("\n") == 2, message="their errbacks have run")
+    assert sorted(mourned.read_text().splitlines()) == sorted(f"{each.id} WorkerLostError" for each in running)
+    assert ran.read_text().count("ran") == 2
+    assert "2 messages had begun and are lost" in other.output()
 
 
 @pytest.mark.covers("backends.rpc", "transports.amqp", "transports.pyamqp")

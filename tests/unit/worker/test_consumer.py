@@ -674,27 +674,6 @@ def test_where_an_early_ack_leaves_no_trace_only_what_can_start_is_begun(consume
     assert lane.told["requeue"] == [f"tag-{number}" for number in range(4, 9)]
 
 
-def test_short_tasks_are_begun_a_few_ahead_where_they_can_be_given_back(consumer, lane, pool, start, settle_down):
-    # Given tasks of which nobody knows how long they take
-    lane.capabilities = LaneCapabilities.GIVE_BACK
-    start(40)
-    assert pool.running() == 2
-
-    # When they turn out to be short, then one ack serves several
-    pool.end(runtime=0.001)
-    settle_down()
-    assert pool.running() == 8
-
-    # And when they turn out to be long, no more than can run
-    for running in (6, 4, 2):
-        pool.end(2, runtime=5.0)
-        settle_down()
-        assert (pool.running(), len(lane.told["begin"])) == (running, 10)
-    pool.end(1, runtime=5.0)
-    settle_down()
-    assert (pool.running(), len(lane.told["begin"])) == (2, 11)
-
-
 def test_late_acked_messages_are_handed_ahead_everywhere(consumer, lane, pool, start):
     lane.capabilities = LaneCapabilities.NONE
     start(8, task="proj.late")

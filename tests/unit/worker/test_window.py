@@ -74,17 +74,6 @@ def test_multiplier_0_is_without_limit():
     assert window.excess(100_000) == 0
 
 
-@pytest.mark.parametrize(
-    ("multiplier", "runtime", "begun"),
-    [(4, 0.0, 8), (4, 0.001, 8), (4, 0.01, 4), (4, 0.03, 2), (4, 5.0, 2), (2, 0.001, 4), (0, 0.001, 8), (1, 0.001, 2)],
-)
-def test_a_few_short_tasks_may_be_begun_ahead_and_no_more_than_may_wait(multiplier, runtime, begun):
-    window = PrefetchWindow(multiplier, 2)
-    assert window.begun == 2
-    window.note(runtime * 100, 100)
-    assert window.begun == begun
-
-
 def test_excess_is_what_is_beyond_it():
     window = PrefetchWindow(4, 2)
     assert [window.excess(held) for held in (0, 8, 9, 20)] == [0, 0, 1, 12]

@@ -41,7 +41,8 @@ class LaneCapabilities(Flag):
     LEASES = auto()
     #: ``Delivery.delivery_count`` is true.
     DELIVERY_COUNT = auto()
-    #: ``Settlements.begin`` leaves a trace, so that a begun task whose worker died is found (``lost``).
+    #: ``Settlements.begin`` leaves a trace, so that a begun task whose worker died is found (``lost``).  Where the
+    #: broker has none the worker's host keeps it, so that the lane need not.
     BEGIN_TRACE = auto()
     #: ``requeue`` gives a message back without counting it as a delivery.
     GIVE_BACK = auto()

@@ -10,6 +10,8 @@ from celeriac.contracts.broker import LaneCapabilities
 from celeriac.contracts.urls import mask_password
 from celeriac.exceptions import CeleryError, WorkerShutdown
 from celeriac.worker.backoff import Backoff
+from celeriac.worker.begun.address import address_of
+from celeriac.worker.begun.lane import journaled
 from celeriac.worker.kombu_lane import KombuConsumerLane
 from celeriac.worker.persistence import Persistence
 
@@ -33,10 +35,12 @@ class BrokerAccess:
         on_void: Callable[[Collection[Any]], Collection[Any]],
         is_stopping: Callable[[], bool],
         give_up: Callable[[], None],
+        worker: str = "",
     ) -> None:
         """`is_loop_blocked`: tasks keep the loop from turning, so nobody could answer heartbeats meanwhile.
 
         `give_up` is called where the broker was lost and the settings say not to try (any longer) to reach it.
+        `worker` is the name of the worker, for those who find what it has left.
         """
         self.app = app
         self.connection: Any = None
@@ -44,6 +48,7 @@ class BrokerAccess:
         self._is_loop_blocked = is_loop_blocked
         self._on_void = on_void
         self._is_stopping = is_stopping
+        self._worker = worker
         self._lane: ConsumerLane | None = None
         self._prefetch = 0
         self._backoff = Backoff()
@@ -139,6 +144,7 @@ class BrokerAccess:
                 self._prefetch = prefetch
                 lane.prefetch(prefetch)
                 lane.open(queues, self._hub, on_ready)
+                lane = self._with_trace(lane, connection, queues)
             except BaseException:
                 lane.close()
                 raise
@@ -147,6 +153,12 @@ class BrokerAccess:
             raise
         self.connection, self._lane = connection, lane
         return lane
+
+    def _with_trace(self, lane: ConsumerLane, connection: Any, queues: Sequence[Any]) -> ConsumerLane:
+        """The lane, which remembers what has begun, if there is a way."""
+        if connection.transport_cls.driver_type == "memory":
+            return lane  # what is in this process alone is lost with it, begun or not
+        return journaled(lane, address_of(connection), queues, self.app.conf.worker_journal_directory, self._worker)
 
     def _explained(self, error: BaseException) -> Exception:
         from kombu.exceptions import OperationalError

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from celeriac.worker.begun.lane import JournaledLane
 from celeriac.worker.kombu_lane import KombuConsumerLane
 from celeriac.worker.pump import KombuPump, Listener
 
@@ -28,6 +29,8 @@ class ConnectedSteps:
         consumer = self._consumer
         listener = Listener(self._connected, self._lost)
         lane = consumer.lane
+        if isinstance(lane, JournaledLane):
+            lane = lane.lane
         if isinstance(lane, KombuConsumerLane) and lane.pump is not None:
             lane.pump.join(listener)
         else:

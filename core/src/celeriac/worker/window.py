@@ -9,8 +9,6 @@ from typing import Final
 _AHEAD: Final = 0.02
 #: Per child.
 _MOST: Final = 250
-#: Tasks begun per child at most, the running one included, where that leaves no trace.
-_BEGUN: Final = 4
 #: Messages claimed in one go where there is no limit.
 _UNLIMITED_CLAIM: Final = 1000
 
@@ -62,19 +60,6 @@ class PrefetchWindow:
             return
         per_child = _MOST if average <= 0 else _AHEAD / average
         self.size = max(self._base, int(self.concurrency * min(_MOST, per_child)))
-
-    @property
-    def begun(self) -> int:
-        """How many early-acked tasks may be begun where that leaves no trace, those that run included.
-
-        What is begun ahead is lost without a word when the worker dies: a few short tasks for each child, so that an
-        ack serves several; only those that run where they are long, or where nothing may wait.
-        """
-        if self.is_strict or self._average is None:
-            return self.concurrency
-        most = min(_BEGUN, self._per_child or _BEGUN)
-        per_child = most if self._average <= 0 else min(most, int(_AHEAD / self._average))
-        return self.concurrency * max(per_child, 1)
 
     def appetite(self, held: int) -> int:
         """How many more to claim now.

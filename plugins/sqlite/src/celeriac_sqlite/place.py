@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from celeriac.contracts.places import user_directory
 from celeriac.contracts.urls import mask_password
 from celeriac.exceptions import ImproperlyConfigured
 
@@ -19,17 +19,7 @@ _FORMS = "sqlite:///relative.db, sqlite:////absolute/path.db, or sqlite:// for t
 
 def data_directory() -> Path:
     """The directory of embedded files: ``CELERIAC_HOME``, or the platform's place for a user's data."""
-    home = os.environ.get("CELERIAC_HOME")
-    if home:
-        return Path(home).expanduser().absolute()
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "celeriac"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "celeriac"
-    # XDG: a relative path in the variable is to be ignored.
-    data_home = os.environ.get("XDG_DATA_HOME", "")
-    base = Path(data_home) if os.path.isabs(data_home) else Path.home() / ".local" / "share"
-    return base / "celeriac"
+    return user_directory("data")
 
 
 def embedded_file(app_name: str | None) -> Path:

@@ -44,6 +44,13 @@ SETTINGS: Final = (
         "How many tasks with an ETA are held in memory where the broker does not hold them back; None: 10,000.",
     ),
     Setting("worker_hijack_root_logger", bool, True, "The worker sets up the root logger."),
+    Setting(
+        "worker_journal_directory",
+        str,
+        None,
+        "The directory, of the worker's user alone, in which it notes what has begun where the broker keeps no trace of"
+        ' it; None: ~/.local/state/celeriac/journal, or where XDG_STATE_HOME or CELERIAC_HOME say; "": none.',
+    ),
     Setting("worker_log_color", bool, None, "Colour in logs; None: where a terminal reads them."),
     Setting("worker_log_datefmt", str, None, "The format of dates in logs."),
     Setting(

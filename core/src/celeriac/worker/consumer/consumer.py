@@ -92,7 +92,7 @@ class Consumer:
         conf = app.conf
         multiplier = conf.worker_prefetch_multiplier if prefetch_multiplier is None else prefetch_multiplier
         self.window = PrefetchWindow(multiplier, pool.context.concurrency, conf.worker_disable_prefetch)
-        self.broker = BrokerAccess(app, hub, pool.blocking, self._void, is_stopping, self._fail)
+        self.broker = BrokerAccess(app, hub, pool.blocking, self._void, is_stopping, self._fail, hostname)
         self.state = WorkerState()
         self.strategy = Strategy(app, self.state.revocations)
         self.endings = Endings(app, hub, listeners)
@@ -110,8 +110,6 @@ class Consumer:
         self._scheduled = False
         self._claiming = False
         self._eta_limit: int = _ETA_LIMIT if conf.worker_eta_task_limit is None else conf.worker_eta_task_limit
-        self._leaves_traces = False
-        self._gives_back = False
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
@@ -120,9 +118,7 @@ class Consumer:
 
         Raises `OperationalError` when the broker stays away, `WorkerShutdown` when the worker is stopped meanwhile.
         """
-        lane = self.broker.open(self.queues, self.window.size, self.wake)
-        self._leaves_traces = LaneCapabilities.BEGIN_TRACE in lane.capabilities
-        self._gives_back = LaneCapabilities.GIVE_BACK in lane.capabilities
+        self.broker.open(self.queues, self.window.size, self.wake)
 
     def begin(self) -> None:
         """Begin to claim.  Raises `ImproperlyConfigured` where the rate limit of a task is none."""
@@ -337,11 +333,10 @@ class Consumer:
     # -- through ------------------------------------------------------------------------------------------------------
 
     def _to_begin(self) -> int:
-        """How many early-acked messages may be begun now."""
-        if self._leaves_traces:
+        """How many early-acked messages may be begun now: without a trace only those that can start."""
+        if LaneCapabilities.BEGIN_TRACE in self.lane.capabilities:
             return sys.maxsize
-        window = self.window
-        return (window.begun if self._gives_back else window.concurrency) - len(self.stock.jobs)
+        return self.window.concurrency - len(self.stock.jobs)
 
     def _dispatch(self) -> None:
         """Hand over as much as the pool takes; what is acked early is settled first, in one go."""

@@ -1,0 +1,1 @@
+"""What has begun, noted by the worker's host where its broker keeps no trace of it."""
