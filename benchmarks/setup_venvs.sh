@@ -27,7 +27,7 @@ copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 cp -r "$checkout/core" "$checkout/plugins" "$copy"
 find "$copy" \( -name build -o -name '*.egg-info' -o -name __pycache__ \) -type d -prune -exec rm -rf {} +
-peer celeriac hiredis orjson
+peer celeriac orjson
 pip celeriac "$copy/core" "$copy"/plugins/*/
 pip celeriac --force-reinstall --no-deps "$copy/core" "$copy"/plugins/*/
 for name in celeriac celery dramatiq taskiq; do

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from celeriac.contracts.broker import OutgoingMessage, ProducerLane
@@ -74,11 +74,31 @@ class KombuProducerLane(ProducerLane):
         self.connection.release()
 
 
+class _Loan:
+    """One use of a lane: a generator would cost each message four times this."""
+
+    __slots__ = ("_lane", "_pool")
+
+    def __init__(self, pool: LanePool) -> None:
+        self._pool = pool
+
+    def __enter__(self) -> ProducerLane:
+        self._lane = lane = self._pool.take()
+        return lane
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._pool.give_back(self._lane)
+        else:
+            self._lane.close()
+
+
 class LanePool:
     """Lends producer lanes to threads; a forked child starts with none of its parent's."""
 
     def __init__(self, app: Celery) -> None:
         self.app = app
+        self._limit = int(app.conf.broker_pool_limit or 0)
         self._idle: list[ProducerLane] = []
         #: A child must neither use nor close what it inherited, so this keeps it from being collected.
         self._inherited: list[list[ProducerLane]] = []
@@ -90,33 +110,28 @@ class LanePool:
         self._inherited.append(self._idle)
         self._idle = []
 
-    @contextmanager
-    def lend(self, producer: Any = None, connection: Any = None) -> Iterator[ProducerLane]:
+    def lend(self, producer: Any = None, connection: Any = None) -> AbstractContextManager[ProducerLane]:
         """A lane for one use.  One that failed is closed and not lent again.
 
         Where the caller has a Kombu producer or connection of its own, the lane goes through that, and leaves it open.
         """
         if producer is not None or connection is not None:
-            yield KombuProducerLane(connection, producer)
-            return
+            return nullcontext(KombuProducerLane(connection, producer))
+        return _Loan(self)
+
+    def take(self) -> ProducerLane:
+        """An idle lane, or a new one; to be given back, or closed."""
         try:
-            lane = self._idle.pop()
+            return self._idle.pop()
         except IndexError:
-            lane = self._open()
-        try:
-            yield lane
-        except BaseException:
-            lane.close()
-            raise
+            return self._open()
+
+    def give_back(self, lane: ProducerLane) -> None:
+        """Keep a lane that was taken for whoever is next."""
         if len(self._idle) < self._limit:
             self._idle.append(lane)
         else:
             lane.close()
-
-    @property
-    def _limit(self) -> int:
-        limit = self.app.conf.broker_pool_limit
-        return 0 if limit is None else int(limit)
 
     def _open(self) -> ProducerLane:
         connection = self.app.connection_for_write()

@@ -97,7 +97,7 @@ class Task(RunningTask, Generic[P, R]):
             options["link_error"] = link_error
         if shadow is not None:
             options["shadow"] = shadow
-        if app.conf.task_always_eager:
+        if app.conf["task_always_eager"]:
             eager: AsyncResult[R] = self._apply_eagerly(app, args, kwargs, task_id, options)
             return eager
         return app.send_for(self, args, kwargs, task_id, options)

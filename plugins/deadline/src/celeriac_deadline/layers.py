@@ -46,7 +46,7 @@ def _own(app: Any, message: OutgoingMessage) -> float | None:
     if seconds is None:
         seconds = getattr(app.tasks.get(message.headers.get("task")), OPTION.name, None)
     if seconds is None:
-        seconds = app.conf.deadline_default
+        seconds = app.conf["deadline_default"]
     if seconds is None:
         return None
     start = time.time() if message.eta is None else max(message.eta, time.time())

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from base64 import b64encode
-from binascii import a2b_base64
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
 from datetime import datetime
 from json.encoder import encode_basestring_ascii as quoted
@@ -24,6 +23,9 @@ _EXTENDED: Final = b'"__type__"'
 _DUE: Final = "celeriac_eta"
 _COUNT: Final = "delivery_count"
 
+#: The digit that says "variant 1", by the random one in its place: it keeps two bits of that.
+_VARIANTS: Final = {f"{digit:x}": "89ab"[digit & 3] for digit in range(16)}
+
 _nothing: Final[dict[str, Any]] = {}
 
 
@@ -39,12 +41,12 @@ def seal(message: OutgoingMessage) -> bytes:
     }
     if message.eta is not None and not message.headers.get("eta"):
         properties[_DUE] = message.eta
-    return b'{"body":"%b","content-encoding":%b,"content-type":%b,"headers":%b,"properties":%b}' % (
-        b64encode(message.body),
+    rest = dumps({"headers": message.headers, "properties": properties})
+    return b'{"body":"%b","content-encoding":%b,"content-type":%b,%b' % (
+        b2a_base64(message.body, newline=False),
         quoted(message.content_encoding).encode("ascii"),
         quoted(message.content_type).encode("ascii"),
-        dumps(message.headers),
-        dumps(properties),
+        rest[1:],
     )
 
 
@@ -144,9 +146,8 @@ def due_of(message: Any) -> float | None:
 
 def dated_tag() -> str:
     """A UUID of version 7: as unique as Kombu's own tags, and it tells when it was made."""
-    digits = f"{time.time_ns() // 1_000_000:012x}7{urandom(10).hex()}"
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
+    moment, digits = f"{time.time_ns() // 1_000_000:012x}", urandom(10).hex()
+    return f"{moment[:8]}-{moment[8:]}-7{digits[:3]}-{_VARIANTS[digits[3]]}{digits[4:7]}-{digits[7:19]}"
 
 
 def sent_of(text: bytes) -> float | None:

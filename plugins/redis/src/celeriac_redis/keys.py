@@ -57,6 +57,8 @@ class Keys:
 
     def list_for(self, queue: str, priority: Any) -> str:
         """The list of a queue that takes messages of this priority: 0 is the most urgent."""
+        if not priority:
+            return self._list(queue, _LOWEST)
         try:
             wanted = min(max(int(priority), _LOWEST), _HIGHEST)
         except (TypeError, ValueError):

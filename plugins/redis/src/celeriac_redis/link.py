@@ -1,8 +1,5 @@
 """One connection to the server: commands in, answers out, many in one round trip."""
 
-# Half of redis-py's connections have no annotations.
-# mypy: allow-untyped-calls
-
 from __future__ import annotations
 
 import time
@@ -11,19 +8,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from redis import exceptions
 
-from celeriac.contracts.polling import reading
 from celeriac_redis.connection import new_connection
 from celeriac_redis.errors import explain
 from celeriac_redis.scripts import Command, in_full
+from celeriac_redis.stream import Stream
 
 if TYPE_CHECKING:
-    from redis.connection import AbstractConnection
-
     from celeriac_redis.address import Address
     from celeriac_redis.options import LinkOptions
     from celeriac_redis.servers import Servers
 
-_UNREACHABLE: Final = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
+_UNREACHABLE: Final = (exceptions.ConnectionError, exceptions.InvalidResponse, OSError)
 #: How a node of a cluster says that it did nothing, because the keys are elsewhere, or on their way (MOVED is an ASK).
 _ELSEWHERE: Final = (exceptions.AskError, exceptions.TryAgainError)
 #: Seconds for which keys that are on their way are waited for, and between two looks.
@@ -50,9 +45,8 @@ class Link:
         self._options = options
         self._failure = failure
         self._on_connect = on_connect
-        self._connection: AbstractConnection | None = None
+        self._stream: Stream | None = None
         self._address: Address | None = None
-        self._used_at = time.monotonic()
 
     @property
     def address(self) -> Address:
@@ -62,17 +56,16 @@ class Link:
     @property
     def connected(self) -> bool:
         """Whether there is a connection, for all that is known."""
-        return self._connection is not None
+        return self._stream is not None
 
     def fileno(self) -> int:
         """The descriptor of the connection."""
-        assert self._connection is not None
-        sock: Any = self._connection._sock  # Kombu reads it as well: redis-py has no public name for it
-        return int(sock.fileno())
+        assert self._stream is not None
+        return self._stream.fileno()
 
     def connect(self) -> None:
         """Connect, unless that is done; tries each address once."""
-        if self._connection is not None:
+        if self._stream is not None:
             return
         for _ in range(self._servers.attempts - 1):
             try:
@@ -89,16 +82,13 @@ class Link:
             address = self._servers.locate()
         except (exceptions.RedisError, OSError) as error:
             raise self._failure(explain(error, self.address)) from error
-        connection = new_connection(address, self._options)
         try:
-            connection.connect()
+            stream = Stream(new_connection(address, self._options))
         except (exceptions.RedisError, OSError) as error:
-            connection.disconnect()
             self._servers.failed(address)
             raise self._failure(explain(error, address)) from error
         self._address = address
-        self._connection = connection
-        self._poll = reading(self.fileno())
+        self._stream = stream
         if self._on_connect is not None:
             try:
                 self._on_connect(self)
@@ -108,50 +98,49 @@ class Link:
 
     def send(self, *commands: Command) -> None:
         """Send without waiting for answers, which are then to be taken with `read`."""
-        self.connect()
-        connection = self._connection
-        assert connection is not None
+        if self._stream is None:
+            self.connect()
+        assert self._stream is not None
         try:
-            connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+            self._stream.write(commands)
         except _UNREACHABLE as error:
             raise self._broken(error) from error
 
     def read(self) -> Any:
         """The next answer; an error of the server is returned as an exception of redis-py's."""
-        connection = self._connection
-        if connection is None:
+        stream = self._stream
+        if stream is None:
             raise self._failure(f"Redis at {self.address}: the connection is closed")
         try:
-            return connection.read_response(disable_decoding=True)
-        except exceptions.ResponseError as error:
-            if isinstance(error, exceptions.ReadOnlyError):
-                self.close()  # the primary has moved; the next connection finds it
-            return error
+            answer = stream.read()
         except _UNREACHABLE as error:
             raise self._broken(error) from error
-        except BaseException:  # redis-py has closed it: the rest of the answer would be taken for the next
+        except BaseException:  # the rest of the answer would be taken for the next
             self.close()
             raise
+        if isinstance(answer, exceptions.ReadOnlyError):
+            self.close()  # the primary has moved; the next connection finds it
+        return answer
 
     def waiting(self, timeout: float = 0.0) -> bool:
         """Whether `read` would find something (an error, too), within `timeout` seconds."""
-        if self._connection is None:
+        if self._stream is None:
             return True
         try:
-            return bool(self._connection.can_read(timeout))
+            return self._stream.waiting(timeout)
         except _UNREACHABLE as error:
             raise self._broken(error) from error
 
     def try_all(self, *commands: Command) -> list[Any]:
         """The answers to all commands, in one round trip; a refused one is answered by the server's error."""
         answers = self._exchange(commands)
-        if any(isinstance(answer, _ELSEWHERE) for answer in answers):
-            self._pursue(commands, answers)
+        self._pursue(commands, answers)
         return answers
 
     def _exchange(self, commands: Sequence[Command]) -> list[Any]:
-        if self._connection is not None:
-            self._look()
+        # Whatever is there unasked, if only the end: the server has closed the connection while nobody looked.
+        if self._stream is not None and self._stream.disturbed():
+            self.close()
         try:
             self.send(*commands)
             answers = [self.read() for _ in commands]
@@ -182,10 +171,12 @@ class Link:
 
     def ask(self, *commands: Command) -> list[Any]:
         """The answers to all commands, in one round trip.  Raises when one of them was refused."""
-        answers = self.try_all(*commands)
-        for answer in answers:
-            if isinstance(answer, exceptions.RedisError):
-                raise self.refused(answer)
+        answers = self._exchange(commands)
+        if any(isinstance(answer, exceptions.RedisError) for answer in answers):
+            self._pursue(commands, answers)
+            for answer in answers:
+                if isinstance(answer, exceptions.RedisError):
+                    raise self.refused(answer)
         return answers
 
     def refused(self, error: Exception) -> Exception:
@@ -194,19 +185,9 @@ class Link:
 
     def close(self) -> None:
         """Close the connection; the next use opens another.  Harmless when repeated, and in a forked child."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.disconnect()
-
-    def _look(self) -> None:
-        """Drop a connection that the server has closed while nobody looked, before anything is sent into it."""
-        if not self._poll.poll(0):
-            return
-        try:
-            if self.waiting():
-                self.close()
-        except self._failure:
-            self.close()
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
 
     def _broken(self, error: BaseException) -> Exception:
         failure = self._failure(explain(error, self.address))

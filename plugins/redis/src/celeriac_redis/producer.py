@@ -40,30 +40,20 @@ class RedisProducerLane(ProducerLane):
         self._unheard: set[tuple[str, str]] = set()
 
     def publish(self, messages: Sequence[OutgoingMessage]) -> None:
+        self._declare(messages)
         lists: dict[str, list[bytes]] = {}
-        declarations: list[Command] = []
         broadcasts: list[Command] = []
         unique: list[Command] = []
         queues: set[str] = set()
-        for message in messages:
-            queue = message.queue
-            if queue is not None and queue.name not in self._declared:
-                declarations += self._routes.declare([queue])
-                self._declared.add(queue.name)
-        if declarations:
-            try:
-                self._link.ask(*declarations)
-            except BaseException:
-                self._declared.clear()
-                raise
         for message in messages:
             text = seal(message)
             if self._routes.is_fanout(message.exchange):
                 broadcasts.append(("PUBLISH", self._topics.name(message.exchange, message.routing_key), text))
                 continue
-            priority = message.properties.get("priority")
             names = self._queues_of(message)
-            queues.update(names)
+            if self._routes.expiring:
+                queues.update(names)
+            priority = message.properties.get("priority")
             found = [self._keys.list_for(name, priority) for name in names]
             if message.once:
                 once = self._keys.once(message.properties["correlation_id"])
@@ -82,6 +72,22 @@ class RedisProducerLane(ProducerLane):
             commands += unique
         if commands:
             self._say(commands)
+
+    def _declare(self, messages: Sequence[OutgoingMessage]) -> None:
+        """Say once to the server what the queues of these messages are bound to."""
+        declared = self._declared
+        commands: list[Command] = []
+        for message in messages:
+            queue = message.queue
+            if queue is not None and queue.name not in declared:
+                commands += self._routes.declare([queue])
+                declared.add(queue.name)
+        if commands:
+            try:
+                self._link.ask(*commands)
+            except BaseException:
+                declared.clear()
+                raise
 
     def _say(self, commands: list[Command]) -> None:
         answers = self._link.ask(*commands)

@@ -1,0 +1,109 @@
+"""Commands and answers on a connection that redis-py has made: what each message passes through, and no more.
+
+redis-py connects, with TLS, passwords and names; its own writing and reading costs three times as much as this.
+"""
+
+# Half of redis-py's connections have no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import hiredis
+from redis.connection import DefaultParser
+from redis.exceptions import ConnectionError as ConnectionLostError
+from redis.exceptions import InvalidResponse
+
+from celeriac.contracts.polling import reading
+
+if TYPE_CHECKING:
+    from redis.connection import AbstractConnection
+
+    from celeriac_redis.scripts import Command
+
+#: Bytes that are taken from the socket at once, and that are given to it within one timeout.
+_READ: Final = 65_536
+_WRITTEN: Final = 1_048_576
+#: What the reader gives while an answer is not there as a whole.
+_NOTHING: Final = object()
+
+
+class Stream:
+    """One open connection, used by one thread at a time.
+
+    Where it is of no more use, every method raises `OSError`, or `ConnectionError` or `InvalidResponse` of redis-py;
+    then it is to be closed.
+    """
+
+    def __init__(self, connection: AbstractConnection) -> None:
+        """Connect.  Raises `OSError` or any of redis-py's errors, and leaves nothing open then."""
+        try:
+            connection.connect()
+        except BaseException:
+            connection.disconnect()
+            raise
+        self._connection = connection
+        # redis-py has no public name for it; Kombu reads it as well.
+        self._socket: Any = connection._sock
+        self._reader = hiredis.Reader(
+            protocolError=InvalidResponse, replyError=DefaultParser.parse_error, notEnoughData=_NOTHING
+        )
+        self._poll = reading(self.fileno())
+
+    def fileno(self) -> int:
+        """The descriptor of the socket."""
+        return int(self._socket.fileno())
+
+    def write(self, commands: Sequence[Command]) -> None:
+        """Send all commands."""
+        data = b"".join(map(hiredis.pack_command, commands))
+        if len(data) <= _WRITTEN:
+            self._socket.sendall(data)
+            return
+        view = memoryview(data)
+        for start in range(0, len(data), _WRITTEN):
+            self._socket.sendall(view[start : start + _WRITTEN])
+
+    def read(self) -> Any:
+        """The next answer, as bytes, whole numbers and lists; an error of the server as an exception of redis-py's."""
+        answer = self._reader.gets()
+        while answer is _NOTHING:
+            self._take(self._socket.recv(_READ))
+            answer = self._reader.gets()
+        if isinstance(answer, ConnectionLostError):  # the server has too many clients, or is loading its data
+            raise answer
+        return answer
+
+    def waiting(self, timeout: float = 0.0) -> bool:
+        """Whether there is something to read within `timeout` seconds."""
+        if self._reader.has_data():
+            return True
+        if not self._poll.poll(timeout * 1000):
+            return False
+        # Of what makes it readable, the end and the records of TLS that carry no data are no answer.
+        limit = self._socket.gettimeout()
+        self._socket.settimeout(0)
+        try:
+            data = self._socket.recv(_READ)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return False
+        finally:
+            self._socket.settimeout(limit)
+        self._take(data)
+        return True
+
+    def disturbed(self) -> bool:
+        """Whether there is anything, if only the end, where nothing was asked."""
+        return bool(self._poll.poll(0)) or self._reader.has_data()
+
+    def close(self) -> None:
+        """Close the connection; raises nothing."""
+        self._connection.disconnect()
+
+    def _take(self, data: bytes) -> None:
+        if not data:
+            raise ConnectionLostError("the server has closed the connection")
+        self._reader.feed(data)
