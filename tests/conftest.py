@@ -29,6 +29,25 @@ REQUIRE_SERVICES = "CELERIAC_REQUIRE_SERVICES"
 _POLL_SECONDS = 0.005
 
 
+# --- nothing is left out where everything is there ------------------------------------------------------------------
+
+_EVERYTHING_IS_THERE = os.environ.get(REQUIRE_SERVICES) == "1"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Iterator[None]:
+    return _without_skip((yield))
+
+
+def _without_skip(report: Any) -> Any:
+    """A test that is skipped shows nothing, which nobody reads in a run that is green: have it fail."""
+    if _EVERYTHING_IS_THERE and report.skipped and not hasattr(report, "wasxfail"):
+        _, _, reason = report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"{reason}; {REQUIRE_SERVICES}=1 makes this a failure"
+    return report
+
+
 # --- isolation --------------------------------------------------------------------------------------------------------
 
 
@@ -209,7 +228,7 @@ def spawn(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[_Spawner]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    report = yield
+    report = _without_skip((yield))
     if report.failed and (spawner := item.stash.get(_SPAWNER, None)):
         for spawned in spawner.started:
             title = f"{' '.join(spawned.argv)} (pid {spawned.pid}, exit code {spawned.poll()})"
@@ -278,7 +297,7 @@ _SERVICES = {
 def service() -> Callable[[str], str]:
     """Return ``service(name)``, which gives the URL of the server `name`: redis, rabbitmq or postgresql.
 
-    A server that is not there skips the test; with CELERIAC_REQUIRE_SERVICES=1 it fails it.
+    A server that is not there skips the test; with CELERIAC_REQUIRE_SERVICES=1 whatever is skipped fails.
     """
     found: dict[str, str | None] = {}
 
@@ -290,8 +309,6 @@ def service() -> Callable[[str], str]:
             message = (
                 f"needs {name}, which is not there ({reason}); start it ({wanted.remedy}) or set {wanted.variable}"
             )
-            if os.environ.get(REQUIRE_SERVICES) == "1":
-                pytest.fail(f"{message}; {REQUIRE_SERVICES}=1 makes this a failure")
             pytest.skip(message)
         return wanted.url()
 

@@ -144,6 +144,28 @@ def test_a_missing_server_fails_when_servers_are_required(tests_of_a_person, mon
     tests_of_a_person(NEEDS_REDIS).assert_outcomes(errors=1)
 
 
+def test_whatever_is_skipped_fails_when_servers_are_required(tests_of_a_person, monkeypatch):
+    monkeypatch.setenv("CELERIAC_REQUIRE_SERVICES", "1")
+    result = tests_of_a_person(
+        """
+        import pytest
+
+        @pytest.mark.skip(reason="of no use")
+        def test_of_no_use(): ...
+
+        @pytest.mark.xfail(strict=True)
+        def test_expected(): assert False
+        """
+    )
+    result.assert_outcomes(errors=1, xfailed=1)
+    result.stdout.fnmatch_lines(["*of no use; CELERIAC_REQUIRE_SERVICES=1 makes this a failure*"])
+
+
+def test_a_module_that_is_skipped_fails_as_well(tests_of_a_person, monkeypatch):
+    monkeypatch.setenv("CELERIAC_REQUIRE_SERVICES", "1")
+    tests_of_a_person("import pytest; pytest.importorskip('of_nobody')").assert_outcomes(errors=1)
+
+
 def test_a_server_that_answers_is_used_at_the_url_of_its_variable(tests_of_a_person, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{server.getsockname()[1]}")

@@ -9,12 +9,18 @@ from celeriac_prefork.pool import PreforkPool
 
 
 @pytest.mark.parametrize("start_method", ["fork", "spawn"])
-@pytest.mark.parametrize("concurrency", [1, 2])
 class TestPreforkPool(PoolSuite):
+    concurrency = 2
+    unclaimed = ()
+
     @pytest.fixture(autouse=True)
-    def _with_options(self, concurrency, start_method):
-        self.harness.pool.context.concurrency = concurrency
+    def _with_options(self, start_method):
         self.harness.pool.context.options["start_method"] = start_method
 
     def make_harness(self):
-        return PoolHarness(PreforkPool)
+        return PoolHarness(PreforkPool, self.concurrency)
+
+
+class TestOneChild(TestPreforkPool):
+    concurrency = 1
+    unclaimed = ("several at once",)

@@ -10,6 +10,7 @@ from celeriac.testing.conformance import BackendHarness, BackendSuite, BrokerHar
 
 class TestSqliteBroker(BrokerSuite):
     column = "sqlite"
+    unclaimed = ("one TCP server",)
 
     @pytest.fixture(autouse=True)
     def place(self, url):
@@ -23,6 +24,7 @@ class TestSqliteBroker(BrokerSuite):
 
 class TestSqliteBackend(BackendSuite):
     column = "sqlite"
+    unclaimed = ("one TCP server", "passwords")
 
     @pytest.fixture(autouse=True)
     def place(self, url):

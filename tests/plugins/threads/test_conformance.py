@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
-
 from celeriac.testing.conformance import PoolHarness, PoolSuite
 from celeriac_threads.pool import ThreadPool
 
 
-@pytest.mark.parametrize("concurrency", [1, 2])
 class TestThreadPool(PoolSuite):
-    @pytest.fixture(autouse=True)
-    def _with_concurrency(self, concurrency):
-        self.harness.pool.context.concurrency = concurrency
+    concurrency = 2
+    unclaimed = ("children",)
 
     def make_harness(self):
-        return PoolHarness(ThreadPool)
+        return PoolHarness(ThreadPool, self.concurrency)
+
+
+class TestOneThread(TestThreadPool):
+    concurrency = 1
+    unclaimed = ("children", "several at once")

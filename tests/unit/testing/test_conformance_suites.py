@@ -524,6 +524,9 @@ class GrowsInSilence(Pool):
     def grow(self, n=1):
         pass
 
+    def shrink(self, n=1):
+        pass
+
 
 POOLS = {
     Pool: set(),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from celeriac.testing.conformance import Level, Suite, VerdictKind, run
-from celeriac.testing.conformance.suite import NotClaimed, demand, level
+from celeriac.testing.conformance.demands import NotClaimed, demand
+from celeriac.testing.conformance.suite import level
 
 
 class Harness:

@@ -18,12 +18,13 @@ from __future__ import annotations
 from celeriac.testing.conformance.backend import BackendHarness, BackendSuite
 from celeriac.testing.conformance.broker import BrokerSuite
 from celeriac.testing.conformance.broker_harness import BrokerHarness
+from celeriac.testing.conformance.demands import KnownGap, NotClaimed
 from celeriac.testing.conformance.pool import PoolSuite
 from celeriac.testing.conformance.pool_harness import PoolHarness
 from celeriac.testing.conformance.report import KINDS, KINDS_BY_URL, Report, Telling, check
 from celeriac.testing.conformance.scheduler import SchedulerHarness, SchedulerSuite
 from celeriac.testing.conformance.serializer import SerializerHarness, SerializerSuite
-from celeriac.testing.conformance.suite import KnownGap, Level, NotClaimed, Suite, Verdict, VerdictKind, run
+from celeriac.testing.conformance.suite import Level, Suite, Verdict, VerdictKind, run
 
 __all__ = [
     "KINDS",

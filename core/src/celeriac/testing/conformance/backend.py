@@ -2,29 +2,65 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from abc import ABC, abstractmethod
 from contextlib import closing
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from celeriac import states
 from celeriac.contracts.backend import Backend, StoredResult
+from celeriac.contracts.chords import ChordStore
+from celeriac.contracts.primitives import StorePrimitives
 from celeriac.contracts.urls import scheme_of
 from celeriac.exceptions import ImproperlyConfigured
 from celeriac.protocol.results import build_meta
 from celeriac.testing.conformance.chords import ChordChecks
+from celeriac.testing.conformance.claims import needs
+from celeriac.testing.conformance.demands import NotClaimed, demand, fail
 from celeriac.testing.conformance.keeping import KeepingChecks
 from celeriac.testing.conformance.primitives import PrimitiveChecks
-from celeriac.testing.conformance.proxy import Proxy, through
-from celeriac.testing.conformance.suite import NotClaimed, demand, fail
+from celeriac.testing.conformance.proxy import Proxy, server_of, through
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from celeriac.contracts.backend import ResultWatcher
 
 _PATIENCE = 10.0
+_SECRET: Final = "s3cret"  # noqa: S105  # of nothing
+
+
+def _with_password(url: str) -> str:
+    return f"{scheme_of(url)}://user:{_SECRET}@localhost/0"
+
+
+def _shares_watchers(store: Backend) -> bool:
+    with closing(store.watch()) as watcher:
+        return watcher.shareable
+
+
+def _takes_passwords(store: Backend) -> bool:
+    try:
+        with closing(type(store)(store.app, _with_password(store.url))) as found:
+            return _SECRET in found.as_uri(include_password=True)
+    except ImproperlyConfigured:
+        return False
+
+
+#: What a store may leave, and how one sees that it does not.
+_FEATURES: Final[dict[str, Callable[[Backend], bool]]] = {
+    "chords": lambda store: isinstance(store, ChordStore),
+    "groups": lambda store: type(store).store_group is not Backend.store_group,
+    "other processes": lambda store: store.persistent and hasattr(os, "fork"),
+    "other readers": lambda store: not store.replies_to_sender,
+    "passwords": _takes_passwords,
+    "primitives": lambda store: isinstance(store, StorePrimitives),
+    "shared watchers": _shares_watchers,
+}
 
 
 class BackendHarness:
@@ -65,13 +101,22 @@ class BackendHarness:
         self._stores.append(store)
         return store
 
+    def has(self, feature: str) -> bool:
+        """Whether the driver claims that: what the suite's tests need."""
+        if feature == "one TCP server":
+            return server_of(self.url, self._default_port) is not None
+        with closing(self._driver(self.app, self.url)) as store:
+            return _FEATURES[feature](store)
+
+    @property
+    def _default_port(self) -> int | None:
+        port: int | None = getattr(self._driver, "default_port", None)
+        return port
+
     def proxy(self) -> Proxy:
-        """What stores lead through from now on, and can be cut by; not claimed where there is nothing to cut."""
+        """What stores lead through from now on, and can be cut by; only where there is one TCP server."""
         if self._proxy is None:
-            found = through(self.url, getattr(self._driver, "default_port", None))
-            if found is None:
-                raise NotClaimed("its URL names no single server at the other end of a TCP connection")
-            self._proxy, self._way = found
+            self._proxy, self._way = through(self.url, self._default_port)
         return self._proxy
 
     def result(self, task_id: str, state: str, meta: dict[str, Any], expires: float | None = None) -> StoredResult:
@@ -143,9 +188,8 @@ class BackendSuite(ChordChecks, KeepingChecks, PrimitiveChecks, ABC):
         found = self.store.fetch([result.task_id])
         demand(found == {result.task_id: result.meta}, f"stored {result.meta!r}, found {dict(found)!r}")
 
+    @needs("other readers", tried=True)
     def test_another_connection_finds_it(self) -> None:
-        if self.store.replies_to_sender:
-            raise NotClaimed("its results are read by who has asked for them, and by no other")
         result = self._succeeded(self.harness.new_id(), 1)
         self.store.store([result])
         found = self.harness.store().fetch([result.task_id])
@@ -262,9 +306,10 @@ class BackendSuite(ChordChecks, KeepingChecks, PrimitiveChecks, ABC):
             demand(watcher.wait(0.1) == [], "the watcher reports a result that is not there")
             demand(time.monotonic() - begun < 5, "the watcher was to give up after 0.1 s and took over 5 s")
 
+    @needs("shared watchers")
     def test_a_shared_watcher_forgets_and_is_told_again(self) -> None:
         task_id, other = self.harness.new_id(), self.harness.new_id()
-        with closing(self._shareable()) as watcher:
+        with closing(self.store.watch()) as watcher:
             watcher.add([task_id, other])
             self.store.store([self._succeeded(task_id, 1)])
             self._wait(watcher, {task_id})
@@ -274,8 +319,9 @@ class BackendSuite(ChordChecks, KeepingChecks, PrimitiveChecks, ABC):
             watcher.add([task_id])
             self._wait(watcher, {task_id})
 
+    @needs("shared watchers")
     def test_a_shared_watcher_can_be_woken(self) -> None:
-        with closing(self._shareable()) as watcher:
+        with closing(self.store.watch()) as watcher:
             watcher.add([self.harness.new_id()])
             watcher.wake()
             begun = time.monotonic()
@@ -288,18 +334,10 @@ class BackendSuite(ChordChecks, KeepingChecks, PrimitiveChecks, ABC):
                 waker.join()
             demand(time.monotonic() - begun < _PATIENCE, "the watcher was woken twice and waited on")
 
-    def _shareable(self) -> ResultWatcher:
-        watcher = self.store.watch()
-        if not watcher.shareable:
-            watcher.close()
-            raise NotClaimed("its watchers say that they cannot be shared")
-        return watcher
-
+    @needs("groups")
     def test_a_group_is_kept_until_it_is_deleted(self) -> None:
         group_id = self.harness.new_id()
         meta = {"result": [[group_id, None], [[["member", None], None]]]}
-        if type(self.store).store_group is Backend.store_group:
-            raise NotClaimed("it keeps no groups")
         demand(self.store.fetch_group(group_id) is None, "a group is there that nobody has stored")
         self.store.store_group(group_id, {"result": None})
         self.store.store_group(group_id, meta)
@@ -342,14 +380,14 @@ class BackendSuite(ChordChecks, KeepingChecks, PrimitiveChecks, ABC):
         found = self.store.fetch([result.task_id for result in results])
         demand(len(found) == len(results), f"four threads stored 80 results, {len(found)} are there")
 
+    @needs("passwords")
     def test_its_url_hides_the_password(self) -> None:
-        url = f"{scheme_of(self.harness.url)}://user:s3cret@localhost/0"
+        with closing(type(self.store)(self.harness.app, _with_password(self.harness.url))) as store:
+            shown = f"{store.as_uri()} {store!r}"
+            demand(_SECRET not in shown, f"as_uri or repr shows the password: {shown}")
+
+    def test_an_error_about_its_url_hides_the_password(self) -> None:
         try:
-            store = type(self.store)(self.harness.app, url)
+            type(self.store)(self.harness.app, _with_password(self.harness.url)).close()
         except ImproperlyConfigured as error:
-            demand("s3cret" not in str(error), f"the error for {url} shows the password: {error}")
-            raise NotClaimed("its URLs have no passwords") from error
-        try:
-            demand("s3cret" not in store.as_uri(), f"as_uri shows the password: {store.as_uri()}")
-        finally:
-            store.close()
+            demand(_SECRET not in str(error), f"the error shows the password: {error}")

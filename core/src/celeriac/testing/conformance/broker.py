@@ -6,15 +6,17 @@ import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from celeriac.contracts.broker import LaneCapabilities, Settlements
+from celeriac.contracts.broker import Settlements
 from celeriac.testing.conformance.broker_harness import BrokerHarness, number_of
+from celeriac.testing.conformance.claims import needs
 from celeriac.testing.conformance.connections import ConnectionChecks
+from celeriac.testing.conformance.demands import demand
 from celeriac.testing.conformance.routing import RoutingChecks
 from celeriac.testing.conformance.sharing import SharingChecks
-from celeriac.testing.conformance.suite import Level, NotClaimed, Suite, demand, level
+from celeriac.testing.conformance.suite import Level, Suite, level
 
 if TYPE_CHECKING:
-    from celeriac.contracts.broker import ConsumerLane, Delivery, OutgoingMessage
+    from celeriac.contracts.broker import Delivery, OutgoingMessage
 
 
 class BrokerSuite(ConnectionChecks, SharingChecks, RoutingChecks, Suite, ABC):
@@ -35,12 +37,6 @@ class BrokerSuite(ConnectionChecks, SharingChecks, RoutingChecks, Suite, ABC):
 
     def _numbered(self, count: int) -> list[OutgoingMessage]:
         return [self.harness.message(number) for number in range(count)]
-
-    def _claiming(self, capability: LaneCapabilities) -> ConsumerLane:
-        lane = self.harness.consumer()
-        if capability not in lane.capabilities:
-            raise NotClaimed(f"it does not claim {capability.name}")
-        return lane
 
     # --- publish and claim --------------------------------------------------------------------------------------------
 
@@ -107,9 +103,8 @@ class BrokerSuite(ConnectionChecks, SharingChecks, RoutingChecks, Suite, ABC):
         demand(sorted(found) == list(range(count)), f"published {count}, claimed {len(set(found))} different ones")
         demand(not self.harness.claim_nothing(lane), "after all messages were acked there are more")
 
+    @needs("publishes_once", tried=True)
     def test_of_messages_to_be_published_once_one_is_kept(self) -> None:
-        if not getattr(self.harness.transport, "publishes_once", False):
-            raise NotClaimed("it does not claim publishes_once")
         first, other, plain = self._numbered(3)
         first.once = other.once = True
         lane = self.harness.consumer()
@@ -219,9 +214,8 @@ class BrokerSuite(ConnectionChecks, SharingChecks, RoutingChecks, Suite, ABC):
     # --- what a lane may claim ----------------------------------------------------------------------------------------
 
     @level(Level.RECOMMENDED)
+    @needs("PRIORITY", tried=True)
     def test_priorities_are_kept(self) -> None:
-        lane = self._claiming(LaneCapabilities.PRIORITY)
-        lane.close()
         priorities = [0, 3, 9, 3]
         self._publish(*(self.harness.message(number, priority=level) for number, level in enumerate(priorities)))
         found = [number_of(delivery) for delivery in self.harness.claim(self.harness.consumer(), 4)]
@@ -229,8 +223,9 @@ class BrokerSuite(ConnectionChecks, SharingChecks, RoutingChecks, Suite, ABC):
         demand(found in orders, f"published with priorities {priorities}, claimed in the order {found}")
 
     @level(Level.RECOMMENDED)
+    @needs("DELIVERY_COUNT", tried=True)
     def test_deliveries_are_counted(self) -> None:
-        lane = self._claiming(LaneCapabilities.DELIVERY_COUNT)
+        lane = self.harness.consumer()
         self._publish(self.harness.message())
         for count in (1, 2, 3):
             (found,) = self.harness.claim(lane, 1)
@@ -239,8 +234,9 @@ class BrokerSuite(ConnectionChecks, SharingChecks, RoutingChecks, Suite, ABC):
             lane.settle(Settlements(redeliver=[found.tag]))
 
     @level(Level.RECOMMENDED)
+    @needs("DELIVERY_COUNT", "GIVE_BACK", tried=True)
     def test_what_is_given_back_is_not_counted(self) -> None:
-        lane = self._claiming(LaneCapabilities.GIVE_BACK | LaneCapabilities.DELIVERY_COUNT)
+        lane = self.harness.consumer()
         self._publish(*self._numbered(3))
         (first, second) = self.harness.claim(lane, 2)
         lane.settle(Settlements(requeue=[second.tag, first.tag]))
@@ -249,8 +245,9 @@ class BrokerSuite(ConnectionChecks, SharingChecks, RoutingChecks, Suite, ABC):
         demand({one.delivery_count for one in found} == {1}, "what was given back was counted as a delivery")
 
     @level(Level.OPTIONAL)
+    @needs("NATIVE_DELAY", tried=True)
     def test_a_message_with_an_eta_is_held_back(self) -> None:
-        lane = self._claiming(LaneCapabilities.NATIVE_DELAY)
+        lane = self.harness.consumer()
         due = time.time() + 0.4
         self._publish(self.harness.message(1, eta=due), self.harness.message(2))
         (found,) = self.harness.claim(lane, 1)
@@ -260,8 +257,9 @@ class BrokerSuite(ConnectionChecks, SharingChecks, RoutingChecks, Suite, ABC):
         demand(number_of(late) == 1 and early < 0.05, f"a message came {early:.2f} s before it was due")
 
     @level(Level.OPTIONAL)
+    @needs("CHANGE_QUEUES", tried=True)
     def test_queues_are_changed_while_the_lane_is_open(self) -> None:
-        lane, queue = self._claiming(LaneCapabilities.CHANGE_QUEUES), self.harness.queue
+        lane, queue = self.harness.consumer(), self.harness.queue
         self._publish(self.harness.message(0))
         (claimed,) = self.harness.claim(lane, 1)
         lane.remove_queue(queue.name)
@@ -276,8 +274,9 @@ class BrokerSuite(ConnectionChecks, SharingChecks, RoutingChecks, Suite, ABC):
         demand(not self.harness.claim_nothing(lane), "a message that was acked came again")
 
     @level(Level.OPTIONAL)
+    @needs("CHANGE_QUEUES", tried=True)
     def test_what_waits_in_a_removed_queue_is_for_others(self) -> None:
-        lane = self._claiming(LaneCapabilities.CHANGE_QUEUES)
+        lane = self.harness.consumer()
         self._publish(*self._numbered(3))
         self.harness.loop.until(lambda: self.harness.rings > 0, "the messages arrive")
         lane.remove_queue(self.harness.queue.name)
@@ -285,16 +284,18 @@ class BrokerSuite(ConnectionChecks, SharingChecks, RoutingChecks, Suite, ABC):
         demand(sorted(found) == [0, 1, 2], f"of the messages 0, 1 and 2 another lane had {found}")
 
     @level(Level.OPTIONAL)
+    @needs("QUEUE_DEPTH", tried=True)
     def test_the_depth_of_a_queue_is_known(self) -> None:
-        lane = self._claiming(LaneCapabilities.QUEUE_DEPTH)
+        lane = self.harness.consumer()
         self._publish(*self._numbered(4))
         self.harness.claim(lane, 1)
         ready = lane.depth(self.harness.queue.name)
         demand(ready == 3, f"of 4 messages one is claimed, and depth says {ready}")
 
     @level(Level.RECOMMENDED)
+    @needs("LEASES")
     def test_renewing_keeps_the_claims(self) -> None:
-        lane = self._claiming(LaneCapabilities.LEASES)
+        lane = self.harness.consumer()
         self._publish(self.harness.message())
         (claimed,) = self.harness.claim(lane, 1)
         lane.renew()
@@ -302,8 +303,9 @@ class BrokerSuite(ConnectionChecks, SharingChecks, RoutingChecks, Suite, ABC):
         demand(not self.harness.claim_nothing(lane), "a message was delivered again after its claim was renewed")
 
     @level(Level.RECOMMENDED)
+    @needs("BEGIN_TRACE")
     def test_no_begun_message_is_lost_while_its_lane_lives(self) -> None:
-        lane = self._claiming(LaneCapabilities.BEGIN_TRACE)
+        lane = self.harness.consumer()
         self._publish(self.harness.message())
         (claimed,) = self.harness.claim(lane, 1)
         lane.settle(Settlements(begin=[claimed.tag]))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from contextlib import closing
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-from celeriac.contracts.broker import OutgoingMessage
+from celeriac.contracts.broker import LaneCapabilities, OutgoingMessage
 from celeriac.testing.conformance.complaints import Complaints
 from celeriac.testing.conformance.lanes import consumer_lane, producer_lane
 from celeriac.testing.conformance.loop import TurningLoop
-from celeriac.testing.conformance.proxy import Proxy, through
-from celeriac.testing.conformance.suite import NotClaimed
+from celeriac.testing.conformance.proxy import Proxy, server_of, through
 
 if TYPE_CHECKING:
     from celeriac.contracts.broker import ConsumerLane, Delivery, ProducerLane
@@ -49,18 +49,34 @@ class BrokerHarness:
         """The class of the driver."""
         return self.app.transport_for(self.url)
 
+    def has(self, feature: str) -> bool:
+        """Whether the driver claims that: the name of one of `LaneCapabilities`, or what the suite's tests need."""
+        if feature in LaneCapabilities.__members__:
+            return LaneCapabilities[feature] in self._capabilities
+        if feature.endswith(" exchanges"):
+            implements = getattr(self.transport, "implements", None)
+            return implements is None or feature.removesuffix(" exchanges") in implements.exchange_type
+        if feature == "other processes":  # which reach the same messages
+            return getattr(self.transport, "driver_type", "") != "memory"
+        if feature == "one TCP server":
+            return self._proxy is not None or server_of(self.url, self._default_port) is not None
+        return bool(getattr(self.transport, feature, False))
+
+    @cached_property
+    def _capabilities(self) -> LaneCapabilities:
+        with closing(consumer_lane(self.app.connection_for_read(self._way))) as lane:
+            lane.open([self.queue], self.loop.loop, self._ring)
+            return lane.capabilities
+
     @property
-    def is_shared(self) -> bool:
-        """Whether other processes reach the same messages."""
-        return getattr(self.transport, "driver_type", "") != "memory"
+    def _default_port(self) -> int | None:
+        port: int | None = getattr(self.transport, "default_port", None)
+        return port
 
     def proxy(self) -> Proxy:
-        """What lanes lead through from now on, and can be cut by; not claimed where there is nothing to cut."""
+        """What lanes lead through from now on, and can be cut by; only where there is one TCP server."""
         if self._proxy is None:
-            found = through(self.url, getattr(self.transport, "default_port", None))
-            if found is None:
-                raise NotClaimed("its URL names no single server at the other end of a TCP connection")
-            self._proxy, self._way = found
+            self._proxy, self._way = through(self.url, self._default_port)
         return self._proxy
 
     def another_queue(self, exchange: Any, routing_key: str = "") -> Any:

@@ -8,9 +8,11 @@ from typing import Any
 
 from celeriac import states
 from celeriac.contracts.backend import StoredResult
-from celeriac.contracts.chords import ChordPart, ChordStore, NewChord, Turn
+from celeriac.contracts.chords import ChordPart, NewChord, Turn
 from celeriac.protocol.results import build_meta
-from celeriac.testing.conformance.suite import NotClaimed, Suite, demand
+from celeriac.testing.conformance.claims import needs
+from celeriac.testing.conformance.demands import demand
+from celeriac.testing.conformance.suite import Suite
 
 _HEADER = 5
 
@@ -24,18 +26,13 @@ def _parts(group_id: str, task_ids: list[str]) -> list[ChordPart]:
 class ChordChecks(Suite):
     """The part of `BackendSuite` that is about chords; a store that is no `ChordStore` does not claim it."""
 
-    def _counting(self) -> Any:
-        store = self.harness.store()
-        if not isinstance(store, ChordStore):
-            raise NotClaimed("it does not count the parts of chords")
-        return store
-
     def _header(self) -> tuple[str, list[ChordPart]]:
         group_id = self.harness.new_id()
         return group_id, _parts(group_id, [self.harness.new_id() for _ in range(_HEADER)])
 
+    @needs("chords")
     def test_the_last_part_of_a_chord_claims_it(self) -> None:
-        store = self._counting()
+        store = self.harness.store()
         group_id, parts = self._header()
         store.start_chords([NewChord(group_id, _HEADER)])
         for part in parts[:-1]:
@@ -44,8 +41,9 @@ class ChordChecks(Suite):
         found = store.store_with_parts([], parts[-1:])
         demand(found == {group_id: Turn.CLAIMED}, f"the last part led to {found!r}")
 
+    @needs("chords")
     def test_the_parts_are_read_in_the_order_of_the_header(self) -> None:
-        store = self._counting()
+        store = self.harness.store()
         group_id, parts = self._header()
         added = ChordPart(group_id, None, self.harness.new_id(), states.FAILURE, {"exc_type": "E"})
         store.start_chords([NewChord(group_id, _HEADER + 1)])
@@ -55,16 +53,18 @@ class ChordChecks(Suite):
         _, found = store.read_chord(group_id)
         demand(found == expected, f"the parts are {expected!r}, and come back as {found!r}")
 
+    @needs("chords")
     def test_the_body_of_a_chord_is_kept(self) -> None:
-        store = self._counting()
+        store = self.harness.store()
         kept, bare = self.harness.new_id(), self.harness.new_id()
         body = {"task": "t", "args": [1], "kwargs": {"k": None}, "options": {"task_id": "i"}, "immutable": False}
         store.start_chords([NewChord(kept, 1, body), NewChord(bare, 1)])
         demand(store.read_chord(kept)[0] == body, f"the body {body!r} came back as {store.read_chord(kept)[0]!r}")
         demand(store.read_chord(bare)[0] is None, "a chord without a body has one")
 
+    @needs("chords")
     def test_a_part_that_comes_again_counts_once(self) -> None:
-        store = self._counting()
+        store = self.harness.store()
         group_id, parts = self._header()
         store.start_chords([NewChord(group_id, _HEADER)])
         for part in (*parts[:-1], *parts[:-1], *parts[:-1]):
@@ -75,8 +75,9 @@ class ChordChecks(Suite):
         _, found = store.read_chord(group_id)
         demand(found[0][1] == states.SUCCESS, "a part was replaced by a later report of the same task")
 
+    @needs("chords")
     def test_a_claimed_chord_is_busy_until_it_is_ended(self) -> None:
-        store = self._counting()
+        store = self.harness.store()
         group_id, parts = self._header()
         store.start_chords([NewChord(group_id, _HEADER)])
         store.store_with_parts([], parts)
@@ -89,16 +90,18 @@ class ChordChecks(Suite):
         found = self.harness.store().store_with_parts([], parts)
         demand(found == {}, f"parts that came after the end led to {found!r}")
 
+    @needs("chords")
     def test_only_a_complete_chord_can_be_claimed(self) -> None:
-        store = self._counting()
+        store = self.harness.store()
         group_id, parts = self._header()
         demand(store.claim_chord(group_id) is None, "a chord that nobody knows could be claimed")
         store.start_chords([NewChord(group_id, _HEADER)])
         store.store_with_parts([], parts[:-1])
         demand(store.claim_chord(group_id) is None, "a chord without all of its parts could be claimed")
 
+    @needs("chords")
     def test_a_chord_may_grow(self) -> None:
-        store = self._counting()
+        store = self.harness.store()
         group_id, parts = self._header()
         store.start_chords([NewChord(group_id, _HEADER - 1)])
         store.grow_chord(group_id)
@@ -106,8 +109,9 @@ class ChordChecks(Suite):
         found = store.store_with_parts([], parts[-1:])
         demand(found == {group_id: Turn.CLAIMED}, f"the part that was added led to {found!r}")
 
+    @needs("chords")
     def test_results_are_stored_with_the_parts(self) -> None:
-        store = self._counting()
+        store = self.harness.store()
         group_id, parts = self._header()
         store.start_chords([NewChord(group_id, _HEADER)])
         results = [
@@ -117,15 +121,17 @@ class ChordChecks(Suite):
         found = store.fetch([part.task_id for part in parts])
         demand(len(found) == _HEADER, f"{_HEADER} results were stored with their parts, {len(found)} are there")
 
+    @needs("chords")
     def test_many_chords_are_counted_at_once(self) -> None:
-        store = self._counting()
+        store = self.harness.store()
         headers = [self._header() for _ in range(20)]
         store.start_chords([NewChord(group_id, _HEADER) for group_id, _ in headers])
         found = store.store_with_parts([], [part for _, parts in headers for part in parts])
         demand(found == {group_id: Turn.CLAIMED for group_id, _ in headers}, f"20 chords were complete: {found!r}")
 
+    @needs("chords")
     def test_one_of_many_threads_claims_a_chord(self) -> None:
-        stores = [self._counting() for _ in range(4)]
+        stores = [self.harness.store() for _ in range(4)]
         group_id = self.harness.new_id()
         more = _parts(group_id, [self.harness.new_id() for _ in range(40)])
         stores[0].start_chords([NewChord(group_id, len(more))])
@@ -146,8 +152,9 @@ class ChordChecks(Suite):
         claimed = sum(claim.get(group_id) is Turn.CLAIMED for claim in claims)
         demand(claimed == 1, f"four threads reported each part twice, and {claimed} of them claimed the chord")
 
+    @needs("chords")
     def test_of_several_messages_of_a_body_the_first_is_admitted(self) -> None:
-        store = self._counting()
+        store = self.harness.store()
         first, second = self.harness.new_id(), self.harness.new_id()
         for task_id, token, expected in (
             (first, "a", True),
@@ -160,8 +167,9 @@ class ChordChecks(Suite):
             demand(found is expected, f"asked for {token!r} after 'a', where that came first, it said {found!r}")
         demand(store.admit(second, "a") is False, "another store object admitted a second message of the same body")
 
+    @needs("chords")
     def test_one_of_many_threads_is_admitted(self) -> None:
-        stores = [self._counting() for _ in range(4)]
+        stores = [self.harness.store() for _ in range(4)]
         bodies = [self.harness.new_id() for _ in range(20)]
         admitted: list[str] = []
         start = threading.Barrier(len(stores))
@@ -177,8 +185,9 @@ class ChordChecks(Suite):
             thread.join()
         demand(sorted(admitted) == sorted(bodies), "of four messages of each body not exactly one was admitted")
 
+    @needs("chords")
     def test_an_expired_chord_is_forgotten(self) -> None:
-        store = self._counting()
+        store = self.harness.store()
         group_id = self.harness.new_id()
         store.start_chords([NewChord(group_id, _HEADER, {"task": "t"}, 0.05)])
         deadline = time.monotonic() + 10

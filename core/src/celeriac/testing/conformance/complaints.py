@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any, Final
 
-from celeriac.testing.conformance.suite import fail
+from celeriac.testing.conformance.demands import fail
 
 #: Who logs it: the kernel's way through plain Kombu, and Kombu's loop.
 _LOGGERS: Final = ("celeriac.worker", "kombu")

@@ -6,9 +6,11 @@ import threading
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
-from celeriac.contracts.broker import LaneCapabilities, Settlements
+from celeriac.contracts.broker import Settlements
 from celeriac.testing.conformance.broker_harness import number_of
-from celeriac.testing.conformance.suite import Level, NotClaimed, Suite, demand, fail, level
+from celeriac.testing.conformance.claims import needs
+from celeriac.testing.conformance.demands import demand, fail
+from celeriac.testing.conformance.suite import Level, Suite, level
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +75,7 @@ class ConnectionChecks(Suite):
             fail(f"a publish over a lost connection raised {error!r}, which is none of the connection errors")
         return error is None
 
+    @needs("one TCP server")
     def test_a_cut_between_claims_loses_nothing(self) -> None:
         proxy = self.harness.proxy()
         self.harness.producer().publish(self._messages(20))
@@ -83,6 +86,7 @@ class ConnectionChecks(Suite):
         # Whether the five come again is the broker's affair: they were claimed, and not settled.
         self._claim_all(lane, set(range(20)) - claimed)
 
+    @needs("one TCP server")
     def test_a_claim_whose_answer_is_lost_loses_nothing(self) -> None:
         proxy = self.harness.proxy()
         lane = self.harness.consumer()
@@ -94,6 +98,7 @@ class ConnectionChecks(Suite):
         proxy.lose_answers()
         self._claim_all(lane, set(range(20)))
 
+    @needs("one TCP server")
     def test_a_settlement_that_is_cut_off_loses_nothing(self) -> None:
         proxy = self.harness.proxy()
         self.harness.producer().publish(self._messages(10))
@@ -108,12 +113,11 @@ class ConnectionChecks(Suite):
         self._claim_all(lane, set(range(10)) - set(map(number_of, claimed)))
 
     @level(Level.RECOMMENDED)
+    @needs("one TCP server", "BEGIN_TRACE")
     def test_what_was_begun_before_a_cut_never_comes_again(self) -> None:
         proxy = self.harness.proxy()
         self.harness.producer().publish(self._messages(10))
         lane = self.harness.consumer()
-        if LaneCapabilities.BEGIN_TRACE not in lane.capabilities:
-            raise NotClaimed("it does not claim BEGIN_TRACE")
         claimed = self.harness.claim(lane, 5)
         begun = set(map(number_of, claimed))
         lane.settle(Settlements(begin=[one.tag for one in claimed]))
@@ -121,6 +125,7 @@ class ConnectionChecks(Suite):
         found = self._claim_all(lane, set(range(10)) - begun)
         demand(not found & begun, f"{sorted(found & begun)} were begun, and came again after the connection was cut")
 
+    @needs("one TCP server")
     def test_arrival_is_announced_after_a_cut(self) -> None:
         proxy = self.harness.proxy()
         lane = self.harness.consumer()
@@ -133,6 +138,7 @@ class ConnectionChecks(Suite):
         self.harness.loop.until(lambda: self.harness.rings > before, "on_ready is called after the connection was cut")
         self._claim_all(lane, {1})
 
+    @needs("one TCP server")
     def test_a_publish_that_is_cut_off_arrives_or_raises(self) -> None:
         proxy = self.harness.proxy()
         demand(self._published(self.harness.message(0)), "a publish was refused")
@@ -145,6 +151,7 @@ class ConnectionChecks(Suite):
         demand(self._published(self.harness.message(9)), "a publish after the cuts was refused")
         self._claim_all(self.harness.consumer(), expected)
 
+    @needs("one TCP server")
     def test_a_server_that_is_away_is_an_error_and_then_found_again(self) -> None:
         proxy = self.harness.proxy()
         demand(self._published(self.harness.message(0)), "a publish was refused")
@@ -154,6 +161,7 @@ class ConnectionChecks(Suite):
         demand(self._published(self.harness.message(2)), "a publish to a server that is back was refused")
         self._claim_all(self.harness.consumer(), {0, 2})
 
+    @needs("one TCP server")
     def test_any_operation_may_be_cut_off(self) -> None:
         proxy, queue = self.harness.proxy(), self.harness.queue
         operations: dict[str, Callable[[ConsumerLane, Any], object]] = {
@@ -168,9 +176,7 @@ class ConnectionChecks(Suite):
             "stop_receiving": lambda lane, _: lane.stop_receiving(),
             "close": lambda lane, _: lane.close(),
         }
-        with closing(self.harness.consumer()) as lane:
-            can_change = LaneCapabilities.CHANGE_QUEUES in lane.capabilities
-        if can_change:
+        if self.harness.has("CHANGE_QUEUES"):
             operations["add_queue"] = lambda lane, _: lane.add_queue(queue)
             operations["remove_queue"] = lambda lane, _: lane.remove_queue(queue.name)
         ended = {"begin", "reject", "ack and claim"}  # where it is for the broker to say whether that was heard
@@ -188,6 +194,7 @@ class ConnectionChecks(Suite):
                 with closing(self.harness.consumer()) as heir:
                     self._claim_all(heir, {number})
 
+    @needs("one TCP server")
     def test_a_connection_that_stalls_loses_nothing(self) -> None:
         proxy = self.harness.proxy()
         producer, lane = self.harness.producer(), self.harness.consumer()

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 from celeriac import states
-from celeriac.contracts.backend import Backend, StoredResult
 from celeriac.exceptions import StoreUnavailable
 from celeriac.protocol.results import build_meta
+from celeriac.testing.conformance.claims import needs
+from celeriac.testing.conformance.demands import demand, fail
 from celeriac.testing.conformance.forks import in_a_child
-from celeriac.testing.conformance.suite import Level, NotClaimed, Suite, demand, fail, level
+from celeriac.testing.conformance.suite import Level, Suite, level
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from celeriac.contracts.backend import Backend, StoredResult
 
 _PATIENCE: Final = 10.0
 #: Seconds for which a store is away, or stalls.
@@ -66,10 +68,9 @@ class KeepingChecks(Suite):
             conf.result_expires = before
 
     @level(Level.RECOMMENDED)
+    @needs("groups")
     def test_a_group_expires(self) -> None:
         store = self.harness.store()
-        if type(store).store_group is Backend.store_group:
-            raise NotClaimed("it keeps no groups")
         group_id = self.harness.new_id()
         store.store_group(group_id, {"result": None}, 0.05)
         self._is_forgotten(lambda: store.fetch_group(group_id) is not None, store, "a group")
@@ -89,12 +90,11 @@ class KeepingChecks(Suite):
         demand(found == {result.task_id: result.meta}, f"stored {result.meta!r}, found {found!r}")
 
     @level(Level.OPTIONAL)
+    @needs("other readers")
     def test_a_store_that_compresses_and_one_that_does_not_read_each_other(self) -> None:
         conf = self.harness.app.conf
         plain, packed = self._success("x" * 100_000), self._success("y" * 100_000)
         first = self.harness.store()
-        if first.replies_to_sender:
-            raise NotClaimed("its results are read by who has asked for them, and by no other")
         first.store([plain])
         before, conf.result_compression = conf.result_compression, "gzip"
         try:
@@ -107,12 +107,9 @@ class KeepingChecks(Suite):
         expected = {plain.task_id: plain.meta, packed.task_id: packed.meta}
         demand(found == expected, "with result_compression at one end only, a result came back different or not at all")
 
+    @needs("other processes")
     def test_a_forked_child_leaves_its_parents_connections_alone(self) -> None:
-        if not hasattr(os, "fork"):
-            raise NotClaimed("this system cannot fork")
         store = self.harness.store()
-        if not store.persistent:
-            raise NotClaimed("its results are in this process alone")
         first, own, last = self._success(0), self._success(1), self._success(2)
         store.store([first])
 
@@ -127,6 +124,7 @@ class KeepingChecks(Suite):
         found = store.fetch([first.task_id, last.task_id])
         demand(len(found) == 2, f"two results were stored around a fork, {len(found)} are there")
 
+    @needs("one TCP server")
     def test_a_store_that_was_cut_off_says_so_or_works(self) -> None:
         proxy = self.harness.proxy()
         store = self.harness.store()
@@ -148,6 +146,7 @@ class KeepingChecks(Suite):
         found = reader.fetch([result.task_id for result in results])
         demand(len(found) == len(results), f"{len(results)} results were stored between cuts, {len(found)} are there")
 
+    @needs("one TCP server")
     def test_a_store_that_is_away_is_an_error_and_then_found_again(self) -> None:
         proxy = self.harness.proxy()
         store, result = self.harness.store(), self._success(1)
@@ -167,6 +166,7 @@ class KeepingChecks(Suite):
         proxy.resume()
         demand(set(store.fetch([result.task_id])) == {result.task_id}, "a result is not found when its store is back")
 
+    @needs("one TCP server")
     def test_results_wait_for_a_store_that_is_away(self) -> None:
         proxy = self.harness.proxy()
         store, result = self.harness.store(), self._success(1)
@@ -183,6 +183,7 @@ class KeepingChecks(Suite):
             back.join()
         demand(set(store.fetch([result.task_id])) == {result.task_id}, "a result is not there, and nothing was raised")
 
+    @needs("one TCP server")
     def test_a_store_that_stalls_loses_nothing(self) -> None:
         proxy = self.harness.proxy()
         store, result = self.harness.store(), self._success(1)
@@ -196,6 +197,7 @@ class KeepingChecks(Suite):
             flow.join()
         demand(set(store.fetch([result.task_id])) == {result.task_id}, "a result is not there, and nothing was raised")
 
+    @needs("one TCP server")
     def test_a_watcher_that_was_cut_off_misses_nothing(self) -> None:
         proxy = self.harness.proxy()
         first, second = self._success(1), self._success(2)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from kombu.asynchronous import Hub
 
-from celeriac.testing.conformance.suite import fail
+from celeriac.testing.conformance.demands import fail
 
 if TYPE_CHECKING:
     from celeriac.contracts.loop import EventLoop

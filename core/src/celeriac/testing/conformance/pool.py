@@ -9,9 +9,11 @@ from typing import Any
 
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import TERMINATED, Pool, Run
+from celeriac.testing.conformance.claims import needs
+from celeriac.testing.conformance.demands import demand, fail
 from celeriac.testing.conformance.loop import PATIENCE
 from celeriac.testing.conformance.pool_harness import ECHO, EXIT, FAIL, HANG, LONG_NAP, NAP, PoolHarness
-from celeriac.testing.conformance.suite import NotClaimed, Suite, demand, fail
+from celeriac.testing.conformance.suite import Suite
 
 
 class PoolSuite(Suite, ABC):
@@ -65,10 +67,9 @@ class PoolSuite(Suite, ABC):
         demand(pool.running() == 1 - seen, f"1 job was submitted, {seen} reported, and running() says {pool.running()}")
         self.harness.outcome(numbers)
 
+    @needs("several at once")
     def test_a_long_job_holds_nobody_back(self) -> None:
-        pool = self.harness.start()
-        if pool.blocking or pool.context.concurrency < 2:
-            raise NotClaimed("it runs one job at a time")
+        self.harness.start()
         self.harness.until_in_force()
         (long,) = self.harness.submit(LONG_NAP)
         short = self.harness.submit(*[ECHO] * 20)
@@ -87,10 +88,9 @@ class PoolSuite(Suite, ABC):
         demand(not taken & {report.number for report in self.harness.reports}, "a job was taken back and reported")
         demand(pool.running() == 0, f"all is reported or taken back, and running() says {pool.running()}")
 
+    @needs("children")
     def test_a_child_that_ends_is_reported_and_replaced(self) -> None:
-        pool = self.harness.start()
-        if not pool.pids():
-            raise NotClaimed("it has no children")
+        self.harness.start()
         numbers = self.harness.submit(EXIT)
         report = self.harness.outcome(numbers)[numbers[0]]
         demand(report.kind == OutcomeKind.WORKER_LOST, f"a job that ended its child was reported as {report.kind}")
@@ -111,10 +111,9 @@ class PoolSuite(Suite, ABC):
         pool.terminate()
         pool.terminate()
 
+    @needs("children")
     def test_terminating_does_not_wait_for_jobs(self) -> None:
         pool = self.harness.start()
-        if not pool.pids():
-            raise NotClaimed("it has no children")
         self.harness.submit(*[NAP] * 2)
         begun = time.monotonic()
         pool.terminate()
@@ -128,10 +127,9 @@ class PoolSuite(Suite, ABC):
 
     # -- what runs now -------------------------------------------------------------------------------------------------
 
+    @needs("active")
     def test_what_runs_is_active_until_it_has_ended(self) -> None:
         pool = self.harness.start()
-        if pool.blocking or type(pool).active is Pool.active:
-            raise NotClaimed("it does not say what runs")
         demand(pool.active() == [], f"nothing was submitted, and active() says {pool.active()}")
         before = time.monotonic()
         (number,) = self.harness.submit(NAP)
@@ -141,10 +139,9 @@ class PoolSuite(Suite, ABC):
         self.harness.outcome([number])
         self.harness.loop.until(lambda: not pool.active(), "what has been reported is not active")
 
+    @needs("watch_starts")
     def test_starts_are_told_once_each_and_before_the_report(self) -> None:
         harness = self.harness
-        if type(harness.pool).watch_starts is Pool.watch_starts:
-            raise NotClaimed("it does not tell of starts")
         harness.watch_starts()
         harness.start()
         numbers = harness.submit(*[ECHO] * 100, NAP, *[ECHO] * 20)
@@ -157,10 +154,9 @@ class PoolSuite(Suite, ABC):
             else:
                 demand(told.number in begun, f"job {told.number} was reported before its start was told")
 
+    @needs("watch_starts", "a free loop")
     def test_a_start_is_told_while_the_job_runs(self) -> None:
         harness = self.harness
-        if harness.pool.blocking or type(harness.pool).watch_starts is Pool.watch_starts:
-            raise NotClaimed("it does not tell of starts, or its loop stands still meanwhile")
         harness.watch_starts()
         harness.start()
         # The first has another before it, whose report is on its way when it begins.
@@ -173,10 +169,9 @@ class PoolSuite(Suite, ABC):
 
     # -- ending one job ------------------------------------------------------------------------------------------------
 
+    @needs("terminate_job", "a free loop")
     def test_a_running_job_is_terminated_and_no_other(self) -> None:
         pool = self.harness.start()
-        if pool.blocking or type(pool).terminate_job is Pool.terminate_job:
-            raise NotClaimed("it cannot end a job that runs")
         before = self.harness.submit(*[ECHO] * 10)
         (hanging,) = self.harness.submit(HANG)
         behind = self.harness.submit(*[ECHO] * min(30, pool.room()))
@@ -191,12 +186,9 @@ class PoolSuite(Suite, ABC):
         # The place of the child that died of it is taken by another.
         self.harness.outcome(self.harness.submit(*[NAP] * pool.context.concurrency))
 
+    @needs("terminate_job", "jobs ahead")
     def test_a_job_that_has_not_begun_is_terminated_too(self) -> None:
         pool = self.harness.start()
-        if type(pool).terminate_job is Pool.terminate_job:
-            raise NotClaimed("it cannot end a job")
-        if pool.room() < pool.context.concurrency + 1:
-            raise NotClaimed("it takes no more jobs than it runs at once")
         running = self.harness.submit(*[NAP] * pool.context.concurrency)
         (waiting,) = self.harness.submit(HANG)
         demand(pool.terminate_job(waiting), "the job waits, and terminate_job() says that there is none")
@@ -214,10 +206,9 @@ class PoolSuite(Suite, ABC):
 
     # -- more and fewer ------------------------------------------------------------------------------------------------
 
+    @needs("grow", "shrink")
     def test_it_grows_and_shrinks_while_jobs_run(self) -> None:
         pool = self.harness.start()
-        if type(pool).grow is Pool.grow:
-            raise NotClaimed("it cannot grow")
         size, children = pool.num_processes, len(pool.pids())
         numbers = self.harness.submit(*[NAP] * size)
         pool.grow(2)
@@ -237,10 +228,9 @@ class PoolSuite(Suite, ABC):
         harmed = [r for r in self.harness.outcome(numbers).values() if r.kind != OutcomeKind.SUCCESS]
         demand(not harmed, f"jobs were lost as the pool shrank: {harmed}")
 
+    @needs("shrink")
     def test_it_does_not_shrink_to_nothing(self) -> None:
         pool = self.harness.start()
-        if type(pool).shrink is Pool.shrink:
-            raise NotClaimed("it cannot shrink")
         for wrong in (0, pool.num_processes):
             try:
                 pool.shrink(wrong)
@@ -261,10 +251,9 @@ class PoolSuite(Suite, ABC):
             else:
                 fail(f"{name}() did nothing and said nothing")
 
+    @needs("restart")
     def test_a_restart_replaces_the_children_and_loses_nothing(self) -> None:
         pool = self.harness.start()
-        if type(pool).restart is Pool.restart:
-            raise NotClaimed("it cannot restart")
         loaded: list[Any] = []
         pool.context.load_modules = lambda modules, reload: loaded.append((modules, reload))
         self.harness.outcome(self.harness.submit(ECHO))

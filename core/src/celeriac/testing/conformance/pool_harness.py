@@ -11,8 +11,8 @@ from celeriac.contracts.backend import StoredResult
 from celeriac.contracts.chords import Deposit
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import Job, Pool, PoolContext, Recipe, Report, Run
+from celeriac.testing.conformance.demands import demand
 from celeriac.testing.conformance.loop import TurningLoop
-from celeriac.testing.conformance.suite import demand
 
 ECHO: Final = b"echo"
 NAP: Final = b"nap"
@@ -99,6 +99,7 @@ class PoolHarness:
         #: What is told of starts, where `watch_starts` was called, among the reports in the order of their arrival.
         self.told: list[Run | Report] = []
         self._numbers = 0
+        self._has_started = False
 
     def watch_starts(self) -> None:
         """Have starts told; before `start`."""
@@ -108,9 +109,26 @@ class PoolHarness:
         self.told += reports
         self.reports += reports
 
+    def has(self, feature: str) -> bool:
+        """Whether the driver claims that: the name of an optional method of `Pool`, or what the suite's tests need."""
+        made = type(self.pool)
+        if feature == "active":
+            return made.active is not Pool.active and not made.blocking
+        if feature == "a free loop":  # while jobs run
+            return not made.blocking
+        if feature == "several at once":
+            return not made.blocking and self.pool.context.concurrency > 1
+        if feature == "children":
+            return bool(self.start().pids())
+        if feature == "jobs ahead":
+            return self.start().room() > self.pool.context.concurrency
+        return getattr(made, feature) is not getattr(Pool, feature)
+
     def start(self) -> Pool:
-        """Start the pool; its reports are collected."""
-        self.pool.start(self.loop.loop, self._on_reports)
+        """Start the pool, once; its reports are collected."""
+        if not self._has_started:
+            self._has_started = True
+            self.pool.start(self.loop.loop, self._on_reports)
         return self.pool
 
     def submit(self, *bodies: bytes) -> list[int]:

@@ -7,8 +7,9 @@ import time
 from contextlib import closing
 from typing import Any
 
-from celeriac.contracts.primitives import StorePrimitives
-from celeriac.testing.conformance.suite import NotClaimed, Suite, demand
+from celeriac.testing.conformance.claims import needs
+from celeriac.testing.conformance.demands import demand
+from celeriac.testing.conformance.suite import Suite
 
 _PATIENCE = 10.0
 
@@ -16,23 +17,19 @@ _PATIENCE = 10.0
 class PrimitiveChecks(Suite):
     """The part of `BackendSuite` that is about `StorePrimitives`; a store without them does not claim it."""
 
-    def _primitives(self) -> Any:
-        store = self.harness.store()
-        if not isinstance(store, StorePrimitives):
-            raise NotClaimed("it does not have the store primitives")
-        return store
-
+    @needs("primitives")
     def test_values_are_kept_and_forgotten(self) -> None:
-        store = self._primitives()
+        store = self.harness.store()
         first, second = self.harness.new_id(), self.harness.new_id()
         store.set_values({first: b"1", second: b"\x00\xff"})
-        found = self._primitives().get_values([first, second, self.harness.new_id()])
+        found = self.harness.store().get_values([first, second, self.harness.new_id()])
         demand(found == {first: b"1", second: b"\x00\xff"}, f"another connection finds {found!r}")
         store.delete_values([first, second])
         demand(store.get_values([first, second]) == {}, "deleted values are there")
 
+    @needs("primitives")
     def test_a_value_expires(self) -> None:
-        store, key = self._primitives(), self.harness.new_id()
+        store, key = self.harness.store(), self.harness.new_id()
         store.set_values({key: b"1"}, 0.05)
         monotonic_deadline = time.monotonic() + _PATIENCE
         while store.get_values([key]) and time.monotonic() < monotonic_deadline:
@@ -41,8 +38,9 @@ class PrimitiveChecks(Suite):
         demand(store.compare_and_set(key, None, b"2"), "an expired value stood in the way of a new one")
         store.delete_values([key])
 
+    @needs("primitives")
     def test_a_value_is_set_only_over_the_expected_one(self) -> None:
-        store, key = self._primitives(), self.harness.new_id()
+        store, key = self.harness.store(), self.harness.new_id()
         demand(not store.compare_and_set(key, b"1", b"2"), "a value that is not there was as expected")
         demand(store.compare_and_set(key, None, b"1"), "a key without a value has one")
         demand(not store.compare_and_set(key, None, b"2"), "a key with a value has none")
@@ -50,21 +48,24 @@ class PrimitiveChecks(Suite):
         demand(store.compare_and_set(key, b"2", None), "the value is not what was set")
         demand(store.get_values([key]) == {}, "a value that was set to None is there")
 
+    @needs("primitives")
     def test_one_of_many_threads_sets_the_value(self) -> None:
-        stores, key = [self._primitives() for _ in range(4)], self.harness.new_id()
+        stores, key = [self.harness.store() for _ in range(4)], self.harness.new_id()
         won = _together(stores, lambda store: store.compare_and_set(key, None, b"1"))
         stores[0].delete_values([key])
         demand(won.count(True) == 1, f"{won.count(True)} of four threads have set a value that was to be set once")
 
+    @needs("primitives")
     def test_a_counter_loses_nothing(self) -> None:
-        stores, name = [self._primitives() for _ in range(4)], self.harness.new_id()
+        stores, name = [self.harness.store() for _ in range(4)], self.harness.new_id()
         counts = _together(stores, lambda store: [store.increment(name) for _ in range(10)])
         found = sorted(count for own in counts for count in own)
         demand(found == list(range(1, 41)), f"forty increments counted {found!r}")
         demand(stores[0].increment(name, -40) == 0, "a counter cannot be taken back")
 
+    @needs("primitives")
     def test_a_sorted_set_is_read_by_score(self) -> None:
-        store, name = self._primitives(), self.harness.new_id()
+        store, name = self.harness.store(), self.harness.new_id()
         store.add_members(name, {"b": 2, "a": 2, "c": 3.5, "d": 1_900_000_000.25})
         store.add_members(name, {"c": 1})
         found = store.members_between(name, float("-inf"), float("inf"))
@@ -74,11 +75,12 @@ class PrimitiveChecks(Suite):
         store.remove_members(name, ["a", "b", "c", "d"])
         demand(store.members_between(name, float("-inf"), float("inf")) == [], "removed members are there")
 
+    @needs("primitives")
     def test_a_lock_has_one_owner(self) -> None:
-        store, name = self._primitives(), self.harness.new_id()
+        store, name = self.harness.store(), self.harness.new_id()
         token = store.acquire_lock(name, "one", 30)
         demand(token is not None, "a free lock was refused")
-        demand(self._primitives().acquire_lock(name, "two", 30) is None, "a lock was given to two")
+        demand(self.harness.store().acquire_lock(name, "two", 30) is None, "a lock was given to two")
         demand(store.acquire_lock(name, "one", 30) == token, "renewing a lock changed its token")
         demand(not store.release_lock(name, "two"), "a lock was released by who did not have it")
         demand(store.release_lock(name, "one"), "the owner could not release the lock")
@@ -86,8 +88,9 @@ class PrimitiveChecks(Suite):
         store.release_lock(name, "two")
         demand(following is not None and following > token, f"token {token} was followed by {following}")
 
+    @needs("primitives")
     def test_a_lock_runs_out(self) -> None:
-        store, name = self._primitives(), self.harness.new_id()
+        store, name = self.harness.store(), self.harness.new_id()
         first = store.acquire_lock(name, "one", 0.05)
         monotonic_deadline = time.monotonic() + _PATIENCE
         while (second := store.acquire_lock(name, "two", 30)) is None and time.monotonic() < monotonic_deadline:
@@ -95,8 +98,9 @@ class PrimitiveChecks(Suite):
         store.release_lock(name, "two")
         demand(second is not None and second > first, f"token {first} ran out, and was followed by {second}")
 
+    @needs("primitives")
     def test_who_has_lost_the_lock_cannot_write(self) -> None:
-        store, name, key = self._primitives(), self.harness.new_id(), self.harness.new_id()
+        store, name, key = self.harness.store(), self.harness.new_id(), self.harness.new_id()
         first = store.acquire_lock(name, "one", 30)
         demand(store.set_fenced(name, first, {key: b"one"}), "the holder of the lock could not write")
         store.release_lock(name, "one")
@@ -109,9 +113,10 @@ class PrimitiveChecks(Suite):
         store.release_lock(name, "two")
         demand(store.get_values([key]) == {}, "a value that was set to None is there")
 
+    @needs("primitives")
     def test_a_notice_wakes_those_who_listen(self) -> None:
-        store, channel = self._primitives(), self.harness.new_id()
-        with closing(self._primitives().listen(channel)) as notices:
+        store, channel = self.harness.store(), self.harness.new_id()
+        with closing(self.harness.store().listen(channel)) as notices:
             demand(not notices.wait(0.0), "a notice came that nobody has sent")
             store.notify(channel)
             demand(notices.wait(_PATIENCE), f"a notice did not come within {_PATIENCE:g} s")

@@ -112,15 +112,24 @@ class Proxy:
         return lost
 
 
-def through(url: str, default_port: int | None) -> tuple[Proxy, str] | None:
-    """A proxy to the server of a URL and the URL that leads through it; None where no single TCP server is named."""
+def server_of(url: str, default_port: int | None) -> tuple[str, int] | None:
+    """Host and port of the server of a URL; None where no single TCP server is named."""
     parts = urlsplit(url)
     try:
         port = parts.port or default_port
     except ValueError:
         return None
-    if ";" in url or not parts.hostname or not port:
-        return None
-    proxy = Proxy(parts.hostname, port)
+    return None if ";" in url or not parts.hostname or not port else (parts.hostname, port)
+
+
+def through(url: str, default_port: int | None) -> tuple[Proxy, str]:
+    """A proxy to the server of a URL and the URL that leads through it.
+
+    Raises `ValueError` where no single TCP server is named.
+    """
+    server = server_of(url, default_port)
+    if server is None:
+        raise ValueError("the URL names no single server at the other end of a TCP connection")
+    parts, proxy = urlsplit(url), Proxy(*server)
     login = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
     return proxy, urlunsplit(parts._replace(netloc=f"{login}127.0.0.1:{proxy.port}"))

@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import uuid4
 
-from celeriac.testing.conformance.suite import Suite, demand
+from celeriac.testing.conformance.demands import demand
+from celeriac.testing.conformance.suite import Suite
 
 #: Seconds within which an entry is due, and that making a scheduler does not take.
 _SOON: Final = 2.0

@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Final
 
 from celeriac.exceptions import ProtocolError, SecurityError, SerializationError
-from celeriac.testing.conformance.suite import Suite, demand, fail
+from celeriac.testing.conformance.demands import demand, fail
+from celeriac.testing.conformance.suite import Suite
 
 if TYPE_CHECKING:
     from celeriac.contracts.serializer import Serializer

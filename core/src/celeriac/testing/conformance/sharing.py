@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Final
 
 from celeriac.contracts.broker import LaneCapabilities, Settlements
 from celeriac.testing.conformance.broker_harness import number_of
+from celeriac.testing.conformance.claims import needs
+from celeriac.testing.conformance.demands import demand
 from celeriac.testing.conformance.forks import in_a_child
 from celeriac.testing.conformance.loop import PATIENCE, TurningLoop
-from celeriac.testing.conformance.suite import Level, NotClaimed, Suite, demand, level
+from celeriac.testing.conformance.suite import Level, Suite, level
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -31,10 +33,6 @@ class SharingChecks(Suite):
 
     def _publish_numbers(self, numbers: Collection[int]) -> None:
         self.harness.producer().publish([self.harness.message(number) for number in numbers])
-
-    def _shared(self) -> None:
-        if not self.harness.is_shared:
-            raise NotClaimed("its messages are in this process alone")
 
     def test_each_queue_keeps_its_order(self) -> None:
         other = self.harness.another_queue(self.harness.queue.exchange, "other")
@@ -81,10 +79,8 @@ class SharingChecks(Suite):
         found = sorted(number_of(one) for one in self.harness.claim(self.harness.consumer(), 80))
         demand(found == list(range(80)), f"eight threads published 10 each, {len(set(found))} different ones came")
 
+    @needs("other processes")
     def test_a_forked_child_leaves_its_parents_connections_alone(self) -> None:
-        self._shared()
-        if not hasattr(os, "fork"):
-            raise NotClaimed("this system cannot fork")
         producer, lane = self.harness.producer(), self.harness.consumer()
         producer.publish([self.harness.message(0)])
         self.harness.claim(lane, 1)
@@ -95,10 +91,10 @@ class SharingChecks(Suite):
         demand(sorted(found) == [1, 2], f"a child published 1, its parent 2; {found} came")
 
     @level(Level.STRESS)
+    @needs("LEASES")
     def test_claims_that_are_renewed_outlive_their_lease(self) -> None:
         lane = self.harness.consumer()
-        if LaneCapabilities.LEASES not in lane.capabilities or not lane.renew_interval:
-            raise NotClaimed("it does not claim LEASES, or they need no renewal")
+        demand(lane.renew_interval > 0, "it has leases, and never wants them renewed")
         self._publish_numbers(range(5))
         claimed = self.harness.claim(lane, 5)
         other = self.harness.consumer()
@@ -114,12 +110,8 @@ class SharingChecks(Suite):
         demand(not self.harness.claim_nothing(other), "what was renewed and acked was delivered again")
 
     @level(Level.STRESS)
+    @needs("other processes", "CLAIMS_RETURN")
     def test_what_a_killed_process_held_comes_back(self) -> None:
-        self._shared()
-        lane = self.harness.consumer()
-        if LaneCapabilities.CLAIMS_RETURN not in lane.capabilities:
-            raise NotClaimed("it does not claim CLAIMS_RETURN")
-        lane.close()
         self._publish_numbers(range(10))
         self._kill_a_holder()
         lane = self.harness.consumer()
@@ -150,8 +142,7 @@ class SharingChecks(Suite):
             assert holder.stdout is not None
             said = holder.stdout.readline()
             holder.send_signal(signal.SIGKILL)
-        if not said.startswith(b"holds"):
-            raise NotClaimed("another process does not find the driver: it is not installed")
+        demand(said.startswith(b"holds"), "another process could not claim: is the driver installed?")
 
 
 def together(actions: Collection[Callable[[], object]]) -> None:

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import traceback
-import unittest
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from enum import StrEnum
 from functools import wraps
-from typing import Any, ClassVar, NamedTuple, NoReturn, Protocol, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
-
-class NotClaimed(unittest.SkipTest):  # no error; pytest knows a SkipTest and reports it as skipped
-    """The driver does not claim to do what the test is about."""
-
-
-class KnownGap(unittest.SkipTest):  # no error, either
-    """The driver fails the test, and its author has said so."""
+from celeriac.testing.conformance.claims import is_of_the_unclaimed, with_unclaimed
+from celeriac.testing.conformance.demands import KnownGap, NotClaimed, Violation, fail
 
 
 class Level(StrEnum):
@@ -61,6 +55,9 @@ class Suite(ABC):
 
     #: Tests that the driver fails for now, by name, and why.  One that passes after all fails until it is taken out.
     known_gaps: ClassVar[Mapping[str, str]] = {}
+    #: What the driver does not claim, of what the suite's tests need.  There are no such tests then, or they pass where
+    #: the driver does not do it; and one fails where the driver claims more or less than this says.
+    unclaimed: ClassVar[Collection[str]] = ()
 
     _harness: Harness | None = None
 
@@ -71,6 +68,12 @@ class Suite(ABC):
             if test is None:
                 raise TypeError(f"{cls.__name__}.known_gaps names {name!r}, and there is no such test")
             setattr(cls, name, _expected_to_fail(test, reason))
+        if "unclaimed" in cls.__dict__:
+            tests = {name: test for name in test_names(cls) if (test := _original_of(cls, name)) is not None}
+            for name, test in tests.items():  # also those that the suite it is made from has none of
+                setattr(cls, name, test)
+            for name, test in with_unclaimed(tests, cls.unclaimed).items():
+                setattr(cls, name, test)
 
     @abstractmethod
     def make_harness(self) -> Harness:
@@ -122,9 +125,15 @@ def _expected_to_fail(test: Callable[..., None], reason: str) -> Callable[..., N
     return run_test
 
 
+def _original_of(suite: type[Suite], name: str) -> Callable[..., None] | None:
+    """A test as it was written, or made a known gap."""
+    written = (vars(base).get(name) for base in suite.__mro__)
+    return next((test for test in written if not is_of_the_unclaimed(test)), None)
+
+
 def level_of(suite: type[Suite], name: str) -> Level:
     """How much a test matters."""
-    found: Level = getattr(getattr(suite, name), "level", Level.CORE)
+    found: Level = getattr(_original_of(suite, name), "level", Level.CORE)
     return found
 
 
@@ -162,7 +171,10 @@ def judge(suite: type[Suite], name: str) -> Verdict:
     """What comes of one test.  Raises nothing that the test raises."""
     kind, detail = VerdictKind.PASSED, ""
     try:
-        _run_one(suite(), name)
+        if is_of_the_unclaimed(test := getattr(suite, name)):
+            kind, detail = VerdictKind.NOT_CLAIMED, "its suite says so"
+        if test is not None:
+            _run_one(suite(), name)
     except NotClaimed as reason:
         kind, detail = VerdictKind.NOT_CLAIMED, str(reason)
     except KnownGap as reason:
@@ -188,18 +200,3 @@ def _explain(error: Exception) -> str:
         return str(error)
     where = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"
-
-
-class Violation(AssertionError):
-    """A driver does not do what its contract says."""
-
-
-def demand(condition: object, message: str) -> None:
-    """Fail the test unless `condition` is true; `message` says what the contract demands and what was seen."""
-    if not condition:
-        fail(message)
-
-
-def fail(message: str) -> NoReturn:
-    """Fail the test."""
-    raise Violation(message)
