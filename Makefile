@@ -154,6 +154,9 @@ capabilities: $(STAMP)  ## Write docs/reference/capabilities.md and plugins/READ
 		report="$$home/$${url%%:*}.json"; \
 		$(BIN)/celeriac plugins check --level stress --json "$$url" > "$$report" || { cat "$$report"; exit 1; }; \
 		set -- "$$@" "$$report"; \
+	done && for name in gzip bzip2 lzma zstd brotli; do \
+		$(BIN)/celeriac plugins check --kind compressor --json "$$name" > "$$home/$$name.json" || exit 1; \
+		set -- "$$@" "$$home/$$name.json"; \
 	done && $(BIN)/python -m celeriac.testing.conformance.table "$$@" > "$$home/page.md" && \
 	mv "$$home/page.md" docs/reference/capabilities.md && \
 	$(BIN)/python -m celeriac.testing.conformance.table --brokers-into plugins/README.md "$$@"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import resource
 
 import pytest
 from hypothesis import given
@@ -37,30 +36,6 @@ def test_kombu_reads_and_writes_the_same(driver):
     assert kind == driver.content_type
     assert driver.expand(body, 1000) == b"a body" * 50
     assert kombu_compression.decompress(driver.compress(b"a body"), kind) == b"a body"
-
-
-@pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
-def test_exactly_as_much_as_is_allowed_is_read(driver):
-    small = driver.compress(bytes(100_000))
-    assert driver.expand(small, 100_000) == bytes(100_000)
-    with pytest.raises(ProtocolError, match="more than 99999 bytes"):
-        driver.expand(small, 99_999)
-
-
-@pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
-def test_a_bomb_is_refused_before_it_fills_the_memory(driver):
-    bomb = driver.compress(bytes(400_000_000))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(ProtocolError, match="more than 1000 bytes"):
-        driver.expand(bomb, 1000)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
-
-
-@pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
-@pytest.mark.parametrize("cut", [1, 3, 7])
-def test_a_body_without_its_end_is_refused(driver, cut):
-    with pytest.raises(ProtocolError):
-        driver.expand(driver.compress(bytes(range(256)) * 9)[:-cut], 10_000)
 
 
 @pytest.mark.parametrize("name", DRIVERS)

@@ -7,7 +7,16 @@ import re
 
 import pytest
 
-from celeriac.testing.conformance import BackendSuite, BrokerSuite, Level, Report, Verdict, VerdictKind, check
+from celeriac.testing.conformance import (
+    BackendSuite,
+    BrokerSuite,
+    CompressorSuite,
+    Level,
+    Report,
+    Verdict,
+    VerdictKind,
+    check,
+)
 from celeriac.testing.conformance.suite import level_of, test_names, words_of
 from celeriac.testing.conformance.table import main, read, render
 
@@ -22,7 +31,7 @@ def test_it_has_every_test_with_its_level_and_no_driver_fails(pytestconfig):
     page = (pytestconfig.rootpath / "docs" / "reference" / "capabilities.md").read_text()
     expected = sorted(
         (words_of(name), str(level_of(suite, name)))
-        for suite in (BrokerSuite, BackendSuite)
+        for suite in (BrokerSuite, BackendSuite, CompressorSuite)
         for name in test_names(suite)
     )
     assert sorted((test, level) for test, level, _ in rows(page)) == expected, REMEDY

@@ -11,6 +11,7 @@ from celeriac.contracts.urls import scheme_of
 from celeriac.plugin import drivers, known
 from celeriac.plugin.index import KERNEL, normalize
 from celeriac.plugin.spelling import did_you_mean
+from celeriac.protocol import compression
 from celeriac.testing.conformance import KINDS, KINDS_BY_URL, Level, Report, Telling, Verdict, VerdictKind, check
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def run_checks(
         remedies = [remedy for each in KINDS if (remedy := known.remedy_for(each, name)) and kind in {None, each}]
         if remedies:
             raise click.ClickException(f"{name!r} is not installed. {remedies[0]}.")
-        offered = {offered for kind in KINDS for offered in manager.driver_names(kind)}
+        offered = {offered for kind in KINDS for offered in _names(manager, kind)}
         of_kind = f" of kind {kind}" if kind else ""
         raise click.ClickException(
             f"{name!r} means no installed driver{of_kind} that can be checked.{did_you_mean(name, offered)}"
@@ -65,13 +66,19 @@ def _drivers_of(manager: PluginManager, name: str) -> list[tuple[str, str]]:
                 if kind in KINDS:
                     chosen.setdefault((kind, offer.value), offer.name)
     found = [(kind, driver) for (kind, _), driver in chosen.items()]
-    return list(dict.fromkeys([*found, *((kind, name) for kind in KINDS if name in manager.driver_names(kind))]))
+    return list(dict.fromkeys([*found, *((kind, name) for kind in KINDS if name in _names(manager, kind))]))
+
+
+def _names(manager: PluginManager, kind: str) -> list[str]:
+    """What the drivers of a kind are called, those of the kernel itself that no distribution offers among them."""
+    return [*manager.driver_names(kind), *(compression.names() if kind == "compressor" else ())]
 
 
 def _check(
     manager: PluginManager, kind: str, driver: str, url: str | None, up_to: Level, only: str, telling: Telling | None
 ) -> Report:
-    found = manager.driver(kind, driver)  # what cannot be loaded is an error here, not in each test
+    # What cannot be loaded is an error here, not in each test.
+    found = manager.driver(kind, driver) if driver in manager.driver_names(kind) else None
     if kind == "broker" and not hasattr(found, "establish_connection"):
         raise click.ClickException(
             f"the broker {driver!r} must be a Kombu transport (a subclass of kombu.transport.base.Transport): {found!r}"

@@ -98,7 +98,7 @@ def show(context: click.Context, name: str, as_json: bool) -> None:
 @click.option("--url", help="The broker or result store to check against; NAME:// if not given.")
 @click.option(
     "--kind",
-    type=click.Choice(["broker", "backend", "serializer", "pool", "scheduler"]),
+    type=click.Choice(["broker", "backend", "serializer", "compressor", "pool", "scheduler"]),
     help="Check only this kind.",
 )
 @click.option(

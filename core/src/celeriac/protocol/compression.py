@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from celeriac.exceptions import ProtocolError, SerializationError
 
-__all__ = ["MAX_EXPANDED", "compress", "expand", "expand_with", "is_known"]
+__all__ = ["MAX_EXPANDED", "compress", "expand", "expand_with", "is_known", "names"]
 
 #: The most that one body may expand to, in bytes: a few kilobytes must not fill the memory of a worker.
 MAX_EXPANDED: Final = 128 * 1024 * 1024
@@ -39,12 +39,16 @@ def is_known(name: str) -> bool:
     return name in _BY_NAME
 
 
+def names() -> list[str]:
+    """The names that users write, one for each method."""
+    return [method.names[0] for method in _METHODS.values()]
+
+
 def compress(data: bytes, name: str) -> tuple[str, bytes]:
     """The header's value, and `data` compressed.  Raises `SerializationError` for a method that is not known here."""
     kind = _BY_NAME.get(name)
     if kind is None:
-        known = ", ".join(method.names[0] for method in _METHODS.values())
-        raise SerializationError(f"no compression is called {name!r}; there are {known}")
+        raise SerializationError(f"no compression is called {name!r}; there are {', '.join(names())}")
     return kind, _METHODS[kind].compress(data)
 
 

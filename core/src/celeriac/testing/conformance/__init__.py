@@ -18,6 +18,7 @@ from __future__ import annotations
 from celeriac.testing.conformance.backend import BackendHarness, BackendSuite
 from celeriac.testing.conformance.broker import BrokerSuite
 from celeriac.testing.conformance.broker_harness import BrokerHarness
+from celeriac.testing.conformance.compressor import CompressorHarness, CompressorSuite
 from celeriac.testing.conformance.demands import KnownGap, NotClaimed
 from celeriac.testing.conformance.pool import PoolSuite
 from celeriac.testing.conformance.pool_harness import PoolHarness
@@ -33,6 +34,8 @@ __all__ = [
     "BackendSuite",
     "BrokerHarness",
     "BrokerSuite",
+    "CompressorHarness",
+    "CompressorSuite",
     "KnownGap",
     "Level",
     "NotClaimed",

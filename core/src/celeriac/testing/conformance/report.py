@@ -13,6 +13,7 @@ from celeriac.contracts.urls import mask_password
 from celeriac.testing.conformance.backend import BackendHarness, BackendSuite
 from celeriac.testing.conformance.broker import BrokerSuite
 from celeriac.testing.conformance.broker_harness import BrokerHarness
+from celeriac.testing.conformance.compressor import CompressorHarness, CompressorSuite
 from celeriac.testing.conformance.pool import PoolSuite
 from celeriac.testing.conformance.pool_harness import PoolHarness
 from celeriac.testing.conformance.scheduler import SchedulerHarness, SchedulerSuite
@@ -37,6 +38,7 @@ _KINDS: Final[dict[str, _Kind]] = {
     "broker": _Kind(BrokerSuite, lambda url, _: BrokerHarness(url)),
     "backend": _Kind(BackendSuite, lambda url, _: BackendHarness(url)),
     "serializer": _Kind(SerializerSuite, lambda name, _: SerializerHarness(name)),
+    "compressor": _Kind(CompressorSuite, lambda name, _: CompressorHarness(name)),
     "pool": _Kind(PoolSuite, lambda name, _: PoolHarness(name)),
     "scheduler": _Kind(SchedulerSuite, _scheduler),
 }
