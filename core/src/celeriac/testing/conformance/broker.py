@@ -248,13 +248,14 @@ class BrokerSuite(ConnectionChecks, SharingChecks, RoutingChecks, Suite, ABC):
     @needs("NATIVE_DELAY", tried=True)
     def test_a_message_with_an_eta_is_held_back(self) -> None:
         lane = self.harness.consumer()
-        due = time.time() + 0.4
+        due = time.time() + 1.0
         self._publish(self.harness.message(1, eta=due), self.harness.message(2))
-        (found,) = self.harness.claim(lane, 1)
-        demand(number_of(found) == 2, "a message came before it was due")
-        (late,) = self.harness.claim(lane, 1)
-        early = due - time.time()
-        demand(number_of(late) == 1 and early < 0.05, f"a message came {early:.2f} s before it was due")
+        arrived: dict[int, float] = {}
+        for _ in range(2):
+            (found,) = self.harness.claim(lane, 1)
+            arrived[number_of(found)] = time.time()
+        early = due - arrived[1]
+        demand(early < 0.05, f"a message came {early:.2f} s before it was due")
 
     @level(Level.OPTIONAL)
     @needs("CHANGE_QUEUES", tried=True)
