@@ -159,7 +159,7 @@ def app(url, prefix, server) -> Any:
 
 
 class Proxy:
-    """Stands between a client and the server, and can lose an answer with its connection."""
+    """Stands between client and server; can lose an answer with its connection, and have a command arrive late."""
 
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
@@ -168,6 +168,11 @@ class Proxy:
         #: How many answers are yet to be lost.
         self.to_lose = 0
         self.lost = 0
+        self._late: bytes | None = None
+        #: The answer to the next command that holds this is lost.
+        self.to_lose_after: bytes | None = None
+        self._withheld: list[tuple[socket.socket, bytes]] = []
+        self._answered = threading.Event()
         self.closed = False
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -181,6 +186,23 @@ class Proxy:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
         self._sockets.clear()
+
+    def withhold(self, marker: bytes) -> None:
+        """Keep the next command that holds `marker` from the server, and end the client's connection in its place."""
+        self._late = marker
+
+    @property
+    def withholds(self) -> bool:
+        """Whether a command has been kept back."""
+        return bool(self._withheld)
+
+    def deliver(self) -> None:
+        """Have what was withheld arrive at the server, and be carried out."""
+        ((server, command),) = self._withheld
+        self._answered.clear()
+        server.sendall(command)
+        assert self._answered.wait(30), "the server does not answer what came late"
+        self._withheld.clear()
 
     def close(self) -> None:
         self.closed = True
@@ -203,6 +225,16 @@ class Proxy:
     def _pump(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                if not answers and self._late is not None and self._late in data:
+                    self._late = None
+                    self._withheld.append((sink, data))
+                    source.shutdown(socket.SHUT_RDWR)
+                    return  # the connection to the server stays
+                if not answers and self.to_lose_after is not None and self.to_lose_after in data:
+                    self.to_lose_after, self.to_lose = None, 1
+                if answers and any(source is server for server, _ in self._withheld):
+                    self._answered.set()
+                    break
                 if answers and self.to_lose:
                     self.to_lose -= 1
                     self.lost += 1

@@ -1,14 +1,21 @@
-"""Finding what dead workers have left: claims go back to their queues, begun messages to whoever reports them."""
+"""Finding what dead workers have left: claims go back to their queues, begun messages to whoever reports them.
+
+A command whose answer was lost may be carried out later, so each names what it takes by tags and numbers that are used
+once, and by the time up to which their owner was heard of: where somebody was faster, or the owner lives, it finds
+nothing.  What it finds is noted under numbers that were set aside for it, and looked at until it cannot come any more.
+"""
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final
 
 from redis.exceptions import RedisError
 
+from celeriac_redis.claims import ON_ITS_WAY
 from celeriac_redis.envelope import priority_of, redelivered, written
 from celeriac_redis.scripts import Script
 
@@ -25,6 +32,7 @@ _look: Final = Script("look")
 _inherit: Final = Script("inherit")
 _restore: Final = Script("restore")
 _unlock: Final = Script("unlock")
+_forget: Final = Script("forget")
 
 _AT_ONCE: Final = 100
 #: So much of an owner's name tells it from all others that anybody will meet.
@@ -42,7 +50,8 @@ class Abandoned:
         self._lease = options.lease
         self._visibility_timeout = options.visibility_timeout
         self._mutex_expire = options.unacked_mutex_expire
-        self._unsure = False
+        #: First numbers of what may have been inherited by commands whose answers were lost, and until when to look.
+        self._unsure: dict[int, float] = {}
         self._warned = False
 
     def look(self) -> list[Delivery]:
@@ -80,7 +89,7 @@ class Abandoned:
     # -- dead owners ------------------------------------------------------------------------------
 
     def _bury(self, owner: str, heard_of_before: float) -> list[Delivery]:
-        found = self._inherit(owner)
+        found = self._inherit(owner, heard_of_before)
         keys = self._keys
         returned = 0
         for tags in self._tags_of(owner):
@@ -93,39 +102,43 @@ class Abandoned:
                 len(found),
             )
         # What is begun and not ours waits for a worker that has its queue.
-        (left,) = self._link.ask(("EXISTS", keys.begun(owner)))
-        if not left:
-            self._link.ask(("ZREM", keys.owners, owner))
+        self._link.ask(_forget([keys.owners, keys.begun(owner)], owner, repr(heard_of_before)))
         return found
 
-    def _inherit(self, owner: str) -> list[Delivery]:
+    def _inherit(self, owner: str, heard_of_before: float) -> list[Delivery]:
         claims, keys = self._claims, self._keys
         first = claims.numbers(_AT_ONCE)
-        self._unsure = True
+        self._unsure[first] = time.monotonic() + ON_ITS_WAY
         (notes,) = self._link.ask(
             _inherit(
-                [keys.unacked, keys.begun(owner), claims.begun_key],
+                [keys.unacked, keys.begun(owner), claims.begun_key, keys.owners],
                 owner,
                 claims.owner,
                 first,
                 _AT_ONCE,
+                repr(heard_of_before),
                 *claims.tails.values(),
             )
         )
-        self._unsure = False
+        del self._unsure[first]
         return claims.inherited(notes, first)
 
     def _unheard_of(self) -> list[Delivery]:
-        """What was inherited by a command whose answer has not come."""
-        claims = self._claims
+        """What was inherited by commands whose answers have not come."""
+        claims, monotonic_now = self._claims, time.monotonic()
         (begun,) = self._link.ask(("SMEMBERS", claims.begun_key))
-        numbers = [int(each) for each in begun if not claims.is_begun(int(each))]
+        # Others may be our own that have begun, if only that answer was lost.
+        numbers = [
+            number
+            for number in map(int, begun)
+            if not claims.is_begun(number) and any(first <= number < first + _AT_ONCE for first in self._unsure)
+        ]
         found: list[Delivery] = []
         if numbers:
             (notes,) = self._link.ask(("HMGET", self._keys.unacked, *map(claims.tag, numbers)))
             for number, note in zip(numbers, notes, strict=True):
                 found += claims.inherited([note], number) if note is not None else []
-        self._unsure = False
+        self._unsure = {first: end for first, end in self._unsure.items() if end > monotonic_now}
         return found
 
     def _tags_of(self, owner: str) -> Iterator[list[bytes]]:

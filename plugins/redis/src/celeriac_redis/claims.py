@@ -1,4 +1,9 @@
-"""What one consumer has claimed, and how it settles that."""
+"""What one consumer has claimed, and how it settles that.
+
+A command whose answer was lost may be carried out later, even after it was sent again: each claim has a number that is
+used once, so that whichever comes first finds the claim, and the others nothing.  The numbers of claims that such a
+command may yet make are looked at until it cannot come any more.
+"""
 
 from __future__ import annotations
 
@@ -35,13 +40,14 @@ _give_back: Final = Script("give_back")
 _defer: Final = Script("defer")
 _renew: Final = Script("renew")
 _reread: Final = Script("reread")
+_forget: Final = Script("forget")
 
 #: More than that would keep the server from its other clients.
 _MOST: Final = 2000
 #: A message that is due sooner than this, in seconds, is not worth the way back.
 _SOON: Final = 0.02
 #: Seconds for which a command that was on its way when its connection broke may yet be carried out.
-_ON_ITS_WAY: Final = 120.0
+ON_ITS_WAY: Final = 120.0
 
 
 class Place(NamedTuple):
@@ -77,6 +83,8 @@ class Claims:
         self._recovered: deque[Delivery] = deque()
         #: Numbers of claims that had not been made when that was looked at, and until when to look again.
         self._late: list[tuple[int, int, float]] = []
+        #: Numbers of what may yet be put away by a command whose answer was lost.
+        self._leaving: set[int] = set()
         #: Seconds on the server's clock: when the next message comes due, and what the time was then.
         self.next_due: tuple[float, float] | None = None
         self.clock = ServerClock()
@@ -194,14 +202,16 @@ class Claims:
         assert self._doubt is not None
         first, last = self._doubt
         if not self._reread(first, last):
-            self._late.append((first, last, time.monotonic() + _ON_ITS_WAY))
+            self._late.append((first, last, time.monotonic() + ON_ITS_WAY))
 
     def _reread(self, first: int, last: int) -> bool:
         """Hold what is claimed under these numbers, to be handed out by the next turn; whether there is anything."""
         (answer,) = self.link.ask(_reread([self.keys.unacked], self.owner, first, last))
-        for number in range(first, last + 1):
+        asked = range(first, last + 1)
+        for number in asked:
             self._open.pop(number, None)
         found = [(number, *self._noted(number, note)) for number, note in zip(answer[::2], answer[1::2], strict=True)]
+        self._leaving.difference_update(set(asked).difference(number for number, _, _ in found))
         self._next = max(self._next, last + 1)
         self._doubt = None
         self._recovered.extend(self._not_before_time(found))
@@ -243,7 +253,8 @@ class Claims:
         deliveries = []
         for number, queue, message in found:
             due = due_of(message)
-            if due is not None and due > now + _SOON:
+            # What may yet be put away, is: were it handed out now, it would come again.
+            if due is not None and (due > now + _SOON or number in self._leaving):
                 early.append((number, due))
             else:
                 deliveries.append(opened(number, queue, message))
@@ -259,6 +270,7 @@ class Claims:
 
     def _put_away(self, early: list[tuple[int, float]]) -> None:
         keys = self.keys
+        self._leaving.update(number for number, _ in early)
         arguments: list[Any] = []
         for number, due in early:
             place = self._open[number]
@@ -270,6 +282,7 @@ class Claims:
         )
         for number, _ in early:
             del self._open[number]
+            self._leaving.discard(number)
         # A server that did not know the script was asked for the next one before it had put these away.
         first = min(due for _, due in early)
         if next_due:
@@ -361,10 +374,9 @@ class Claims:
         """Give back what is neither begun nor settled, uncounted, and be no owner any more."""
         self.look_for_late()
         self.settle(Settlements(requeue=[number for number in self._open if number not in self._begun]))
-        if self._begun:  # to be found at once by others
-            self.link.ask(("ZADD", self.keys.owners, "XX", 0, self.owner))
-        else:
-            self.link.ask(("ZREM", self.keys.owners, self.owner))
+        # What is begun is to be found at once by others; the server may know of more than we do.
+        owners = self.keys.owners
+        self.link.ask(("ZADD", owners, "XX", 0, self.owner), _forget([owners, self.begun_key], self.owner, 0))
 
 
 class _Settlement(NamedTuple):

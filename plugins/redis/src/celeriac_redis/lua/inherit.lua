@@ -1,12 +1,17 @@
 -- Take over begun messages of a dead owner, each once.
 --
--- KEYS: unacked, the numbers that the dead owner had begun, those of the heir
--- ARGV: dead owner, heir, number of the heir's first claim, how many at most, then the ends of the notes of the heir's
---       queues
+-- This may be read long after it was sent: nothing is taken from an owner that was heard of since, and nothing given to
+-- an heir that has gone.
+--
+-- KEYS: unacked, the numbers that the dead owner had begun, those of the heir, owners
+-- ARGV: dead owner, heir, number of the heir's first claim, how many at most, the time up to which the dead one was heard
+--       of, then the ends of the notes of the heir's queues
 -- Returns: the notes
 
+local heard = redis.call('ZSCORE', KEYS[4], ARGV[1])
+if not heard or tonumber(heard) > tonumber(ARGV[5]) or not redis.call('ZSCORE', KEYS[4], ARGV[2]) then return {} end
 local mine, found = {}, {}
-for at = 5, #ARGV do mine[#mine + 1] = ARGV[at] end
+for at = 6, #ARGV do mine[#mine + 1] = ARGV[at] end
 local number, left = tonumber(ARGV[3]), tonumber(ARGV[4])
 for _, old in ipairs(redis.call('SMEMBERS', KEYS[2])) do
   if left == 0 then break end

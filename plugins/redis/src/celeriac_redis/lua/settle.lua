@@ -29,8 +29,15 @@ local function each_chunk(runs, act)
 end
 
 each_chunk(ARGV[2], function(tags, numbers)
-  redis.call('SADD', begun, unpack(numbers))
-  redis.call('ZREM', index, unpack(tags))
+  if redis.call('ZREM', index, unpack(tags)) < #tags then
+    -- Some have begun already, or are not there any more: what is read late must not begin those.
+    local there = {}
+    for at, tag in ipairs(tags) do
+      if redis.call('HEXISTS', unacked, tag) == 1 then there[#there + 1] = numbers[at] end
+    end
+    numbers = there
+  end
+  if #numbers > 0 then redis.call('SADD', begun, unpack(numbers)) end
 end)
 
 each_chunk(ARGV[3], function(tags)
