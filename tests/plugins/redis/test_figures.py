@@ -22,7 +22,9 @@ def test_what_is_ready_held_and_claimed_is_counted(producer, consume, message, f
     # Given three messages for now and two for later, of which a worker has seen all
     later = time.time() + 3600
     producer.publish([message(str(number), properties={"priority": number}) for number in range(3)])
-    producer.publish([message("later", eta=later), message("later", eta=later), message("x", routing_key="others")])
+    producer.publish(
+        [message("later", eta=later + 60), message("later", eta=later), message("x", routing_key="others")]
+    )
     lane = consume()
     claimed = lane.claim(5)
     assert len(claimed) == 3
@@ -32,7 +34,9 @@ def test_what_is_ready_held_and_claimed_is_counted(producer, consume, message, f
     found = figures("tasks", "others", "nothing")
     assert found["tasks"][:3] == (1, 2, 1)
     assert 0 <= found["tasks"].oldest < 10
+    assert 3500 < found["tasks"].due <= 3600
     assert found["others"][:3] == (1, 0, 0)
+    assert found["others"].due is None
     assert "nothing" not in found
 
 

@@ -49,7 +49,7 @@ def test_messages_are_counted_on_every_broker(queues, celeriac, app, put):
     found = queues()[name]
     assert (found["exists"], found["ready"]) == (True, 2)
     output = celeriac("queues", "-t", "0", "-Q", name, app=app)[1].splitlines()
-    assert output[0].split() == ["queue", "ready", "held", "claimed", "oldest", "s", "consumers", "workers"]
+    assert output[0].split() == ["queue", "ready", "held", "due", "s", "claimed", "oldest", "s", "consumers", "workers"]
     assert output[1].split()[:2] == [name, "2"]
 
 
@@ -57,6 +57,7 @@ def test_messages_are_counted_on_every_broker(queues, celeriac, app, put):
 def test_what_is_held_and_claimed_is_told_and_how_old_the_oldest_is(queues, app, put):
     name = app.conf.task_default_queue
     put(app, name, "a", "b")
+    put(app, name, "later", countdown=7200)
     put(app, name, "later", countdown=3600)
 
     with app.connection_for_read() as connection:
@@ -64,7 +65,8 @@ def test_what_is_held_and_claimed_is_told_and_how_old_the_oldest_is(queues, app,
         found = queues(name)[name]
         message.ack()
 
-    assert (found["ready"], found["held"], found["claimed"]) == (1, 1, 1)
+    assert (found["ready"], found["held"], found["claimed"]) == (1, 2, 1)
+    assert 3000 < found["due"] <= 3600
     assert 0 <= found["oldest"] < 60
 
 

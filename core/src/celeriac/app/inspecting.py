@@ -83,7 +83,10 @@ class Inspect:
         return self._request("reserved", safe=safe)
 
     def scheduled(self, safe: bool | None = None) -> Answers:
-        """Tasks that wait for their time: lists of maps with eta, priority, request."""
+        """Tasks that wait for their time in workers: lists of maps with eta, priority, request.
+
+        Empty where the broker holds them back until they are due: ``celeriac queues`` counts those.
+        """
         return self._request("scheduled", safe=safe)
 
     def query_task(self, *ids: str | Sequence[str]) -> Answers:

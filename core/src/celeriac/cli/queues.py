@@ -16,7 +16,7 @@ from celeriac.contracts.broker import QueueFigures
 if TYPE_CHECKING:
     from celeriac.cli.state import State
 
-_TITLES = ("queue", "ready", "held", "claimed", "oldest s", "consumers", "workers")
+_TITLES = ("queue", "ready", "held", "due s", "claimed", "oldest s", "consumers", "workers")
 
 
 @click.command("queues")
@@ -33,12 +33,15 @@ def queues(state: State, /, names: tuple[str, ...], more: str | None, timeout: f
     \b
     ready      messages that may be taken now
     held       messages that wait for their time in the broker
+    due s      seconds until the first of these is due
     claimed    messages that workers have taken and not settled
     oldest s   seconds since the oldest ready one was sent
     consumers  what the broker knows of who listens
     workers    workers that say that they listen
 
     What a broker cannot tell is a dash (in JSON null).
+
+    Messages that workers hold until they are due: celeriac inspect scheduled.
     """  # noqa: D301  # click wants the character itself
     from celeriac.app.queue_figures import figures_of
 
@@ -68,7 +71,7 @@ def _as_data(name: str, figures: Any, workers: int | None) -> dict[str, Any]:
     if figures is None and workers:
         figures = QueueFigures(0)  # of a broker, as Redis, that keeps no empty queues
     told = {} if figures is None else figures._asdict()
-    fields = {field: told.get(field) for field in ("ready", "held", "claimed", "oldest", "consumers")}
+    fields = {field: told.get(field) for field in ("ready", "held", "due", "claimed", "oldest", "consumers")}
     return {"queue": name, "exists": figures is not None, **fields, "workers": workers}
 
 

@@ -61,7 +61,8 @@ class QueueFigures(NamedTuple):
     """What a broker tells of one queue, at about one moment; None is what it cannot tell.
 
     `ready` messages may be taken now, `held` ones wait for their time, `claimed` ones were taken and are not settled.
-    `oldest` is how many seconds ago the oldest ready one was sent; `consumers` how many listen.
+    `oldest` is how many seconds ago the oldest ready one was sent, `due` how many seconds the first held one has yet to
+    wait; `consumers` how many listen.
     """
 
     ready: int
@@ -69,6 +70,7 @@ class QueueFigures(NamedTuple):
     claimed: int | None = None
     oldest: float | None = None
     consumers: int | None = None
+    due: float | None = None
 
 
 @dataclass(slots=True)

@@ -92,7 +92,8 @@ class MessageStore(Owned):
             for name, queue in queues.items():
                 ready, oldest = queue.depth(now), queue.oldest()
                 age = None if oldest is None else max(0.0, now - oldest)
-                found[name] = QueueFigures(ready, queue.held(now), taken[name], age, queue.consumers)
+                due = None if (moment := queue.next_due(now)) is None else moment - now
+                found[name] = QueueFigures(ready, queue.held(now), taken[name], age, queue.consumers, due)
             return found
 
     # -- messages -----------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ _notes: Final = Script("notes")
 def figures_at(link: Link, keys: Keys, queues: Collection[str]) -> dict[str, QueueFigures]:
     """The figures of those of the queues in which something is, or from which something was taken."""
     names = list(queues)
-    held, claimed = _noted(link, keys, names)
+    held, claimed, due = _noted(link, keys, names)
     found = {}
     for queue in names:
         lists = keys.lists(queue)
@@ -30,25 +30,33 @@ def figures_at(link: Link, keys: Keys, queues: Collection[str]) -> dict[str, Que
         ready = sum(answers[: len(lists)])
         if ready or held[queue] or claimed[queue]:
             oldest = _age([text for text in answers[len(lists) :] if text])
-            found[queue] = QueueFigures(ready, held[queue], claimed[queue], oldest)
+            until = max(0.0, due[queue] - time.time()) if queue in due else None
+            found[queue] = QueueFigures(ready, held[queue], claimed[queue], oldest, due=until)
     return found
 
 
-def _noted(link: Link, keys: Keys, queues: list[str]) -> tuple[Counter[str], Counter[str]]:
-    """How many messages of each queue are held back, and how many are claimed; by as many steps as there are notes."""
+def _noted(link: Link, keys: Keys, queues: list[str]) -> tuple[Counter[str], Counter[str], dict[str, float]]:
+    """How many messages of each queue are held back and how many are claimed, and when the first of those is due.
+
+    Takes as many steps as there are notes.
+    """
     held: Counter[str] = Counter()
+    due: dict[str, float] = {}
     claimed: Counter[str] = Counter()
     # Of Celery's notes the last word is the routing key, which is its queue's name unless it was told otherwise.
     tails = [f"{dumps(queue)}]" for queue in queues]
     cursor: Any = "0"
     while queues:
-        (answer,) = link.ask(_notes([keys.unacked], cursor, *tails))
+        (answer,) = link.ask(_notes([keys.unacked, keys.eta], cursor, *tails))
         cursor, counts = answer[0], answer[1:]
-        held.update(dict(zip(queues, counts[::2], strict=True)))
-        claimed.update(dict(zip(queues, counts[1::2], strict=True)))
+        held.update(dict(zip(queues, counts[::3], strict=True)))
+        claimed.update(dict(zip(queues, counts[1::3], strict=True)))
+        for queue, first in zip(queues, counts[2::3], strict=True):
+            if first:
+                due[queue] = min(due.get(queue, float("inf")), float(first))
         if int(cursor) == 0:
             break
-    return held, claimed
+    return held, claimed, due
 
 
 def _age(oldest: list[bytes]) -> float | None:

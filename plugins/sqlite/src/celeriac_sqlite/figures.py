@@ -20,7 +20,8 @@ _COUNTS = (
     " (SELECT count(*) FROM delayed WHERE queue = ?1 AND eta > ?2),"
     " (SELECT count(*) FROM delayed WHERE queue = ?1 AND eta <= ?2),"
     " (SELECT count(*) FROM claim JOIN message USING (id) WHERE message.queue = ?1),"
-    " (SELECT min(message.sent) FROM ready JOIN message USING (id) WHERE ready.queue = ?1)"
+    " (SELECT min(message.sent) FROM ready JOIN message USING (id) WHERE ready.queue = ?1),"
+    " (SELECT min(eta) FROM delayed WHERE queue = ?1 AND eta > ?2)"
 )
 
 
@@ -32,7 +33,8 @@ def figures_in(database: Database, queues: Collection[str]) -> dict[str, QueueFi
         ((exists,),) = database.rows(_EXISTS, (queue,))
         if not exists:
             continue
-        ((ready, held, due, claimed, sent),) = database.rows(_COUNTS, (queue, now))
+        ((ready, held, late, claimed, sent, eta),) = database.rows(_COUNTS, (queue, now))
         oldest = None if sent is None else max(0.0, now - sent)
-        found[queue] = QueueFigures(ready + due, held, claimed, oldest)
+        due = None if eta is None else eta - now
+        found[queue] = QueueFigures(ready + late, held, claimed, oldest, due=due)
     return found
