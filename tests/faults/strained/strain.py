@@ -19,7 +19,7 @@ import pytest
 
 from celeriac import Celery
 from celeriac.exceptions import WorkerLostError
-from celeriac.worker.begun.directory import default_directory
+from celeriac.worker.begun.directory import journal_directory
 from strained.places import Place
 
 #: Where the app under load is.
@@ -153,7 +153,7 @@ class Strain:
 
     def journals(self) -> list[str]:
         """The files in which workers still note what has begun, or in which nobody could read that."""
-        return os.listdir(directory) if (directory := default_directory()).is_dir() else []
+        return os.listdir(directory) if (directory := journal_directory(None)).is_dir() else []
 
     def unsettled(self) -> dict[str, int]:
         """What is left with the broker while a worker runs, less the worker itself."""

@@ -146,6 +146,17 @@ def test_one_of_which_the_broker_may_not_have_been_told_is_waited_for_and_droppe
     assert len(files(directory)) == 1
 
 
+@pytest.mark.parametrize("hostile", [["a"], {}, None, 7])
+def test_an_id_that_is_none_does_no_harm_to_the_loop(lane, broker, message, die, hostile):
+    die(message(1), message("last", id=hostile))
+    lost = lane.lost()
+    assert ids(lost) == ["id-1", hostile]
+    die(message("last"))
+    assert lane.lost() == []
+    broker.ready.append(message(7, id=hostile))
+    assert len(lane.claim(10)) == 1
+
+
 def test_one_of_which_the_broker_was_told_as_its_worker_died_does_not_come_and_is_lost(lane, broker, message, die):
     die(message("last"))
     assert lane.lost() == []
@@ -282,6 +293,18 @@ def test_a_directory_that_cannot_be_used_is_told_of_with_the_remedy_and_done_wit
     assert make_lane(broker, "celery", where=place) is broker
     assert reason in caplog.text
     assert "worker_journal_directory" in caplog.text
+
+
+def test_a_user_without_a_home_is_told_so(broker, monkeypatch, caplog):
+    monkeypatch.delenv("CELERIAC_HOME")
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+
+    def nobody():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("pathlib.Path.home", nobody)
+    assert journaled(broker, "one", [], None, "w@host") is broker
+    assert "has no home directory" in caplog.text
 
 
 def test_a_disk_without_room_at_the_start_is_told_of_and_leaves_no_file(broker, make_lane, caplog, directory):

@@ -69,14 +69,14 @@ class Bequests:
         self._traces: dict[Any, tuple[Bequest, Trace]] = {}
         self._number = 0
         #: By the id of the task: of these the broker may not have been told, and then they come again.
-        self._doubtful: dict[Any, tuple[Bequest, Found]] = {}
+        self._doubtful: dict[str, list[tuple[Bequest, Found]]] = {}
 
     def look(self, queues: Collection[str]) -> list[Delivery]:
         """Begun messages of these queues whose worker has died.
 
         A doubtful one is waited for until the next look.
         """
-        found = [self._handed_out(bequest, each) for bequest, each in self._doubtful.values()]
+        found = [self._handed_out(bequest, each) for doubted in self._doubtful.values() for bequest, each in doubted]
         self._doubtful.clear()
         try:
             names = set(self._directory.names(self._key))
@@ -134,10 +134,11 @@ class Bequests:
         self._open[bequest.name] = bequest
         handed_out = []
         for each in ours:
-            if each.state == BEGUN:
+            task_id = each.delivery.headers.get("id")
+            if each.state == BEGUN or not isinstance(task_id, str):
                 handed_out.append(self._handed_out(bequest, each))
             else:
-                self._doubtful[each.delivery.headers.get("id")] = (bequest, each)
+                self._doubtful.setdefault(task_id, []).append((bequest, each))
         if ours:
             logger.warning("Worker %s has died: %d messages had begun and are lost", bequest.worker, len(ours))
         self._close_if_done(bequest)
@@ -159,9 +160,10 @@ class Bequests:
     def came(self, deliveries: Iterable[Delivery]) -> None:
         """The broker has sent these: it had not been told that they begin, and now they do."""
         for delivery in deliveries:
-            doubted = self._doubtful.pop(delivery.headers.get("id"), None)
-            if doubted is not None:
-                self._end(doubted[0], doubted[1].trace)
+            task_id = delivery.headers.get("id")
+            if isinstance(task_id, str):
+                for bequest, found in self._doubtful.pop(task_id, ()):
+                    self._end(bequest, found.trace)
 
     def settle(self, batch: Settlements) -> Settlements:
         """What is left of `batch` for the broker, which knows nothing of what was handed out here."""

@@ -26,9 +26,15 @@ class Unusable(Exception):
     """Why a directory or a file cannot be used, in words for people."""
 
 
-def default_directory() -> Path:
-    """Where journals are, when nothing says where: what is kept over a restart of the machine, if it can be."""
-    return user_directory("state") / "journal"
+def journal_directory(setting: str | None) -> Path:
+    """Where journals are: as the setting says, and if it does not, where files are kept over a restart of the machine.
+
+    Raises `Unusable` where that depends on a home and the user has none.
+    """
+    try:
+        return Path(setting).expanduser() if setting else user_directory("state") / "journal"
+    except RuntimeError as error:
+        raise Unusable(f"user {os.geteuid()} has no home directory") from error
 
 
 class Lock:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Sequence
 from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from celeriac.contracts.broker import ConsumerLane, Delivery, LaneCapabilities, Settlements
 from celeriac.worker.begun.bequests import Bequests
-from celeriac.worker.begun.directory import JournalDirectory, Unusable, default_directory
+from celeriac.worker.begun.directory import JournalDirectory, Unusable, journal_directory
 from celeriac.worker.begun.journal import DOUBTFUL, Full, OwnJournal, Region, Trace
 
 if TYPE_CHECKING:
@@ -173,7 +172,7 @@ def journaled(
         return lane
     key = sha256(address.encode()).hexdigest()[:16]
     try:
-        place = JournalDirectory(Path(directory).expanduser() if directory else default_directory())
+        place = JournalDirectory(journal_directory(directory))
     except Unusable as error:
         logger.warning(_REMEDY, error)
         return lane
