@@ -162,6 +162,16 @@ def test_what_a_killed_worker_had_begun_is_told_of_as_lost_by_the_next(
     assert "2 messages had begun and are lost" in other.output()
 
 
+def test_a_worker_that_cannot_note_what_begins_says_what_to_do_and_runs_tasks(start, signature, celeriac_home):
+    directory = celeriac_home / "journal"
+    directory.mkdir(parents=True)
+    directory.chmod(0o755)
+    worker = start()
+    assert [signature("add", number, 1).delay().get(timeout=20) for number in range(3)] == [1, 2, 3]
+    assert worker.output().count("worker_journal_directory") == 1
+    assert list(directory.iterdir()) == []
+
+
 @pytest.mark.covers("backends.rpc", "transports.amqp", "transports.pyamqp")
 @pytest.mark.parametrize("scheme", ["amqp", "pyamqp"])
 def test_tasks_run_and_results_come_back(start, make_app, url, scheme):
