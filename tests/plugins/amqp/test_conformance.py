@@ -17,7 +17,9 @@ class TestClassicQueues(BrokerSuite):
         self.url = url
 
     def make_harness(self):
-        return BrokerHarness(self.url)
+        app = Celery("conformance", broker=self.url, set_as_current=False)
+        app.conf.broker_transport_options = {"confirm_timeout": 5}
+        return BrokerHarness(self.url, app)
 
 
 class QuorumHarness(BrokerHarness):
@@ -25,7 +27,7 @@ class QuorumHarness(BrokerHarness):
 
     def __init__(self, url, prefix):
         app = Celery("conformance", broker=url, set_as_current=False)
-        app.conf.broker_transport_options = {"delayed_delivery_prefix": prefix}
+        app.conf.broker_transport_options = {"confirm_timeout": 5, "delayed_delivery_prefix": prefix}
         super().__init__(url, app)
         name = self.queue.name
         self.queue = Queue(
@@ -51,6 +53,9 @@ class TestRpc(BackendSuite):
     @pytest.fixture(autouse=True)
     def _at(self, url):
         self.url = url
+        with Celery("conformance", broker=url, set_as_current=False) as self.app:
+            self.app.conf.broker_transport_options = {"confirm_timeout": 5}
+            yield
 
     def make_harness(self):
-        return BackendHarness(self.url.replace("amqp", "rpc", 1))
+        return BackendHarness(self.url.replace("amqp", "rpc", 1), self.app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from dataclasses import replace
 
@@ -15,6 +16,8 @@ from celeriac.testing.conformance import loop as loop_of_the_kit
 from celeriac_redis.broker import RedisTransport
 from celeriac_redis.consumer import RedisConsumerLane
 from celeriac_redis.producer import RedisProducerLane
+
+SUITE = BrokerSuite
 
 
 class SwallowsErrors(RedisProducerLane):
@@ -65,7 +68,56 @@ class NeverLooksForTheDead(RedisConsumerLane):
         return []
 
 
-LANES = {
+class SharesItsParentsConnection(RedisProducerLane):
+    def publish(self, messages):
+        type(self).first = getattr(type(self), "first", self._link)
+        self._link = self._routes._link = self.first
+        super().publish(messages)
+
+
+class WaitsForEver(RedisProducerLane):
+    def publish(self, messages):
+        self._link._options = replace(self._link._options, socket_timeout=None)
+        super().publish(messages)
+
+
+class GivesUpInSilence(RedisProducerLane):
+    """Asks whether the server is there, and says nothing where it is not."""
+
+    def publish(self, messages):
+        asking = threading.Thread(target=self._link.ask, args=(("PING",),))
+        asking.start()
+        asking.join(0.1)
+        if asking.is_alive():
+            asking.join()
+        else:
+            super().publish(messages)
+
+
+class AcksAhead(RedisConsumerLane):
+    """Has on hand, and nowhere else, what it was not asked for yet."""
+
+    def open(self, queues, loop, on_ready):
+        self.ahead = []
+        super().open(queues, loop, on_ready)
+        listen_for = self._watch.listen_for
+        self._watch.listen_for = lambda link: (self.ahead.clear(), listen_for(link))  # as it connects anew
+
+    def claim(self, limit):
+        found = super().claim(100)
+        super().settle(Settlements(ack=[each.tag for each in found]))
+        self.ahead += found
+        given, self.ahead[:] = self.ahead[:limit], self.ahead[limit:]
+        return given
+
+
+class RaisesAsItCloses(RedisConsumerLane):
+    def close(self):
+        super().close()
+        raise OperationalError("it was closed")
+
+
+MUTANTS = {
     SwallowsErrors: {
         "a publish that is cut off arrives or raises",
         "a server that is away is an error and then found again",
@@ -73,17 +125,25 @@ LANES = {
     PublishesTwice: {"of messages to be published once one is kept"},
     ForgetsDoubts: {"a claim whose answer is lost loses nothing"},
     RequeuesWhatIsBegun: {"what was begun before a cut never comes again", "a begun message never returns"},
+    SharesItsParentsConnection: {"a forked child leaves its parents connections alone"},
+    WaitsForEver: {"a connection that stalls for good is given up"},
+    GivesUpInSilence: {"a connection that stalls loses nothing"},
+    AcksAhead: {"a cut between claims loses nothing", "a settlement that is cut off loses nothing"},
+    RaisesAsItCloses: {"any operation may be cut off"},
     IsDeafAfterACut: {"arrival is announced after a cut"},
     NeverLooksForTheDead: {"what a killed process held comes back"},
 }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("lane", LANES, ids=lambda lane: lane.__name__)
+@pytest.mark.parametrize("lane", MUTANTS, ids=lambda lane: lane.__name__)
 def test_a_lane_that_loses_messages_fails_by_name(lane, url, app, monkeypatch):
     monkeypatch.setattr(loop_of_the_kit.TurningLoop.until, "__defaults__", (1.0,))
     monkeypatch.setattr(connection_checks.ConnectionChecks._claim_all, "__defaults__", (1.0,))
     monkeypatch.setattr(sharing, "_LEASE_PATIENCE", 1.5)
+    monkeypatch.setattr(connection_checks, "_GIVEN_UP", 4.0)
+    if lane is SharesItsParentsConnection:
+        app.conf.broker_transport_options = {**app.conf.broker_transport_options, "socket_timeout": 2}
     if lane is NeverLooksForTheDead:
         app.conf.broker_transport_options = {**app.conf.broker_transport_options, "lease": 1}
 
@@ -104,5 +164,5 @@ def test_a_lane_that_loses_messages_fails_by_name(lane, url, app, monkeypatch):
 
     app.plugins.register_driver("broker", "redis", Broken)
     case = type("Case", (BrokerSuite,), {"make_harness": lambda _: BrokerHarness(url, app)})
-    found = [verdict for words in LANES[lane] for verdict in run(case, only=words)]
-    assert {verdict.test for verdict in found if verdict.kind is VerdictKind.FAILED} == LANES[lane]
+    found = [verdict for words in MUTANTS[lane] for verdict in run(case, only=words)]
+    assert {verdict.test for verdict in found if verdict.kind is VerdictKind.FAILED} == MUTANTS[lane]

@@ -13,7 +13,7 @@ class TestRedisBroker(BrokerSuite):
     @pytest.fixture(autouse=True)
     def _at(self, url, app, server):
         self.url, self.app = url, app
-        app.conf.broker_transport_options = {**app.conf.broker_transport_options, "lease": 1}
+        app.conf.broker_transport_options = {**app.conf.broker_transport_options, "lease": 1, "socket_timeout": 5}
 
     def make_harness(self):
         return BrokerHarness(self.url, self.app)
@@ -25,6 +25,7 @@ class TestRedisBackend(BackendSuite):
     @pytest.fixture(autouse=True)
     def _at(self, url, app, server):
         self.url, self.app = url, app
+        app.conf.result_backend_transport_options = {"socket_timeout": 5}
 
     def make_harness(self):
         return BackendHarness(self.url, self.app)

@@ -7,10 +7,15 @@ from celeriac.testing.conformance import BrokerHarness, BrokerSuite, VerdictKind
 from celeriac_sqlite.broker import SqliteTransport
 from celeriac_sqlite.consumer import SqliteConsumerLane
 
+SUITE = BrokerSuite
+
 
 class NeverRenews(SqliteConsumerLane):
     def renew(self):
         pass
+
+
+MUTANTS = {NeverRenews: {"claims that are renewed outlive their lease"}}
 
 
 def test_a_lane_that_never_renews_fails_by_name(url):

@@ -8,8 +8,10 @@ import pytest
 
 from celeriac import Celery
 from celeriac.contracts import Turn
-from celeriac.testing.conformance import BackendHarness, BackendSuite
-from celeriac_memory.backend import MemoryBackend
+from celeriac.testing.conformance import BackendHarness, BackendSuite, backend, chords, keeping
+from celeriac_memory.backend import MemoryBackend, MemoryWatcher
+
+SUITE = BackendSuite
 
 
 class Store(MemoryBackend):
@@ -52,9 +54,71 @@ class ForgetsTheBody(Store):
         super().start_chords([chord._replace(body=None) for chord in chords])
 
 
+class KeepsGroups(Store):
+    def delete_group(self, group_id):
+        pass
+
+
+class Gossip(MemoryWatcher):
+    def discard(self, task_ids):
+        pass
+
+
+class ForgetsNoTask(Store):
+    def watch(self):
+        return Gossip(self._results, self._decode)
+
+
+class Sleeper(MemoryWatcher):
+    def wake(self):
+        pass
+
+
+class SleepsOn(Store):
+    def watch(self):
+        return Sleeper(self._results, self._decode)
+
+
 class NeverEnds(Store):
     def end_chords(self, group_ids):
         pass
+
+
+class CountsNothing(Store):
+    def store_with_parts(self, results, parts):
+        super().store_with_parts(results, parts)
+        return {}
+
+
+class Reverses(Store):
+    def read_chord(self, group_id):
+        body, parts = super().read_chord(group_id)
+        return body, parts[::-1]
+
+
+class GivesItToWhoeverAsks(Store):
+    def claim_chord(self, group_id):
+        return Turn.CLAIMED
+
+
+class NeverGrows(Store):
+    def grow_chord(self, group_id, count=1):
+        pass
+
+
+class DropsResults(Store):
+    def store_with_parts(self, results, parts):
+        return super().store_with_parts([], parts)
+
+
+class TellsOfOneChord(Store):
+    def store_with_parts(self, results, parts):
+        return dict(list(super().store_with_parts(results, parts).items())[:1])
+
+
+class KeepsForEver(Store):
+    def _expiry(self, seconds):
+        return None
 
 
 MUTANTS = {
@@ -62,7 +126,17 @@ MUTANTS = {
     AdmitsAll: {"of several messages of a body the first is admitted", "one of many threads is admitted"},
     AdmitsTheLast: {"of several messages of a body the first is admitted"},
     AdmitsOnce: {"of several messages of a body the first is admitted"},
-    ClaimsTwice: {"a claimed chord is busy until it is ended"},
+    ClaimsTwice: {"a claimed chord is busy until it is ended", "one of many threads claims a chord"},
+    CountsNothing: {"the last part of a chord claims it"},
+    Reverses: {"the parts are read in the order of the header"},
+    GivesItToWhoeverAsks: {"only a complete chord can be claimed"},
+    NeverGrows: {"a chord may grow"},
+    DropsResults: {"results are stored with the parts"},
+    TellsOfOneChord: {"many chords are counted at once"},
+    KeepsForEver: {"an expired chord is forgotten", "a group expires"},
+    KeepsGroups: {"a group is kept until it is deleted"},
+    ForgetsNoTask: {"a shared watcher forgets and is told again"},
+    SleepsOn: {"a shared watcher can be woken"},
     CountsTwice: {"a part that comes again counts once"},
     ForgetsTheBody: {"the body of a chord is kept"},
     NeverEnds: {"a claimed chord is busy until it is ended"},
@@ -70,7 +144,9 @@ MUTANTS = {
 
 
 @pytest.mark.parametrize("store", MUTANTS, ids=lambda store: store.__name__)
-def test_a_store_that_counts_wrongly_fails_by_name(store, failed):
+def test_a_store_that_counts_wrongly_fails_by_name(store, failed, monkeypatch):
+    for module in (backend, chords, keeping):
+        monkeypatch.setattr(module, "_PATIENCE", 0.5)
     address = f"mutant://{uuid4().hex}"
 
     def harness():

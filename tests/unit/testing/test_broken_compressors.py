@@ -13,6 +13,8 @@ from celeriac.exceptions import ProtocolError
 from celeriac.protocol import compression
 from celeriac.testing.conformance import CompressorHarness, CompressorSuite
 
+SUITE = CompressorSuite
+
 
 class Gzip(Compressor):
     """The kernel's own, of which each mutant breaks one thing."""

@@ -11,6 +11,8 @@ from celeriac import Celery
 from celeriac.testing.conformance import BackendHarness, BackendSuite, primitives
 from celeriac_memory.backend import MemoryBackend
 
+SUITE = BackendSuite
+
 
 class Store(MemoryBackend):
     """Of the plugin for memory, of which each mutant breaks one thing."""

@@ -8,6 +8,8 @@ from celeriac import Celery
 from celeriac.beat import PersistentScheduler
 from celeriac.testing.conformance import SchedulerHarness, SchedulerSuite, scheduler
 
+SUITE = SchedulerSuite
+
 
 class Scheduler(PersistentScheduler):
     """The kernel's own, of which each mutant breaks one thing."""

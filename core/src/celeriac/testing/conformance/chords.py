@@ -15,6 +15,7 @@ from celeriac.testing.conformance.demands import demand
 from celeriac.testing.conformance.suite import Suite
 
 _HEADER = 5
+_PATIENCE = 10.0
 
 
 def _parts(group_id: str, task_ids: list[str]) -> list[ChordPart]:
@@ -190,8 +191,10 @@ class ChordChecks(Suite):
         store = self.harness.store()
         group_id = self.harness.new_id()
         store.start_chords([NewChord(group_id, _HEADER, {"task": "t"}, 0.05)])
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + _PATIENCE
         while store.read_chord(group_id)[0] is not None and time.monotonic() < deadline:
             store.cleanup()
             time.sleep(0.02)
-        demand(store.read_chord(group_id)[0] is None, "a chord was to be kept for 0.05 s and is there after 10")
+        demand(
+            store.read_chord(group_id)[0] is None, f"a chord was to be kept for 0.05 s and is there after {_PATIENCE:g}"
+        )

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _PATIENCE: Final = 20.0
 #: Seconds for which a connection stalls.
 _STALL: Final = 0.2
+#: The same for a server that never answers; longer than drivers wait by default.
+_GIVEN_UP: Final = 75.0
 
 
 class ConnectionChecks(Suite):
@@ -52,7 +54,9 @@ class ConnectionChecks(Suite):
         self.harness.loop.until(enough, f"messages {sorted(numbers)} come after the connection was cut", patience)
         return found
 
-    def _published(self, *messages: OutgoingMessage, by: ProducerLane | None = None) -> bool:
+    def _published(
+        self, *messages: OutgoingMessage, by: ProducerLane | None = None, patience: float = _PATIENCE
+    ) -> bool:
         """Whether a publish, `by` that lane or a new one, returned; the test fails if it neither returns nor raises."""
         lane = by or self.harness.producer()
         outcome: list[BaseException | None] = []
@@ -67,9 +71,9 @@ class ConnectionChecks(Suite):
 
         thread = threading.Thread(target=publish, daemon=True)
         thread.start()
-        thread.join(_PATIENCE)
+        thread.join(patience)
         if not outcome:
-            fail(f"a publish over a lost connection has neither returned nor raised after {_PATIENCE:g} s")
+            fail(f"a publish over a lost connection has neither returned nor raised after {patience:g} s")
         (error,) = outcome
         if error is not None and not isinstance(error, self._errors):
             fail(f"a publish over a lost connection raised {error!r}, which is none of the connection errors")
@@ -207,3 +211,18 @@ class ConnectionChecks(Suite):
         flow.join()
         demand(self._published(self.harness.message(2), by=None if published else producer), "a publish was refused")
         self._claim_all(lane, ({1, 2} if published else {2}) - expected)
+
+    @level(Level.STRESS)
+    @needs("one TCP server")
+    def test_a_connection_that_stalls_for_good_is_given_up(self) -> None:
+        proxy = self.harness.proxy()
+        producer, lane = self.harness.producer(), self.harness.consumer()
+        demand(self._published(self.harness.message(0), by=producer), "a publish was refused")
+        self.harness.claim(lane, 1)
+        proxy.stall()
+        answered = self._published(self.harness.message(1), by=producer, patience=_GIVEN_UP)
+        demand(not answered, "a publish that nobody has answered returned")
+        proxy.cut()
+        proxy.flow()
+        demand(self._published(self.harness.message(2)), "a publish to a server that answers again was refused")
+        self._claim_all(lane, {2})

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 _PATIENCE: Final = 10.0
 #: Seconds for which a store is away, or stalls.
 _AWAY: Final = 0.2
+#: Seconds after which an operation on a store that never answers is taken to hang; longer than drivers wait by default.
+_GIVEN_UP: Final = 75.0
+#: So many results a child and its parent store at once, that answers would be mixed up if they shared a connection.
+_EACH: Final = 50
 
 
 class KeepingChecks(Suite):
@@ -110,19 +114,32 @@ class KeepingChecks(Suite):
     @needs("other processes")
     def test_a_forked_child_leaves_its_parents_connections_alone(self) -> None:
         store = self.harness.store()
-        first, own, last = self._success(0), self._success(1), self._success(2)
+        first = self._success(0)
+        childs, parents = ([self._success(number) for number in range(_EACH)] for _ in range(2))
         store.store([first])
 
         def in_child() -> None:
             store.after_fork()
-            store.store([own])
-            if store.fetch([own.task_id])[own.task_id] != own.meta:
-                raise LookupError
+            for result in childs:
+                store.store([result])
+                if store.fetch([result.task_id])[result.task_id] != result.meta:
+                    raise LookupError
+            store.close()
 
-        demand(in_a_child(in_child) == 0, "a child could not use the store that it inherited")
-        store.store([last])
-        found = store.fetch([first.task_id, last.task_id])
-        demand(len(found) == 2, f"two results were stored around a fork, {len(found)} are there")
+        def meanwhile() -> None:
+            for result in parents:
+                store.store([result])
+                demand(
+                    store.fetch([result.task_id]) == {result.task_id: result.meta},
+                    "beside a child its parent does not find what it has stored",
+                )
+
+        status = in_a_child(in_child, meanwhile)
+        demand(status == 0, f"a child could not use the store that it inherited: it ended with {status}")
+        found = store.fetch([result.task_id for result in (first, *childs, *parents)])
+        demand(
+            len(found) == 2 * _EACH + 1, f"{2 * _EACH + 1} results were stored around a fork, {len(found)} are there"
+        )
 
     @needs("one TCP server")
     def test_a_store_that_was_cut_off_says_so_or_works(self) -> None:
@@ -196,6 +213,33 @@ class KeepingChecks(Suite):
         finally:
             flow.join()
         demand(set(store.fetch([result.task_id])) == {result.task_id}, "a result is not there, and nothing was raised")
+
+    @level(Level.STRESS)
+    @needs("one TCP server")
+    def test_a_store_that_stalls_for_good_is_an_error(self) -> None:
+        proxy = self.harness.proxy()
+        store, result = self.harness.store(), self._success(1)
+        store.store([self._success(0)])
+        proxy.stall()
+        outcome: list[BaseException | None] = []
+
+        def use() -> None:
+            try:
+                store.store([result])
+            except BaseException as error:  # noqa: BLE001  # carried to the thread that judges
+                outcome.append(error)
+            else:
+                outcome.append(None)
+
+        thread = threading.Thread(target=use, daemon=True)
+        thread.start()
+        thread.join(_GIVEN_UP)
+        proxy.cut()
+        proxy.flow()
+        demand(outcome, f"a store that does not answer is waited for longer than {_GIVEN_UP:g} s")
+        demand(isinstance(outcome[0], StoreUnavailable), f"a store that did not answer led to {outcome[0]!r}")
+        store.store([result])
+        demand(set(store.fetch([result.task_id])) == {result.task_id}, "a result is not found when its store answers")
 
     @needs("one TCP server")
     def test_a_watcher_that_was_cut_off_misses_nothing(self) -> None:

@@ -24,8 +24,12 @@ from celeriac.testing.conformance.suite import Level, Suite, level
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from celeriac.contracts.broker import OutgoingMessage, ProducerLane
+
 #: Seconds within which what a killed process held is there again, by default of every driver that has leases.
 _LEASE_PATIENCE: Final = 60.0
+#: So many messages a child and its parent publish at once, that answers would be mixed up if they shared a connection.
+_EACH: Final = 100
 
 
 class SharingChecks(Suite):
@@ -84,11 +88,22 @@ class SharingChecks(Suite):
         producer, lane = self.harness.producer(), self.harness.consumer()
         producer.publish([self.harness.message(0)])
         self.harness.claim(lane, 1)
-        status = in_a_child(lambda: self.harness.producer().publish([self.harness.message(1)]))
-        demand(status == 0, "a child could not publish by a lane of its own")
-        producer.publish([self.harness.message(2)])
-        found = [number_of(one) for one in self.harness.claim(lane, 2)]
-        demand(sorted(found) == [1, 2], f"a child published 1, its parent 2; {found} came")
+        childs, parents = range(1, _EACH + 1), range(_EACH + 1, 2 * _EACH + 1)
+
+        def in_child() -> None:
+            with closing(self.harness.producer()) as own:
+                _one_by_one(own, [self.harness.message(number) for number in childs])
+
+        status = in_a_child(
+            in_child, lambda: _one_by_one(producer, [self.harness.message(number) for number in parents])
+        )
+        demand(status == 0, f"a child could not publish by a lane of its own: it ended with {status}")
+        found: list[int] = []
+        while len(found) < 2 * _EACH:
+            claimed = self.harness.claim(lane, 1) + lane.claim(2 * _EACH)
+            lane.settle(Settlements(ack=[one.tag for one in claimed]))
+            found = sorted([*found, *map(number_of, claimed)])
+        demand(found == [*childs, *parents], f"a child and its parent published {_EACH} each, and {found} came")
 
     @level(Level.STRESS)
     @needs("LEASES")
@@ -143,6 +158,11 @@ class SharingChecks(Suite):
             said = holder.stdout.readline()
             holder.send_signal(signal.SIGKILL)
         demand(said.startswith(b"holds"), "another process could not claim: is the driver installed?")
+
+
+def _one_by_one(lane: ProducerLane, messages: list[OutgoingMessage]) -> None:
+    for message in messages:
+        lane.publish([message])
 
 
 def together(actions: Collection[Callable[[], object]]) -> None:

@@ -1,0 +1,93 @@
+"""A store that loses results with its connections fails a test of the kit by name."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+
+import pytest
+
+from celeriac.contracts import ResultWatcher
+from celeriac.exceptions import StoreUnavailable
+from celeriac.testing.conformance import BackendHarness, BackendSuite, VerdictKind, keeping, run
+from celeriac_redis.backend import RedisBackend
+
+SUITE = BackendSuite
+
+
+class SwallowsErrors(RedisBackend):
+    def store(self, results):
+        with suppress(StoreUnavailable):
+            super().store(results)
+
+
+class GivesUpInSilence(RedisBackend):
+    """Asks whether the server is there, and says nothing where it is not."""
+
+    def store(self, results):
+        asking = threading.Thread(target=self.fetch, args=(["nobody"],))
+        asking.start()
+        asking.join(0.1)
+        if asking.is_alive():
+            asking.join()
+        else:
+            super().store(results)
+
+
+class WaitsForEver(RedisBackend):
+    def __init__(self, app, url):
+        app.conf.result_backend_transport_options = {"socket_timeout": None}
+        super().__init__(app, url)
+
+
+class SharesItsParentsConnections(RedisBackend):
+    def after_fork(self):
+        pass
+
+
+class TellsOfOne(ResultWatcher):
+    """Is deaf to all that comes after the first."""
+
+    def __init__(self, watcher):
+        self.watcher, self.has_told = watcher, False
+
+    def add(self, task_ids):
+        self.watcher.add(task_ids)
+
+    def wait(self, timeout):
+        found = [] if self.has_told else self.watcher.wait(timeout)[:1]
+        self.has_told = self.has_told or bool(found)
+        return found
+
+    def close(self):
+        self.watcher.close()
+
+
+class IsDeafAfterACut(RedisBackend):
+    def watch(self):
+        return TellsOfOne(super().watch())
+
+
+MUTANTS = {
+    SwallowsErrors: {
+        "a store that was cut off says so or works",
+        "a store that is away is an error and then found again",
+        "results wait for a store that is away",
+    },
+    GivesUpInSilence: {"a store that stalls loses nothing"},
+    WaitsForEver: {"a store that stalls for good is an error"},
+    SharesItsParentsConnections: {"a forked child leaves its parents connections alone"},
+    IsDeafAfterACut: {"a watcher that was cut off misses nothing"},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("store", MUTANTS, ids=lambda store: store.__name__)
+def test_a_store_that_loses_results_fails_by_name(store, url, app, monkeypatch):
+    monkeypatch.setattr(keeping, "_PATIENCE", 2.0)
+    monkeypatch.setattr(keeping, "_GIVEN_UP", 4.0)
+    app.conf.result_backend_transport_options = {"socket_timeout": 2}
+    app.plugins.register_driver("backend", "redis", store)
+    case = type("Case", (BackendSuite,), {"make_harness": lambda _: BackendHarness(url, app)})
+    found = [verdict for words in MUTANTS[store] for verdict in run(case, only=words)]
+    assert {verdict.test for verdict in found if verdict.kind is VerdictKind.FAILED} == MUTANTS[store]
