@@ -8,10 +8,12 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from celeriac.cli.scaffold import KINDS, write_plugin
+from celeriac.testing.conformance import CompressorHarness, CompressorSuite, VerdictKind, run
 
 ROOT = Path(__file__).parents[2]
 _COMMAND = re.compile(r"^\$ celeriac plugins new (\w+) (\w+)$", re.MULTILINE)
@@ -55,6 +57,15 @@ def test_a_page_shows_what_its_command_writes(kind, tmp_path):
     assert shown.pop("pyproject.toml").strip() in (tmp_path / "source" / "pyproject.toml").read_text()
     assert list(shown) == [f"src/celeriac_{name}/{kind}.py"]
     assert {file: (tmp_path / "source" / file).read_text() for file in shown} == shown
+
+
+def test_the_compressor_that_is_shown_passes_the_kit():
+    page, _ = pages()["serializer"]
+    (shown,) = re.findall(r"^```python\n(import zlib.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    module: dict[str, Any] = {}
+    exec(shown, module)  # what our own page shows
+    case = type("Case", (CompressorSuite,), {"make_harness": lambda _: CompressorHarness(module["Deflate"])})
+    assert {verdict.kind for verdict in run(case)} == {VerdictKind.PASSED}
 
 
 @pytest.mark.slow

@@ -21,6 +21,13 @@ class SwallowsErrors(RedisBackend):
             super().store(results)
 
 
+class CountsForItself(RedisBackend):
+    def increment(self, name, by=1):
+        with suppress(StoreUnavailable):
+            return super().increment(name, by)
+        return by
+
+
 class GivesUpInSilence(RedisBackend):
     """Asks whether the server is there, and says nothing where it is not."""
 
@@ -74,6 +81,7 @@ MUTANTS = {
         "a store that is away is an error and then found again",
         "results wait for a store that is away",
     },
+    CountsForItself: {"primitives of a store that is away are an error"},
     GivesUpInSilence: {"a store that stalls loses nothing"},
     WaitsForEver: {"a store that stalls for good is an error"},
     SharesItsParentsConnections: {"a forked child leaves its parents connections alone"},

@@ -120,6 +120,11 @@ class SharesItsBasket(Producer):
         super().publish(self.basket)
 
 
+class TakesAllForNew(Consumer):
+    def claim(self, limit):
+        return [each._replace(redelivered=False) for each in super().claim(limit)]
+
+
 class CutsLargeBodies(Producer):
     def publish(self, messages):
         super().publish([replace(each, body=each.body[:100_000]) for each in messages])
@@ -143,6 +148,7 @@ MUTANTS = {
     LosesClaimsByRenewing: {"renewing keeps the claims"},
     TakesTheLivingForDead: {"no begun message is lost while its lane lives"},
     SharesItsBasket: {"eight threads publish at once"},
+    TakesAllForNew: {"a redelivered message comes back"},
     CutsLargeBodies: {"a large message arrives"},
 }
 

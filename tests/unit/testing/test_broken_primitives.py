@@ -28,6 +28,11 @@ class KeepsForEver(Store):
         super().set_values(values)
 
 
+class KeepsWhatReplaces(Store):
+    def compare_and_set(self, key, expected, value, expires=None):
+        return super().compare_and_set(key, expected, value)
+
+
 class SetsAnyway(Store):
     def compare_and_set(self, key, expected, value, expires=None):
         super().compare_and_set(key, expected, value, expires)
@@ -81,6 +86,7 @@ MUTANTS = {
     Store: set(),
     ForgetsToDelete: {"values are kept and forgotten"},
     KeepsForEver: {"a value expires"},
+    KeepsWhatReplaces: {"a value that was set over another expires"},
     SetsAnyway: {"a value is set only over the expected one"},
     LooksAndThenSets: {"one of many threads sets the value"},
     LosesCounts: {"a counter loses nothing"},

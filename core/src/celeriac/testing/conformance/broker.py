@@ -141,7 +141,7 @@ class BrokerSuite(ConnectionChecks, SharingChecks, RoutingChecks, Suite, ABC):
         demand(not found, "a claimed message was claimed again")
 
     def test_a_large_message_arrives(self) -> None:
-        body = b"x" * 2_000_000
+        body = b"x" * 8_000_000
         self._publish(self.harness.message(body=body))
         (found,) = self.harness.claim(self.harness.consumer(), 1)
         demand(found.body == body, f"a body of {len(body)} bytes arrived with {len(found.body)}, or different")
@@ -171,6 +171,7 @@ class BrokerSuite(ConnectionChecks, SharingChecks, RoutingChecks, Suite, ABC):
     def test_a_redelivered_message_comes_back(self) -> None:
         (found,) = self._settled("redeliver")
         demand(number_of(found) == 1, f"another message came: {found.headers!r}")
+        demand(found.redelivered, "a message that is delivered again says that it is new")
 
     def test_many_are_settled_at_once(self) -> None:
         self._publish(*self._numbered(30))

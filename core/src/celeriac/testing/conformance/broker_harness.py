@@ -144,6 +144,11 @@ class BrokerHarness:
             self.loop.turn()
         return found
 
+    def purge(self) -> None:
+        """Empty the queue."""
+        with self.app.connection_for_write(self.url) as connection, closing(connection.channel()) as channel:
+            self.queue(channel).purge()
+
     def close(self) -> None:
         """Close the lanes, then delete the queue and its exchange."""
         for lane in reversed(self._lanes):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
+from celeriac.exceptions import StoreUnavailable
 from celeriac.testing.conformance.claims import needs
-from celeriac.testing.conformance.demands import demand
+from celeriac.testing.conformance.demands import demand, fail
 from celeriac.testing.conformance.suite import Suite
 
 _PATIENCE = 10.0
@@ -47,6 +49,42 @@ class PrimitiveChecks(Suite):
         demand(store.compare_and_set(key, b"1", b"2"), "the value is not what was set")
         demand(store.compare_and_set(key, b"2", None), "the value is not what was set")
         demand(store.get_values([key]) == {}, "a value that was set to None is there")
+
+    @needs("primitives")
+    def test_a_value_that_was_set_over_another_expires(self) -> None:
+        store, key = self.harness.store(), self.harness.new_id()
+        store.set_values({key: b"1"})
+        demand(store.compare_and_set(key, b"1", b"2", 0.05), "the value is not what was set")
+        monotonic_deadline = time.monotonic() + _PATIENCE
+        while store.get_values([key]) and time.monotonic() < monotonic_deadline:
+            time.sleep(0.02)
+        found = store.get_values([key])
+        store.delete_values([key])
+        demand(found == {}, f"a value was to be kept for 0.05 s and is there after {_PATIENCE:g}")
+
+    @needs("primitives", "one TCP server")
+    def test_primitives_of_a_store_that_is_away_are_an_error(self) -> None:
+        proxy = self.harness.proxy()
+        store, name = self.harness.store(), self.harness.new_id()
+        store.increment(name)
+        operations: dict[str, Callable[[], object]] = {
+            "get_values": lambda: store.get_values([name]),
+            "set_values": lambda: store.set_values({name: b"1"}, 60),
+            "compare_and_set": lambda: store.compare_and_set(name, None, b"1", 60),
+            "increment": lambda: store.increment(name),
+            "members_between": lambda: store.members_between(name, 0, 1),
+            "acquire_lock": lambda: store.acquire_lock(name, "one", 1),
+            "notify": lambda: store.notify(name),
+        }
+        proxy.refuse()
+        for what, operation in operations.items():
+            try:
+                operation()
+            except StoreUnavailable:
+                continue
+            fail(f"{what} of a store that is away raised nothing")
+        proxy.resume()
+        demand(store.increment(name, 0) == 1, "a counter is not what it was when its store is back")
 
     @needs("primitives")
     def test_one_of_many_threads_sets_the_value(self) -> None:
