@@ -6,9 +6,7 @@ import contextlib
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +15,6 @@ from uuid import uuid4
 import pytest
 from amqp.exceptions import NotFound
 from kombu import Connection, Exchange, Queue
-from kombu.asynchronous import Hub
 
 from celeriac import Celery
 from celeriac.contracts import ConsumerLane, OutgoingMessage, ProducerLane
@@ -29,35 +26,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from rabbit.certificates import CLIENT, Certificates, make_certificates  # as above
 from rabbit.node import RabbitNode, server_command  # as above
-
-
-@dataclass
-class Loop:
-    """A real event loop, and how often a lane said that it is ready."""
-
-    hub: Hub = field(default_factory=Hub)
-    calls: int = 0
-
-    def on_ready(self) -> None:
-        self.calls += 1
-
-    def turn_until(self, condition: Callable[[], Any], timeout: float = 20.0) -> Any:
-        deadline = time.monotonic() + timeout
-        # The hub polls for up to a second; a timer bounds that, so that the deadline is kept.
-        tick = self.hub.call_repeatedly(0.02, lambda: None)
-        try:
-            while not (value := condition()):
-                assert time.monotonic() < deadline, f"not within {timeout:g} s"
-                self.hub.run_once()
-            return value
-        finally:
-            tick.cancel()
-
-    def calm(self) -> None:
-        """Turn until what has happened so far has been heard."""
-        heard: list[bool] = []
-        self.hub.call_later(0.1, heard.append, True)
-        self.turn_until(lambda: heard)
 
 
 @pytest.fixture
@@ -154,13 +122,6 @@ def prefix(url) -> Iterator[str]:
         for name in (*map(delays.level, range(BITS)), delays.delivery):
             channel.queue_delete(name)
             channel.exchange_delete(name)
-
-
-@pytest.fixture
-def loop() -> Iterator[Loop]:
-    loop = Loop()
-    yield loop
-    loop.hub.close()
 
 
 @pytest.fixture
@@ -285,11 +246,6 @@ def message() -> Callable[..., OutgoingMessage]:
         return OutgoingMessage(**values)
 
     return make
-
-
-@pytest.fixture
-def bodies() -> Callable[[Any], list[str]]:
-    return lambda deliveries: [delivery.body.decode() for delivery in deliveries]
 
 
 @pytest.fixture

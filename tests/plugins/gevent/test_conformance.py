@@ -2,32 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 
-PROGRAM = """
-from gevent import monkey
-monkey.patch_all()
-import time
-from celeriac.testing.conformance import PoolHarness, PoolSuite, run
-from celeriac_gevent.pool import GeventPool
-
-for concurrency in (1, 2, 8):
-    class TestGeventPool(PoolSuite):
-        def make_harness(self):
-            return PoolHarness(GeventPool, concurrency)
-
-    for verdict in run(TestGeventPool):
-        print(verdict.kind, "|", verdict.test, "|", verdict.detail, flush=True)
-print("all", flush=True)
-"""
-
-
-def test_it_passes_the_suite(spawn, tmp_path):
-    (tmp_path / "program.py").write_text(PROGRAM)
-    program = spawn(sys.executable, "program.py", cwd=tmp_path)
-    program.wait_for_output("all\n", timeout=50)
-    lines = [line.split(" | ") for line in program.output().splitlines() if " | " in line]
-    failed = [line for line in lines if line[0] == "failed"]
-    assert not failed
-    passed = {line[1] for line in lines if line[0] == "passed"}
+def test_it_passes_the_suite(verdicts_on_pool):
+    found = verdicts_on_pool("gevent", "from gevent import monkey; monkey.patch_all()")
+    assert [verdict for verdict in found if verdict[0] == "failed"] == []
+    passed = {test for kind, test, _ in found if kind == "passed"}
     assert {"a running job is terminated and no other", "a long job holds nobody back"} <= passed

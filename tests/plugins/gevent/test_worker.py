@@ -91,10 +91,10 @@ monkey.patch_all()
 import gevent
 from celeriac.contracts.limits import NO_LIMITS
 from celeriac.contracts.pool import Job
-from celeriac_gevent.greenlet_run import GreenletRun
+from celeriac_gevent.greenlet_run import GeventRun
 
 reports = []
-run = GreenletRun(Job(7, {}, b"", "", "", {}, {}), NO_LIMITS, None, lambda run, report: reports.append(report))
+run = GeventRun(Job(7, {}, b"", "", "", {}, {}), NO_LIMITS, None, lambda run, report: reports.append(report))
 run._greenlet.kill()
 gevent.sleep(0.05)
 print([(report.number, report.kind.name, report.detail) for report in reports])

@@ -2,59 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from kombu import Connection, Queue
-from kombu.asynchronous import Hub
 
 from celeriac.contracts import ConsumerLane, OutgoingMessage, ProducerLane
 from celeriac_memory.broker import Transport
 
 
-@dataclass
-class Loop:
-    """A real event loop and how often a lane said that it is ready."""
-
-    hub: Hub = field(default_factory=Hub)
-    calls: int = 0
-
-    def on_ready(self) -> None:
-        self.calls += 1
-
-    def turn_until(self, condition: Callable[[], Any], timeout: float = 10.0) -> Any:
-        deadline = time.monotonic() + timeout
-        # The hub polls for up to a second; a timer bounds that, so that the deadline is kept.
-        tick = self.hub.call_repeatedly(0.05, lambda: None)
-        try:
-            while not (value := condition()):
-                assert time.monotonic() < deadline, f"not within {timeout:g} s"
-                self.hub.run_once()
-            return value
-        finally:
-            tick.cancel()
-
-    def settle(self) -> None:
-        """Turn until what has been rung so far has been heard."""
-        heard: list[bool] = []
-        self.hub.call_later(0, heard.append, True)
-        self.turn_until(lambda: heard)
-
-
 @pytest.fixture
 def url() -> str:
     return f"memory://{uuid4().hex}"
-
-
-@pytest.fixture
-def loop() -> Iterator[Loop]:
-    loop = Loop()
-    yield loop
-    loop.hub.close()
 
 
 @pytest.fixture

@@ -204,7 +204,7 @@ def test_an_ack_makes_room_for_what_the_prefetch_limit_kept_waiting(connect, pro
         connection.register_with_event_loop(loop.hub)
         producer.publish([message("1"), message("2")])
         loop.turn_until(lambda: received)
-        loop.settle()
+        loop.calm(0)
         assert len(received) == 1
         received[0].ack()
         loop.turn_until(lambda: len(received) == 2)

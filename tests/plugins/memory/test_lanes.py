@@ -279,7 +279,7 @@ def test_an_open_lane_is_told_of_what_is_there_already(producer, consumer, messa
 
 def test_a_message_from_another_thread_wakes_the_loop(producer, consumer, message, loop):
     lane = consumer()
-    loop.settle()
+    loop.calm(0)
     loop.calls = 0
     thread = threading.Thread(target=producer.publish, args=([message("1")],))
     thread.start()
@@ -291,21 +291,21 @@ def test_a_message_from_another_thread_wakes_the_loop(producer, consumer, messag
 def test_an_idle_lane_is_not_called_again_and_again(producer, consumer, message, loop):
     lane = consumer()
     producer.publish([message(str(number)) for number in range(3)])
-    loop.settle()
-    loop.settle()
+    loop.calm(0)
+    loop.calm(0)
     # Once for all that has come, whether or not it was claimed
     assert loop.calls == 1
     lane.claim(10)
-    loop.settle()
+    loop.calm(0)
     assert loop.calls == 1
 
 
 def test_a_message_for_another_queue_wakes_nobody(producer, consumer, message, loop):
     consumer("mine")
-    loop.settle()
+    loop.calm(0)
     loop.calls = 0
     producer.publish([message("1", "other")])
-    loop.settle()
+    loop.calm(0)
     assert loop.calls == 0
 
 
@@ -315,7 +315,7 @@ def test_what_one_lane_gives_back_wakes_the_other(producer, consumer, message, l
     (delivery,) = lane.claim(1)
     woken = []
     other = consumer(on_ready=lambda: woken.append(True))
-    loop.settle()
+    loop.calm(0)
     woken.clear()
     lane.settle(Settlements(requeue=[delivery.tag]))
     loop.turn_until(lambda: woken)
@@ -324,11 +324,11 @@ def test_what_one_lane_gives_back_wakes_the_other(producer, consumer, message, l
 
 def test_a_closed_lane_is_called_no_more(producer, consumer, message, loop):
     lane = consumer()
-    loop.settle()
+    loop.calm(0)
     loop.calls = 0
     lane.close()
     producer.publish([message("1")])
-    loop.settle()
+    loop.calm(0)
     assert loop.calls == 0
     assert not loop.hub.readers
     assert not lane._store._listeners
@@ -353,7 +353,7 @@ def test_the_loop_wakes_up_by_itself_for_a_delayed_message(producer, consumer, m
     lane = consumer()
     due = time.time() + 0.2
     producer.publish([message("later", eta=due)])
-    loop.settle()
+    loop.calm(0)
     loop.calls = 0
     loop.turn_until(lambda: loop.calls and time.time() >= due)
     assert bodies(lane.claim(1)) == [b"later"]
@@ -362,10 +362,10 @@ def test_the_loop_wakes_up_by_itself_for_a_delayed_message(producer, consumer, m
 def test_of_two_delayed_messages_the_earlier_one_wakes_first(producer, consumer, message, loop):
     lane = consumer()
     producer.publish([message("in an hour", eta=time.time() + 3600)])
-    loop.settle()
+    loop.calm(0)
     due = time.time() + 0.2
     producer.publish([message("soon", eta=due)])
-    loop.settle()
+    loop.calm(0)
     loop.calls = 0
     loop.turn_until(lambda: loop.calls and time.time() >= due)
     assert bodies(lane.claim(10)) == [b"soon"]
@@ -376,10 +376,10 @@ def test_a_message_that_is_due_and_not_claimed_does_not_keep_the_loop_busy(produ
     due = time.time() + 0.05
     producer.publish([message("later", eta=due)])
     loop.turn_until(lambda: time.time() >= due + 0.05)
-    loop.settle()
+    loop.calm(0)
     calls = loop.calls
-    loop.settle()
-    loop.settle()
+    loop.calm(0)
+    loop.calm(0)
     assert loop.calls == calls
 
 

@@ -7,9 +7,8 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,42 +16,12 @@ from uuid import uuid4
 
 import pytest
 from kombu import Connection, Queue
-from kombu.asynchronous import Hub
 from redis import Redis
 
-from celeriac.contracts import ConsumerLane, OutgoingMessage, ProducerLane
+from celeriac.contracts import ConsumerLane, ProducerLane
 from celeriac_redis.broker import RedisTransport
 
 DATABASE = 15
-
-
-@dataclass
-class Loop:
-    """A real event loop, and how often a lane said that it is ready."""
-
-    hub: Hub = field(default_factory=Hub)
-    calls: int = 0
-
-    def on_ready(self) -> None:
-        self.calls += 1
-
-    def turn_until(self, condition: Callable[[], Any], timeout: float = 10.0) -> Any:
-        deadline = time.monotonic() + timeout
-        # The hub polls for up to a second; a timer bounds that, so that the deadline is kept.
-        tick = self.hub.call_repeatedly(0.02, lambda: None)
-        try:
-            while not (value := condition()):
-                assert time.monotonic() < deadline, f"not within {timeout:g} s"
-                self.hub.run_once()
-            return value
-        finally:
-            tick.cancel()
-
-    def calm(self) -> None:
-        """Turn until what has happened so far has been heard."""
-        heard: list[bool] = []
-        self.hub.call_later(0.05, heard.append, True)
-        self.turn_until(lambda: heard)
 
 
 @pytest.fixture
@@ -75,13 +44,6 @@ def server(url, prefix) -> Iterator[Redis]:
     if keys:
         client.delete(*keys)
     client.close()
-
-
-@pytest.fixture
-def loop() -> Iterator[Loop]:
-    loop = Loop()
-    yield loop
-    loop.hub.close()
 
 
 @pytest.fixture
@@ -121,29 +83,6 @@ def consume(connect, loop) -> Iterator[Callable[..., ConsumerLane]]:
     yield open_lane
     for lane in opened:
         lane.close()
-
-
-@pytest.fixture
-def message() -> Callable[..., OutgoingMessage]:
-    """Return ``message(body, **what differs)``."""
-
-    def make(body: bytes | str = b"{}", routing_key: str = "tasks", **given: Any) -> OutgoingMessage:
-        values = {
-            "content_type": "application/json",
-            "content_encoding": "utf-8",
-            "headers": {"id": "1"},
-            "properties": {"correlation_id": "1"},
-            "exchange": "",
-            **given,
-        }
-        return OutgoingMessage(body=body.encode() if isinstance(body, str) else body, routing_key=routing_key, **values)
-
-    return make
-
-
-@pytest.fixture
-def bodies() -> Callable[[Any], list[str]]:
-    return lambda deliveries: [delivery.body.decode() for delivery in deliveries]
 
 
 @pytest.fixture

@@ -4,46 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from kombu import Connection, Queue
-from kombu.asynchronous import Hub
 
-from celeriac.contracts import ConsumerLane, OutgoingMessage, ProducerLane
+from celeriac.contracts import ConsumerLane, ProducerLane
 from celeriac_sqlite.broker import SqliteTransport
 from celeriac_sqlite.place import url_of
 
 PARTY = Path(__file__).with_name("party.py")
-
-
-@dataclass
-class Loop:
-    """A real event loop, and how often a lane said that it is ready."""
-
-    hub: Hub = field(default_factory=Hub)
-    calls: int = 0
-
-    def on_ready(self) -> None:
-        self.calls += 1
-
-    def turn_until(self, condition: Callable[[], Any], timeout: float = 10.0) -> Any:
-        deadline = time.monotonic() + timeout
-        # The hub polls for up to a second; a timer bounds that, so that the deadline is kept.
-        tick = self.hub.call_repeatedly(0.02, lambda: None)
-        try:
-            while not (value := condition()):
-                assert time.monotonic() < deadline, f"not within {timeout:g} s"
-                self.hub.run_once()
-            return value
-        finally:
-            tick.cancel()
 
 
 @pytest.fixture
@@ -54,13 +28,6 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def url(path: Path) -> str:
     return url_of(path)
-
-
-@pytest.fixture
-def loop() -> Iterator[Loop]:
-    loop = Loop()
-    yield loop
-    loop.hub.close()
 
 
 @pytest.fixture
@@ -102,24 +69,6 @@ def consume(connect, loop) -> Iterator[Callable[..., ConsumerLane]]:
 
 
 @pytest.fixture
-def message() -> Callable[..., OutgoingMessage]:
-    """Return ``message(body, **what differs)``."""
-
-    def make(body: bytes | str = b"{}", routing_key: str = "tasks", **given: Any) -> OutgoingMessage:
-        values = {
-            "content_type": "application/json",
-            "content_encoding": "utf-8",
-            "headers": {"id": "1"},
-            "properties": {"correlation_id": "1"},
-            "exchange": "",
-            **given,
-        }
-        return OutgoingMessage(body=body.encode() if isinstance(body, str) else body, routing_key=routing_key, **values)
-
-    return make
-
-
-@pytest.fixture
 def party(spawn, url) -> Callable[..., Any]:
     """Return ``party(role, *arguments)``: another process that plays a part of party.py on the same file."""
     return lambda role, *arguments: spawn(sys.executable, PARTY, role, url, *map(str, arguments))
@@ -142,11 +91,6 @@ def query(path: Path) -> Callable[..., list[Any]]:
             return connection.execute(sql, parameters).fetchall()
 
     return run
-
-
-@pytest.fixture
-def bodies() -> Callable[[Any], list[str]]:
-    return lambda deliveries: [delivery.body.decode() for delivery in deliveries]
 
 
 @pytest.fixture

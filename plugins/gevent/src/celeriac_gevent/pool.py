@@ -9,7 +9,7 @@ import gevent
 
 from celeriac.exceptions import ImproperlyConfigured
 from celeriac.pools.greenlet_pool import GreenletJob, GreenletPool
-from celeriac_gevent.greenlet_run import GreenletRun
+from celeriac_gevent.greenlet_run import GeventRun
 from celeriac_gevent.patch import is_patched
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from celeriac.contracts.pool import Executor, Job, PoolContext, Report
 
 
-class GeventPool(GreenletPool[GreenletRun]):
+class GeventPool(GreenletPool[GeventRun]):
     """Greenlets of gevent's."""
 
     name: ClassVar[str] = "gevent"
@@ -32,8 +32,8 @@ class GeventPool(GreenletPool[GreenletRun]):
 
     def _begin(
         self, job: Job, limits: Limits, executor: Executor, on_end: Callable[[GreenletJob, Report], None]
-    ) -> GreenletRun:
-        return GreenletRun(job, limits, executor, on_end)
+    ) -> GeventRun:
+        return GeventRun(job, limits, executor, on_end)
 
     def _wait(self, is_over: Callable[[], bool], timeout: float) -> None:
         with gevent.Timeout(timeout, False):
