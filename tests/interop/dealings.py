@@ -38,6 +38,21 @@ app.conf.update(
     worker_send_task_events=True,
     worker_prefetch_multiplier=1,
 )
+if serializer := os.environ.get("SERIALIZER"):
+    app.conf.update(
+        task_serializer=serializer,
+        result_serializer=serializer,
+        event_serializer=serializer,
+        accept_content=[serializer],
+    )
+if serializer == "auth":
+    data = os.environ["KEYS"]
+    app.conf.update(
+        security_key=f"{data}/test-only.key",
+        security_certificate=f"{data}/test-only.pem",
+        security_cert_store=f"{data}/*.pem",
+    )
+    app.setup_security()
 
 
 class OutOfStock(Exception):
@@ -131,14 +146,16 @@ def ranked():
 
 
 def events():
-    """What the client's own State knows of a task and of its worker, from the events that it has heard."""
+    """What the client's own State knows of a task and of its worker, when it has heard of the end of the one and the
+    heart of the other, which come in any order."""
     state = importlib.import_module(f"{FRAMEWORK}.events.state").State()
     done = threading.Event()
-    sent = str(uuid4())
+    sent, heard_of = str(uuid4()), set()
 
     def heard(event):
         state.event(event)
-        if event["type"] == "task-succeeded" and event["uuid"] == sent:
+        heard_of.update({event["type"]} if event.get("uuid", sent) == sent else ())
+        if {"task-succeeded", "worker-heartbeat"} <= heard_of:
             done.set()
             receiver.should_stop = True
 

@@ -41,6 +41,11 @@ EXPECTED = {
 #: What Celery itself cannot do with results as messages: count, find one by its id, follow a task that is replaced.
 STORED = {"chord": 12, "spread": 6, "link": 13, "link_error": True, "replace": 11}
 
+#: Without those that carry signatures, which Celery cannot write as YAML.
+PLAIN = {name: EXPECTED[name] for name in ("success", "failure", "retry", "events", "ping", "registered", "rate_limit")}
+WITH_SIGNATURES = {**PLAIN, "chain": 7, "group": [0, 2, 4], "chord": 12, "link": 13}
+KEYS = Path(__file__).parents[1] / "plugins" / "auth" / "data"
+
 PAIRS = [("celeriac", "celery"), ("celery", "celeriac"), ("celeriac", "celery 5.6"), ("celery 5.6", "celeriac")]
 
 
@@ -106,6 +111,27 @@ def test_a_client_deals_with_the_others_worker_as_with_its_own(run, start_worker
     expected = EXPECTED if place["STORE"].startswith("rpc") else EXPECTED | STORED
     calling = run(client, str(APP), *expected)
     assert seen_by(calling) == expected
+
+
+@pytest.mark.timeout(150)
+@pytest.mark.parametrize("place", [("redis", "redis")], indirect=True, ids=named)
+@pytest.mark.parametrize(("client", "worker"), PAIRS)
+@pytest.mark.parametrize("serializer", ["pickle", "yaml", "msgpack", "orjson", "auth"])
+def test_they_do_with_tasks_results_events_and_commands_in_each_serializer(
+    run, start_worker, place, monkeypatch, client, worker, serializer
+):
+    monkeypatch.setenv("KEYS", str(KEYS))
+    monkeypatch.setenv("C_FORCE_ROOT", "1")
+
+    def written_by(framework):
+        # What orjson writes is JSON to everybody else.
+        place["SERIALIZER"] = "json" if serializer == "orjson" and framework != "celeriac" else serializer
+        return framework
+
+    serving = start_worker(written_by(worker), "main")
+    expected = PLAIN if serializer == "yaml" else WITH_SIGNATURES
+    assert seen_by(run(written_by(client), str(APP), *expected)) == expected
+    assert "refused" not in serving.output()
 
 
 @pytest.mark.timeout(120)

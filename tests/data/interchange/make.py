@@ -8,6 +8,7 @@ import decimal
 import json
 import socket
 import sys
+import time
 import uuid
 from pathlib import Path
 
@@ -17,9 +18,12 @@ import redis
 socket.gethostname = lambda: "host"
 import celery  # noqa: E402
 import kombu  # noqa: E402
+from celery.contrib.testing.worker import start_worker  # noqa: E402
 
 HERE = Path(__file__).parent
 URL = sys.argv[1] if len(sys.argv) > 1 else "redis://127.0.0.1:6379/0"
+#: Keys that everybody has.
+KEYS = HERE.parents[1] / "plugins" / "auth" / "data"
 PREFIX = f"interchange-{uuid.uuid4().hex}:"
 
 
@@ -34,8 +38,19 @@ class Sender:
             task_default_queue="q",
             task_serializer=serializer,
             result_serializer=serializer,
-            accept_content=["json", "pickle", "yaml", "msgpack"],
+            event_serializer=serializer,
+            accept_content=["auth"] if serializer == "auth" else ["json", "pickle", "yaml", "msgpack"],
+            task_send_sent_event=True,
+            worker_send_task_events=True,
+            worker_hijack_root_logger=False,
         )
+        if serializer == "auth":
+            app.conf.update(
+                security_key=str(KEYS / "test-only.key"),
+                security_certificate=str(KEYS / "test-only.pem"),
+                security_cert_store=str(KEYS / "*.pem"),
+            )
+            app.setup_security()
 
         @app.task(name="t.add")
         def add(a, b):
@@ -80,7 +95,8 @@ def main():
     server = redis.Redis.from_url(URL)
     try:
         for serializer in MORE:
-            write(serializer, of_serializer(server, serializer))
+            write(serializer, {**of_serializer(server, serializer), **of_worker(server, serializer)})
+        write("auth", {**of_serializer(server, "auth"), **of_worker(server, "auth")})
         add = Sender("json").add
         write("compression", {name: sent(server, add, [[1], [2]], compression=name) for name in COMPRESSIONS})
         write("fanout", {"control": told(server)})
@@ -92,7 +108,7 @@ def main():
 def of_serializer(server, name):
     sender = Sender(name)
     app, add, total = sender.app, sender.add, sender.total
-    value = {**PLAIN, **MORE[name]}
+    value = {**PLAIN, **MORE.get(name, {})}
     tasks = {
         "plain": sent(server, add, [value, "b"], kwargs={}, headers={"my-header": "kept"}),
         "keywords": sent(server, add, [], kwargs={"a": value, "b": None}, shadow="other", priority=3),
@@ -109,6 +125,89 @@ def of_serializer(server, name):
         "own": stored(server, lambda id_: fail(app, id_, celery.exceptions.TimeoutError("late"))),
     }
     return {"tasks": tasks, "results": results}
+
+
+def of_worker(server, name):
+    """What is said while a worker runs: events, a command and its answer, and what is kept of groups and chords."""
+    sender = Sender(name)
+    app, add = sender.app, sender.add
+    with server.pubsub(ignore_subscribe_messages=True) as listener:
+        listener.psubscribe("*celeryev*", "*celery.pidbox*")
+        listener.get_message(timeout=1)
+        options = {"hostname": "w@host", "queues": ["q"], "without_heartbeat": False}
+        with start_worker(app, pool="solo", perform_ping_check=False, **options):
+            group = celery.group(add.s(1, 2), add.s(3, 4)).apply_async()
+            group.save()
+            assert group.get(timeout=20) == [3, 7]
+            answer = asked(server, app)
+            part = None
+            if name != "yaml":
+                chord = celery.chord([add.s(1, 2), add.s(3, 4).set(queue="of-nobody")], sender.total.s())
+                waiting = chord.apply_async().parent
+                waiting[0].get(timeout=20)
+                [part] = until(lambda: server.zrange(key_of(server, f"*{waiting.id}.j"), 0, -1))
+            heard = {}
+            until(lambda: hear(listener, app, heard))
+    return {
+        "events": {kind: heard[kind] for kind in EVENTS},
+        "control": {"command": heard["command"], "answer": answer},
+        "kept": {
+            "member": kept(server, f"*celery-task-meta-{group[0].id}"),
+            "group": kept(server, f"*celery-taskset-meta-{group.id}"),
+            "part": part and base64.b64encode(part).decode(),
+        },
+    }
+
+
+#: Of each kind the first that is heard.
+EVENTS = ["task-sent", "task-received", "task-started", "task-succeeded", "worker-online", "worker-heartbeat"]
+
+
+def hear(listener, app, heard):
+    """Add what was published, by the kinds of events, and the first command; whether all has been heard."""
+    accepted = kombu.serialization.prepare_accept_content(app.conf.accept_content)
+    while (message := listener.get_message(timeout=1)) is not None:
+        if PREFIX.encode() not in message["channel"]:
+            continue
+        found = json.loads(message["data"])
+        if b"pidbox" in message["channel"]:
+            heard.setdefault("command", found)
+            continue
+        data = base64.b64decode(found["body"])
+        body = kombu.serialization.loads(data, found["content-type"], found["content-encoding"], accepted)
+        for event in body if isinstance(body, list) else [body]:
+            heard.setdefault(event["type"], found)
+    return set(EVENTS) <= set(heard)
+
+
+def asked(server, app):
+    """The answer of the worker to a ping, taken from its queue before anybody else does."""
+    with app.connection_for_write() as connection:
+        mailbox = app.control.mailbox(connection)
+        queue = mailbox.reply_queue(connection.default_channel)
+        queue.declare()
+        mailbox._publish(
+            "ping", {}, destination=["w@host"], reply_ticket="a-ticket", channel=connection.default_channel
+        )
+        return json.loads(until(lambda: server.rpop(f"{PREFIX}{queue.name}")))
+
+
+def key_of(server, pattern):
+    return next(iter(server.scan_iter(pattern, count=1000)), "none")
+
+
+def kept(server, pattern):
+    return base64.b64encode(server.get(key_of(server, pattern))).decode()
+
+
+def until(look):
+    """What `look` gives, as soon as it gives something."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.05)
+    raise RuntimeError(f"it did not come: {look}")
 
 
 def fail(app, id_, error):

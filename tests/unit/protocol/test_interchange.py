@@ -13,10 +13,13 @@ from uuid import UUID
 import pytest
 
 from celeriac import Celery
+from celeriac.events import EventReceiver
 from celeriac.exceptions import TimeoutError as CeleryTimeoutError
 from celeriac.protocol.message import decode_task
 from celeriac.protocol.results import decode_exception, read_meta
 
+#: With which those of ``auth`` are signed; everybody has them.
+KEYS = Path(__file__).parents[2] / "plugins" / "auth" / "data"
 FILES = Path(__file__).parents[2] / "data" / "interchange"
 STAMP = datetime(2030, 1, 2, 3, 4, 5, 678900, tzinfo=UTC)
 PLAIN = {"text": "grün \N{SNOWMAN}", "list": [1, -2, 2.5, None, True], "map": {"nested": {"deep": []}}}
@@ -44,6 +47,7 @@ SENT = {
     },
     "yaml": {**PLAIN, "datetime": STAMP, "date": date(2030, 1, 2), "bytes": b"\xff\x00", "set": {1, 2}},
     "msgpack": {**PLAIN, "bytes": b"\xff\x00", "large": 2**63},
+    "auth": PLAIN,
 }
 VERSIONS = ["5.6", "5.7"]
 #: Each serializer, and orjson, which reads what json does.
@@ -57,6 +61,29 @@ every_reader = pytest.mark.parametrize(("serializer", "reader"), READERS, ids=la
 def app():
     with Celery("interchange", set_as_current=False) as app:
         yield app
+
+
+def accept(app, reader):
+    """Have the app read what `reader` writes, and nothing else."""
+    app.conf.update(result_serializer=reader, event_serializer=reader, accept_content=[reader])
+    if reader == "auth":
+        app.conf.update(
+            task_serializer="auth",
+            security_key=str(KEYS / "test-only.key"),
+            security_certificate=str(KEYS / "test-only.pem"),
+            security_cert_store=str(KEYS / "*.pem"),
+        )
+        app.setup_security()
+
+
+def raw(message):
+    """A message as Kombu hands it out."""
+    return SimpleNamespace(
+        body=base64.b64decode(message["body"]),
+        headers=message["headers"],
+        content_type=message["content-type"],
+        errors=[],
+    )
 
 
 @pytest.fixture
@@ -80,7 +107,7 @@ def content(version, name):
 @every_file
 @every_reader
 def test_tasks(app, read, version, serializer, reader):
-    app.conf.accept_content = [reader]
+    accept(app, reader)
     tasks, value = content(version, serializer)["tasks"], SENT[serializer]
 
     headers, body = read(tasks["plain"])
@@ -107,7 +134,7 @@ def test_tasks(app, read, version, serializer, reader):
     ("serializer", "reader"), [pair for pair in READERS if pair[0] != "yaml"], ids=lambda name: name
 )
 def test_signatures_that_come_along(app, read, version, serializer, reader):
-    app.conf.accept_content = [reader]
+    accept(app, reader)
     tasks = content(version, serializer)["tasks"]
 
     _, body = read(tasks["linked"])
@@ -131,7 +158,7 @@ def test_signatures_that_come_along(app, read, version, serializer, reader):
 @every_file
 @every_reader
 def test_results(app, version, serializer, reader):
-    app.conf.update(result_serializer=reader, accept_content=[reader])
+    accept(app, reader)
     kind = app.serializers.get(reader).content_type
     stored = content(version, serializer)["results"]
 
@@ -168,11 +195,69 @@ def test_compressed_messages(read, version, name):
 
 @every_file
 def test_commands(app, version):
-    message = content(version, "fanout")["control"]
-    raw = SimpleNamespace(
-        body=base64.b64decode(message["body"]), headers=message["headers"], content_type=message["content-type"]
-    )
-    command = app.control.mailbox.codec.decode_command(raw)
+    command = app.control.mailbox.codec.decode_command(raw(content(version, "fanout")["control"]))
     assert command["method"] == "rate_limit"
     assert command["arguments"] == {"task_name": "t.add", "rate_limit": "1/s"}
     assert command["destination"] == ["w@h"]
+
+
+@every_file
+@every_reader
+def test_a_command_and_its_answer(app, version, serializer, reader):
+    accept(app, reader)
+    told = content(version, serializer)["control"]
+    codec = app.control.mailbox.codec
+    command = codec.decode_command(raw(told["command"]))
+    assert (command["method"], command["destination"], command["ticket"]) == ("ping", ["w@host"], "a-ticket")
+    assert command["reply_to"].keys() == {"exchange", "routing_key"}
+    assert told["answer"]["headers"]["ticket"] == "a-ticket"
+    assert app.control.mailbox._read(raw(told["answer"])) == {"w@host": {"ok": "pong"}}
+
+
+@every_file
+@every_reader
+def test_events(app, version, serializer, reader):
+    accept(app, reader)
+    told = content(version, serializer)["events"]
+    receiver = EventReceiver(app.connection_for_read().default_channel, app=app)
+    found = {
+        kind: next(event for type_, event in receiver.events_in(raw(message)) if type_ == kind)
+        for kind, message in told.items()
+    }
+    assert found.keys() == {
+        *("task-sent", "task-received", "task-started", "task-succeeded", "worker-online", "worker-heartbeat")
+    }
+    assert (found["task-sent"]["name"], found["task-sent"]["queue"]) == ("t.add", "q")
+    assert found["task-sent"]["uuid"] == found["task-received"]["uuid"] == found["task-succeeded"]["uuid"]
+    assert found["task-received"]["args"] == "(1, 2)"
+    assert found["task-succeeded"]["result"] == "3"
+    assert found["task-succeeded"]["runtime"] > 0
+    assert found["worker-heartbeat"]["hostname"] == "w@host"
+    # And they tell the same as our own would
+    state = app.events.State()
+    for event in found.values():
+        state.event(event)
+    assert state.workers["w@host"].sw_ident == "py-celery"
+    task = state.tasks[found["task-sent"]["uuid"]]
+    assert (task.state, task.name, task.worker.hostname) == ("SUCCESS", "t.add", "w@host")
+
+
+@every_file
+@every_reader
+def test_what_is_kept_of_groups_and_chords(app, version, serializer, reader):
+    accept(app, reader)
+    kind = app.serializers.get(reader).content_type
+    found = {
+        name: app.serializers.decode_result(base64.b64decode(text), kind)
+        for name, text in content(version, serializer)["kept"].items()
+        if text is not None
+    }
+    member = read_meta(found["member"])
+    assert (member["status"], member["result"], member["children"]) == ("SUCCESS", 3, [])
+    group = app.results.from_tuple(found["group"]["result"])
+    assert group.id == member["group_id"]
+    assert group.results[0].id == member["task_id"]
+    assert len(group.results) == 2
+    if serializer != "yaml":
+        _, task_id, state, value = found["part"]
+        assert (len(task_id), state, value) == (36, "SUCCESS", 3)
