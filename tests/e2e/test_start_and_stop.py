@@ -242,6 +242,39 @@ def test_a_worker_runs_as_the_user_that_it_is_told_and_learns_so_from_no_warning
     assert "runs as root" not in output
 
 
+@AS_ROOT
+@pytest.mark.parametrize(
+    ("accepted", "forced", "exitcode", "said"),
+    [
+        ("pickle", "", 1, "this worker would run as root and accept pickled messages"),
+        ("application/x-python-serialize", "", 1, "this worker would run as root and accept pickled messages"),
+        ("pickle", "1", 0, None),
+        ("json", "", 0, "This worker runs as root, and so do all tasks"),
+        ("json", "1", 0, None),
+    ],
+)
+def test_root_runs_what_is_pickled_only_where_it_is_told_to(worker, tmp_path, accepted, forced, exitcode, said):
+    # Given a program that accepts this, and whose worker ends as soon as it is made
+    (tmp_path / "of_root.py").write_text(
+        "from celeriac import Celery\n"
+        "from celeriac.bootsteps import Step\n"
+        f"app = Celery('of_root', broker='memory://', backend='disabled', accept_content=['json', {accepted!r}])\n"
+        "class Tell(Step):\n"
+        "    def __init__(self, parent, **options):\n"
+        "        print('it would run', flush=True)\n"
+        "        raise SystemExit(0)\n"
+        "app.steps['worker'].add(Tell)\n"
+    )
+    # When root starts it
+    running = worker("-P", "solo", app="of_root", ready=False, PYTHONPATH=str(tmp_path), C_FORCE_ROOT=forced)
+    # Then it runs, or says why it does not
+    assert running.wait() == exitcode, running.output()
+    output = running.output()
+    assert ("it would run" in output) == (exitcode == 0)
+    assert ("as root" in output) == (said is not None)
+    assert said is None or said in output
+
+
 def test_a_umask_that_is_none_is_refused(worker):
     refused = worker("--umask", "999", ready=False)
     assert refused.wait() == 2

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pickle
 import uuid
+from types import SimpleNamespace
 
 import pytest
 from kombu import Producer
+from redis import Redis
 
 from celeriac.app.base import Celery
 from celeriac.app.dead_letters import DeadLetters
 from celeriac.app.json_serializer import JsonSerializer
-from celeriac.exceptions import ContentDisallowed
+from celeriac.exceptions import ContentDisallowed, ProtocolError
 
 PICKLED = "application/x-python-serialize"
 
@@ -55,6 +57,7 @@ def bomb(monkeypatch):
 def test_a_task_is_refused_with_its_sender_and_kept(app, start_worker, wait_until, caplog, bomb):
     # Given a worker, and somebody who watches
     start_worker(app)
+    queue = app.conf.task_default_queue
     with app.connection_for_write() as connection:
         channel = connection.channel()
         receiver = app.events.Receiver(connection, node_id="me")
@@ -64,9 +67,13 @@ def test_a_task_is_refused_with_its_sender_and_kept(app, start_worker, wait_unti
         # When a pickle comes
         headers = {"task": "proj.add", "id": "1", "origin": "gen7@elsewhere"}
         Producer(channel).publish(
-            bomb, routing_key="celery", headers=headers, content_type=PICKLED, content_encoding="binary"
+            bomb,
+            routing_key=app.conf.task_default_queue,
+            headers=headers,
+            content_type=PICKLED,
+            content_encoding="binary",
         )
-        wait_until(lambda: DeadLetters(app).counts(["celery"]) == {"celery": 1}, timeout=10)
+        wait_until(lambda: DeadLetters(app).counts([queue]) == {queue: 1}, timeout=10)
 
         # Then the log tells of it, whoever waits is told, those who watch are, and the message is kept
         assert "refused as invalid: content of type 'application/x-python-serialize' is refused" in caplog.text
@@ -76,7 +83,7 @@ def test_a_task_is_refused_with_its_sender_and_kept(app, start_worker, wait_unti
         seen = []
         wait_until(lambda: failed_in(watched, receiver, seen), timeout=10)
         assert "ContentDisallowed" in seen[-1]["exception"]
-        [letter] = DeadLetters(app).show("celery")
+        [letter] = DeadLetters(app).show(queue)
         assert (letter.task_id, letter.reason) == ("1", "invalid")
 
     # And the worker goes on
@@ -205,3 +212,105 @@ def test_a_refusal_is_also_an_error_of_kombu(app):
 
     with pytest.raises(KombuContentDisallowed):
         app.serializers.decode(b"", PICKLED)
+
+
+@pytest.fixture(params=["memory", "sqlite", "redis", "rabbitmq"])
+def make_one(request, service, tmp_path):
+    """Return ``make_one(name, **settings)``: an app of one fleet, on each broker with a store."""
+    place = f"refusing-{uuid.uuid4().hex}"
+    file = f"sqlite:///{tmp_path}/queue.db"
+    urls = {"memory": f"memory://{place}", "sqlite": file}
+    url = urls.get(request.param) or service(request.param)
+    apps = []
+
+    def make(name, **settings):
+        app = Celery(name, broker=url, backend=file if request.param == "rabbitmq" else url, set_as_current=False)
+        if request.param == "redis":
+            app.conf.broker_transport_options = {"global_keyprefix": f"{place}:"}
+            app.conf.result_backend_transport_options = {"global_keyprefix": f"{place}:"}
+        app.conf.update(
+            worker_send_task_events=True,
+            task_default_queue=place,
+            control_exchange=f"{place}.control",
+            event_exchange=f"{place}.events",
+            event_queue_prefix=f"{place}.events",
+            **settings,
+        )
+        apps.append(app)
+        return app
+
+    yield make
+    if request.param == "redis":
+        with Redis.from_url(url) as server:
+            for key in server.scan_iter(f"{place}:*", count=1000):
+                server.delete(key)
+    if request.param == "rabbitmq":
+        with apps[0].connection_for_write() as connection:
+            for name in (place, f"{place}.dlq"):
+                connection.default_channel.queue_delete(name)
+    for app in apps:
+        app.close()
+
+
+def test_on_each_broker_tasks_commands_and_events_are_refused_and_the_worker_goes_on(
+    make_one, start_worker, wait_until, caplog
+):
+    # Given a worker that reads JSON, and somebody who writes pickles
+    app = make_one("proj")
+    other = make_one("other", task_serializer="pickle", event_serializer="pickle", accept_content=["json", "pickle"])
+
+    @app.task(name="proj.add", shared=False)
+    def add(a, b):
+        return a + b
+
+    start_worker(app, hostname="w@host", without_mingle=True)
+    queue = app.conf.task_default_queue
+
+    # When these come as a task, a command and an event
+    sent = other.send_task("proj.add", ({1}, {2}))
+    other.control.revoke("x")
+    with other.events.default_dispatcher() as dispatcher:
+        dispatcher.send("worker-heartbeat", hostname="w@elsewhere", freq=2.0)
+
+    # Then the log tells of each, with its sender and content type, and the task is a dead letter
+    kind = "content of type 'application/x-python-serialize' is refused"
+    for said in (
+        f"refused as invalid: {kind}",
+        f"A message of remote control is refused, and dropped: {kind}",
+        f"that is no event is dropped: {kind}",
+    ):
+        wait_until(lambda said=said: said in caplog.text, timeout=15, message=said)
+    with pytest.raises(ContentDisallowed, match="accept_content does not name 'pickle'"):
+        app.AsyncResult(sent.id).get(timeout=10)
+    wait_until(lambda: DeadLetters(app).counts([queue]) == {queue: 1}, timeout=10)
+
+    # And the worker goes on
+    assert app.send_task("proj.add", (1, 2)).get(timeout=10) == 3
+    assert app.control.ping(timeout=5, limit=1) == [{"w@host": {"ok": "pong"}}]
+    DeadLetters(app).purge(queue)
+
+
+def test_a_pickled_result_is_refused_with_a_clear_error(make_one, bomb):
+    # Given a result that somebody has written in what is not accepted
+    app = make_one("proj")
+    writer = make_one("writer", result_serializer="pickle", accept_content=["pickle"])
+    writer.results.store_state("1", "SUCCESS", {1, 2})
+    # Then whoever asks is told what is wrong
+    if app.conf.result_backend.startswith("redis"):  # which keeps the bytes alone: they are read as what is expected
+        with pytest.raises(ProtocolError, match="not JSON"):
+            app.AsyncResult("1").get(timeout=10)
+        app.conf.result_serializer = "pickle"
+    with pytest.raises(ContentDisallowed, match="accept_content does not name 'pickle'"):
+        app.AsyncResult("1").get(timeout=10)
+
+
+def test_pickled_events_are_refused_though_events_are_written_so(app, caplog, bomb):
+    app.conf.event_serializer = "pickle"
+    with app.connection_for_write() as connection:
+        receiver = app.events.Receiver(connection, node_id="me")
+        told = SimpleNamespace(body=bomb, content_type=PICKLED, headers={"hostname": "w@elsewhere"}, errors=[])
+        assert list(receiver.events_in(told)) == []
+        assert "A message of w@elsewhere that is no event is dropped: content of type" in caplog.text
+        app.conf.accept_content = ["json", "pickle"]
+        app.serializers.accept_anew()
+        assert "pickle" in app.events.Receiver(connection).accept

@@ -183,9 +183,16 @@ class EventReceiver(ConsumerMixin):
 
 
 def _accepted(app: Celery) -> set[str]:
-    """In what events are read: as they are sent here, and in JSON, unless they are signed here."""
-    own = app.conf.event_serializer
-    return {own} if app.serializers.get(own).authenticates else {own, "json"}
+    """In what events are read: as they are sent here, and in JSON, unless they are signed here.
+
+    A serializer that runs what the sender says counts only where ``accept_content`` names it.
+    """
+    own = app.serializers.get(app.conf.event_serializer)
+    if own.authenticates:
+        return {own.name}
+    if own.trusts_sender and not app.serializers.accepts(own.content_type):
+        return {"json"}
+    return {own.name, "json"}
 
 
 def _either(given: Any, configured: Any) -> Any:
