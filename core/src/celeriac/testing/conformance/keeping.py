@@ -24,7 +24,7 @@ _PATIENCE: Final = 10.0
 #: Seconds for which a store is away, or stalls.
 _AWAY: Final = 0.2
 #: Seconds after which an operation on a store that never answers is taken to hang; longer than drivers wait by default.
-_GIVEN_UP: Final = 75.0
+_GIVEN_UP: Final = 150.0
 #: So many results a child and its parent store at once, that answers would be mixed up if they shared a connection.
 _EACH: Final = 50
 
