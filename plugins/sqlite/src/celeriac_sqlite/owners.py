@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from celeriac.contracts.hosts import boot_id
 from celeriac_sqlite.topology import delete_queue
 
 if TYPE_CHECKING:
@@ -37,15 +38,8 @@ def this_process() -> Identity:
 
 @cache
 def _identity(pid: int) -> Identity:
-    return Identity(_boot(), _pid_namespace(), pid, _started(pid) or "")
-
-
-@cache
-def _boot() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:  # not Linux: a lease from before a reboot is recognised by its time
-        return ""
+    # Where there is no id of the boot, a lease from before a reboot is recognised by its time.
+    return Identity(boot_id(), _pid_namespace(), pid, _started(pid) or "")
 
 
 @cache

@@ -365,6 +365,20 @@ def test_of_a_damaged_one_what_can_be_read_is_reported(make_lane, broker, messag
     assert lane.lost() == []
 
 
+@pytest.mark.parametrize(("node", "found"), [("elsewhere", []), (os.uname().nodename, ["id-1"])])
+def test_one_of_another_machine_is_left_alone_and_one_from_before_a_restart_is_not(
+    lane, directory, die, message, node, found
+):
+    (own,) = files(directory)
+    die(message(1))
+    (dead,) = set(files(directory)) - {own}
+    with open(directory / dead, "r+b") as file:
+        file.seek(16)
+        file.write(f"another-boot\0{node}\0dead@host".encode().ljust(496, b"\0"))
+    assert ids(lane.lost()) == found
+    assert dead in files(directory)
+
+
 def test_links_pipes_and_files_of_others_are_left_alone(lane, directory, caplog, tmp_path):
     (own,) = files(directory)
     (tmp_path / "target").write_bytes(b"x")

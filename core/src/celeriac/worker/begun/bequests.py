@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from celeriac.contracts.broker import Settlements
 from celeriac.worker.begun.directory import Unusable
-from celeriac.worker.begun.journal import BEGUN, Found, Journal, Trace, unended, worker_of
+from celeriac.worker.begun.journal import BEGUN, Found, Journal, Trace, owner_of, unended
 
 if TYPE_CHECKING:
     from celeriac.contracts.broker import Delivery
@@ -35,7 +35,7 @@ class Bequest(Journal):
         self._lock = lock
         super().__init__(mmap.mmap(descriptor, 0), descriptor)
         #: Who has died.
-        self.worker = worker_of(self._memory)
+        self.owner = owner_of(self._memory)
         self.found: list[Found] = []
         #: What of it could not be read, and why.
         self.damage = ""
@@ -107,6 +107,10 @@ class Bequests:
             os.close(descriptor)
             lock.release()
             return []
+        if not bequest.owner.was_here:
+            self._passed.add(name)
+            bequest.close()
+            return []
         return self._taken(bequest, queues)
 
     def _set_aside(self, name: str, damage: str) -> None:
@@ -140,7 +144,7 @@ class Bequests:
             else:
                 self._doubtful.setdefault(task_id, []).append((bequest, each))
         if ours:
-            logger.warning("Worker %s has died: %d messages had begun and are lost", bequest.worker, len(ours))
+            logger.warning("Worker %s has died: %d messages had begun and are lost", bequest.owner.worker, len(ours))
         self._close_if_done(bequest)
         return handed_out
 

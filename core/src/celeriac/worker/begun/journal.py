@@ -1,6 +1,6 @@
 """The journal: a file that is written through memory, so that it is readable at whatever byte its writer is killed.
 
-It begins with `MAGIC` and the name of its worker.  Regions follow, one behind the other; the size of each is a power
+It begins with `MAGIC` and with whose it is.  Regions follow, one behind the other; the size of each is a power
 of two and never changes.  A region in use holds a batch of messages that were begun together: what is said of them,
 and a byte for each, its state.  Each step that counts is the writing of one byte:
 
@@ -25,6 +25,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zlib import crc32
 
+from celeriac.contracts.hosts import boot_id
 from celeriac.worker.begun import entries
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 MAGIC: Final = b"celeriac begun 1"
 _HEADER: Final = 512
+#: Bytes that the name of its worker, and of the machine, may have.
+_LABEL: Final = _HEADER - len(MAGIC) - 1
 _FIELDS: Final = Struct("<IIIQ")
 _STATES_AT: Final = 4 + _FIELDS.size
 #: The exponents that a region may have: from a page to what a file may hold.
@@ -186,8 +189,8 @@ class OwnJournal(Journal):
         descriptor, self._lock = directory.create(name)
         try:
             memory = grown(descriptor, None, 0, STEP)
-            label = worker.encode("utf-8", "replace")[: _HEADER - len(MAGIC) - 1]
-            memory[len(MAGIC) : len(MAGIC) + 1 + len(label)] = label + b"\0"
+            label = "\0".join((boot_id(), os.uname().nodename, worker)).encode("utf-8", "replace")[:_LABEL]
+            memory[len(MAGIC) : len(MAGIC) + len(label)] = label
             memory[: len(MAGIC)] = MAGIC
             #: The name of the file.
             self.name = directory.publish(name)
@@ -248,12 +251,30 @@ class Found(NamedTuple):
     delivery: Delivery
 
 
-def worker_of(memory: Any) -> str:
+class Owner(NamedTuple):
+    """Whose journal it is."""
+
+    boot: str
+    node: str
+    worker: str
+
+    @property
+    def was_here(self) -> bool:
+        """Whether it ran on this machine, or on one of its name: then the lock tells whether it lives.
+
+        Of another machine, with which a file system is shared, it may tell nothing.
+        """
+        return self.boot == boot_id() or self.node == os.uname().nodename
+
+
+def owner_of(memory: Any) -> Owner:
     """Whose journal it is.  Raises ValueError for what is none."""
     if memory[: len(MAGIC)] != MAGIC or len(memory) < _HEADER:
         raise ValueError("it does not begin as a journal does")
-    label = bytes(memory[len(MAGIC) : _HEADER]).partition(b"\0")[0]
-    return label.decode("utf-8", "replace")
+    label = bytes(memory[len(MAGIC) : _HEADER]).decode("utf-8", "replace").split("\0")
+    if len(label) <= len(Owner._fields):
+        raise ValueError("it does not say whose it is")
+    return Owner(*label[: len(Owner._fields)])
 
 
 def unended(memory: Any) -> Iterator[Found]:
