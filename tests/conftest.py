@@ -281,6 +281,11 @@ class _Service:
 
 
 _SERVICES = {
+    "mariadb": _Service(
+        "MYSQL_URL",
+        "mysql://root@127.0.0.1:3306/",
+        "docker run --rm -p 127.0.0.1:3306:3306 -e MARIADB_ALLOW_EMPTY_ROOT_PASSWORD=1 mariadb:10.11",
+    ),
     "postgresql": _Service(
         "POSTGRES_URL",
         "postgresql://postgres@127.0.0.1:5432/postgres",
@@ -295,7 +300,7 @@ _SERVICES = {
 
 @pytest.fixture(scope="session")
 def service() -> Callable[[str], str]:
-    """Return ``service(name)``, which gives the URL of the server `name`: redis, rabbitmq or postgresql.
+    """Return ``service(name)``, which gives the URL of the server `name`: redis, rabbitmq, postgresql or mariadb.
 
     A server that is not there skips the test; with CELERIAC_REQUIRE_SERVICES=1 whatever is skipped fails.
     """

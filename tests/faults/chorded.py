@@ -86,6 +86,21 @@ def finish(*args):
 unlocking.finish = finish
 
 prefix = os.environ["CHORD_PREFIX"]
+drivers = {"sqlite": Sqlite, "redis": Redis, "plain": Plain}
+if os.environ["CHORD_STORE"] == "django-db":
+    import django
+
+    django.setup()
+    from celeriac_django import chords as django_chords
+    from celeriac_django.backend import DjangoBackend
+
+    django_chords.CLAIM_SECONDS = 0.3
+
+    class Django(Falling, DjangoBackend):
+        pass
+
+    drivers["django-db"] = Django
+
 app = Celery(
     "chorded",
     broker=os.environ["CHORD_BROKER"],
@@ -97,7 +112,7 @@ app = Celery(
     task_routes={"chorded.body": {"queue": "bodies"}, "chorded.last": {"queue": "bodies"}},
     task_protocol_compat=os.environ.get("CHORD_FORM") != "short",
 )
-for scheme, driver in (("sqlite", Sqlite), ("redis", Redis), ("plain", Plain)):
+for scheme, driver in drivers.items():
     app.plugins.register_driver("backend", scheme, driver)
 app.conf.result_backend = os.environ["CHORD_STORE"]
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import os
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -13,6 +17,24 @@ import pytest
 from celeriac import chord
 
 HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def postgres(service, monkeypatch):
+    """A database with the tables, as Django's settings name it."""
+    psycopg = pytest.importorskip("psycopg")
+    url, name = service("postgresql"), f"celeriac_{uuid4().hex}"
+    parts = urlsplit(url)
+    with psycopg.connect(url, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}")
+    there = {"HOST": parts.hostname, "PORT": parts.port, "USER": parts.username, "PASSWORD": parts.password or ""}
+    database = {"ENGINE": "django.db.backends.postgresql", "NAME": name, **there}
+    env = {"DJANGO_SETTINGS_MODULE": "chorded_settings", "CHORD_DATABASE": json.dumps(database)}
+    migrate = [sys.executable, "-m", "django", "migrate", "--verbosity", "0"]
+    subprocess.run(migrate, cwd=HERE, env={**os.environ, "PYTHONPATH": str(HERE), **env}, check=True, timeout=60)
+    yield database
+    with psycopg.connect(url, autocommit=True) as server:
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -24,10 +46,15 @@ def store(request, monkeypatch, tmp_path):
     if kind == "redis":
         prefix = f"chords-{uuid4().hex}:"
         url = f"{request.getfixturevalue('redis_url').rsplit('/', 1)[0]}/15"
+    elif kind == "django":
+        monkeypatch.setenv("CHORD_DATABASE", json.dumps(request.getfixturevalue("postgres")))
+        monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "chorded_settings")
+        monkeypatch.syspath_prepend(HERE)
     flags = tmp_path / "flags"
     flags.mkdir()
+    stores = {"plain": url.replace("sqlite", "plain"), "django": "django-db"}
     monkeypatch.setenv("CHORD_BROKER", url)
-    monkeypatch.setenv("CHORD_STORE", url.replace("sqlite", "plain") if kind == "plain" else url)
+    monkeypatch.setenv("CHORD_STORE", stores.get(kind, url))
     monkeypatch.setenv("CHORD_PREFIX", prefix)
     monkeypatch.setenv("CHORD_FLAGS", str(flags))
     monkeypatch.setenv("CHORD_JOURNAL", str(tmp_path / "journal"))
@@ -92,8 +119,11 @@ def rounds(store, monkeypatch, spawn, wait_until, tmp_path, request):
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("point", ["claimed", "sent", "noted"])
-@pytest.mark.parametrize("rounds", ["celery", "short"], indirect=True)
-@pytest.mark.parametrize("store", ["sqlite", "redis"], indirect=True)
+@pytest.mark.parametrize(
+    ("store", "rounds"),
+    [("sqlite", "celery"), ("sqlite", "short"), ("redis", "celery"), ("redis", "short"), ("django", "short")],
+    indirect=True,
+)
 def test_the_body_runs_once_when_the_child_that_calls_it_is_killed(rounds, point):
     # Given ten chords, and ten times that a child dies where their bodies are called, though none that runs one
     t = rounds.module
@@ -115,7 +145,7 @@ def test_the_body_runs_once_when_the_child_that_calls_it_is_killed(rounds, point
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("store", ["sqlite", "redis", "plain"], indirect=True)
+@pytest.mark.parametrize("store", ["sqlite", "redis", "plain", "django"], indirect=True)
 def test_of_two_messages_of_a_body_that_wait_side_by_side_one_runs(rounds):
     # Given bodies that nobody takes yet, each sent a second time because whoever had sent it died
     t = rounds.module

@@ -58,24 +58,51 @@ def in_project(project, spawn) -> Callable:
 
 
 @pytest.fixture(scope="session")
-def tables(tmp_path_factory, service):
-    """The router of two databases with the tables: ``default`` is a file, ``postgres`` on the server."""
+def postgres(service):
+    """A database of this run's own, as Django's settings name it."""
     import psycopg
-
-    sys.path.insert(0, str(Path(__file__).parent))
-    import tables
 
     url, name = service("postgresql"), f"celeriac_{uuid.uuid4().hex}"
     with psycopg.connect(url, autocommit=True) as server:
         server.execute(f"CREATE DATABASE {name}")
-    file = tmp_path_factory.mktemp("django") / "tables.sqlite3"
+    yield {"ENGINE": "django.db.backends.postgresql", "NAME": name, **_there(url)}
+    with psycopg.connect(url, autocommit=True) as server:
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def mariadb(service):
+    """The same on MariaDB."""
+    import pymysql
+
+    pymysql.install_as_MySQLdb()
+    url, name = service("mariadb"), f"celeriac_{uuid.uuid4().hex}"
+    there = _there(url)
+    with pymysql.connect(
+        host=there["HOST"], port=there["PORT"], user=there["USER"], password=there["PASSWORD"]
+    ) as server:
+        server.cursor().execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+        yield {"ENGINE": "django.db.backends.mysql", "NAME": name, **there}
+        server.ping()
+        server.cursor().execute(f"DROP DATABASE {name}")
+
+
+def _there(url):
     parts = urlsplit(url)
-    there = {"HOST": parts.hostname, "PORT": parts.port, "USER": parts.username, "PASSWORD": parts.password or ""}
+    return {"HOST": parts.hostname, "PORT": parts.port, "USER": parts.username, "PASSWORD": parts.password or ""}
+
+
+@pytest.fixture(scope="session")
+def tables(tmp_path_factory, postgres, mariadb):
+    """The router of three databases with the tables: ``default`` is a file, the others are on servers."""
+    sys.path.insert(0, str(Path(__file__).parent))
+    import tables
+
+    file = tmp_path_factory.mktemp("django") / "tables.sqlite3"
     tables.configure(
         default={"ENGINE": "django.db.backends.sqlite3", "NAME": file, "OPTIONS": {"timeout": 20}},
-        postgres={"ENGINE": "django.db.backends.postgresql", "NAME": name, **there},
+        postgres=postgres,
+        mariadb=mariadb,
     )
     yield tables.Chosen
     tables.close()
-    with psycopg.connect(url, autocommit=True) as server:
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)")

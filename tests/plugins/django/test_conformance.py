@@ -32,6 +32,10 @@ class TestResultsOnPostgres(TestResultsOnSqlite):
     alias = "postgres"
 
 
+class TestResultsOnMariadb(TestResultsOnSqlite):
+    alias = "mariadb"
+
+
 class TestSchedulesOnSqlite(SchedulerSuite):
     alias = "default"
 
@@ -48,3 +52,7 @@ class TestSchedulesOnSqlite(SchedulerSuite):
 
 class TestSchedulesOnPostgres(TestSchedulesOnSqlite):
     alias = "postgres"
+
+
+class TestSchedulesOnMariadb(TestSchedulesOnSqlite):
+    alias = "mariadb"

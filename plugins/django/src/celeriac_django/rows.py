@@ -58,11 +58,24 @@ def write(rows: Iterable[TaskResult]) -> None:
         if before is None or before.state != "SUCCESS":
             latest[row.task_id] = row
     using = router.db_for_write(TaskResult)
-    for batch in batches(list(latest.values())):
-        with transaction.atomic(using=using):
+    # In one order, so that no two who write the same wait for each other.
+    for batch in batches([latest[task_id] for task_id in sorted(latest)]):
+        with transaction.atomic(using=using, savepoint=False):
             # It writes first, so that SQLite locks at once and never has to turn a reader into a writer.
             TaskResult.objects.using(using).bulk_create(batch, ignore_conflicts=True)
-            TaskResult.objects.using(using).exclude(state="SUCCESS").bulk_update(batch, _WRITTEN)
+            _replace(batch, using)
+
+
+def _replace(batch: Sequence[TaskResult], using: str) -> None:
+    """Of rows that were to be added, put those that were there already in the place of what is no success."""
+    replaceable = TaskResult.objects.using(using).exclude(state="SUCCESS")
+    there = dict(replaceable.filter(task_id__in=[row.task_id for row in batch]).values_list("task_id", "stamp"))
+    older = [row for row in batch if there.get(row.task_id, row.stamp) != row.stamp]
+    if len(older) == 1:
+        (row,) = older
+        replaceable.filter(task_id=row.task_id).update(**{name: getattr(row, name) for name in _WRITTEN})
+    elif older:
+        replaceable.bulk_update(older, _WRITTEN)
 
 
 def read(task_ids: Sequence[str]) -> list[TaskResult]:
