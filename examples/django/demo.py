@@ -129,32 +129,106 @@ def show(bakery: Bakery, screenshots: Path | None) -> None:
     console.print(table)
 
 
+#: How Chromium is started: alone, and asking nobody for anything.
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+WIDE, NARROW = (1400, 1000), (420, 900)
+
+
 def take(bakery: Bakery, directory: Path) -> None:
     """Pictures of the pages, by Chromium, logged in as a person would."""
     from selenium import webdriver
-    from selenium.webdriver.common.by import By
 
     directory.mkdir(parents=True, exist_ok=True)
     settings = webdriver.ChromeOptions()
-    for argument in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"):
+    for argument in (*FLAGS, f"--user-data-dir={bakery.home / 'chromium'}"):
         settings.add_argument(argument)
-    settings.add_argument("--window-size=1400,1000")
     browser = webdriver.Chrome(options=settings, service=webdriver.ChromeService("/usr/bin/chromedriver"))
     try:
-        browser.get(f"{bakery.url}/admin/")
-        browser.find_element(By.NAME, "username").send_keys("ada")
-        browser.find_element(By.NAME, "password").send_keys("loaf")
-        browser.find_element(By.CSS_SELECTOR, "[type=submit]").click()
-        pages = {"results": "taskresult/", "failures": "taskresult/?state__exact=FAILURE"}
-        pages |= {"schedules": "scheduledtask/", "schedule": "scheduledtask/add/"}
-        for name, page in pages.items():
-            browser.get(f"{bakery.url}/admin/celeriac/{page}")
-            browser.save_screenshot(str(directory / f"{name}.png"))
-        browser.get(f"{bakery.url}/admin/celeriac/taskresult/?state__exact=FAILURE")
-        browser.find_element(By.CSS_SELECTOR, "#result_list tbody th a").click()
-        browser.save_screenshot(str(directory / "failure.png"))
+        Photographer(browser, bakery, directory).take_all()
     finally:
         browser.quit()
+
+
+class Photographer:
+    """Goes through the pages, and takes a picture of each, whole."""
+
+    def __init__(self, browser, bakery: Bakery, directory: Path) -> None:
+        self.browser, self.directory = browser, directory
+        self.url = f"{bakery.url}/admin/"
+
+    def take_all(self) -> None:
+        self.browser.set_window_size(*WIDE)
+        self.open("")
+        self.fill(username="ada", password="loaf")
+        self.click("[type=submit]")
+        self.take("index")
+        self.schedule("morning", kind="crontab", minute="*/15", hour="5-9", day_of_week="mon-sat")
+        self.take("schedule")
+        self.click("[name=_run_now]")
+        self.schedule("evening", kind="solar", event="sunset", latitude="52.5", longitude="13.4")
+        self.click("[name=_save]")
+        self.schedule("wrong", kind="crontab", minute="61", timezone="Nowhere/Land")
+        self.click("[name=_save]")
+        self.take("schedule-wrong")
+        self.open("celeriac/scheduledtask/")
+        self.take("schedules")
+        self.click("#result_list tbody tr:nth-child(2) th a")
+        self.take("schedule-configured")
+        for name, page in {"results": "", "failures": "?state__exact=FAILURE"}.items():
+            self.open(f"celeriac/taskresult/{page}")
+            self.take(name)
+        self.click("#result_list tbody th a")
+        self.take("failure")
+        self.browser.set_window_size(*NARROW)
+        for name, page in {"results": "taskresult/", "schedules": "scheduledtask/"}.items():
+            self.open(f"celeriac/{page}")
+            self.take(f"{name}-narrow")
+        self.schedule("narrow", kind="interval", every="10", unit="minutes")
+        self.take("schedule-narrow")
+
+    def schedule(self, name: str, **fields: str) -> None:
+        """Fill the form of a scheduled task, and wait until it shows what comes of it."""
+        self.open("celeriac/scheduledtask/add/")
+        self.fill(name=name, task="bakery.tasks.count_loaves", **fields)
+        shown = ".celeriac-wrong li:nth-child(2)" if name == "wrong" else ".celeriac-runs:not(.celeriac-wrong) li"
+        until(lambda: self.find(shown), "the next runs are shown")
+
+    def open(self, page: str) -> None:
+        self.browser.get(self.url + page)
+
+    def find(self, selector: str):
+        from selenium.webdriver.common.by import By
+
+        return self.browser.find_elements(By.CSS_SELECTOR, selector)
+
+    def click(self, selector: str) -> None:
+        self.browser.execute_script("arguments[0].click()", self.find(selector)[0])
+
+    def fill(self, **fields: str) -> None:
+        for name, value in fields.items():
+            (field,) = self.find(f"[name={name}]")
+            if field.tag_name == "select":
+                self.choose(field, value)
+            else:
+                field.clear()
+                field.send_keys(value)
+
+    def choose(self, field, value: str) -> None:
+        choose = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('change', {bubbles: true}))"
+        self.browser.execute_script(choose, field, value)
+
+    def take(self, name: str) -> None:
+        width, _ = self.browser.get_window_size().values()
+        tall = self.browser.execute_script("return document.documentElement.scrollHeight")
+        self.browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": max(tall, 600), "deviceScaleFactor": 1, "mobile": False},
+        )
+        self.browser.save_screenshot(str(self.directory / f"{name}.png"))
+        self.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 if __name__ == "__main__":

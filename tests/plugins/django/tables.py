@@ -54,8 +54,12 @@ def configure(**databases):
         DATABASES=databases,
         DATABASE_ROUTERS=["tables.Chosen"],
         USE_TZ=True,
+        TIME_ZONE="UTC",
     )
     django.setup()
+    from django.test.utils import setup_test_environment
+
+    setup_test_environment()  # so that answers of its client have their context
     from django.core.management import call_command
 
     for alias in databases:

@@ -104,7 +104,8 @@ class DjangoBackend(DjangoPrimitives, Backend, ChordStore):
             row = GroupResult.objects.filter(group_id=group_id).first()
         if row is None or (row.expires_at is not None and row.expires_at <= moments.now()):
             return None
-        return self.decoded(row)
+        found: dict[str, Any] = self.decoded(row)
+        return found
 
     def delete_group(self, group_id: str) -> None:
         from celeriac_django.models import GroupResult

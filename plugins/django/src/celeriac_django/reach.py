@@ -26,9 +26,12 @@ _CLOCKS: Final = {
 
 @contextmanager
 def connected() -> Iterator[None]:
-    """A connection that is not too old, and errors as the kernel knows them.  Raises `StoreUnavailable`."""
+    """A connection that is not broken, and errors as the kernel knows them.  Raises `StoreUnavailable`.
+
+    How old it may be is decided where a request or a task ends: its caller may be in the midst of using it.
+    """
     for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:
+        if connection.errors_occurred and not connection.in_atomic_block:
             connection.close_if_unusable_or_obsolete()
     try:
         yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from celeriac.schedules import crontab, from_dict, to_dict
+from celeriac.schedules.sun import EVENTS as SUN_EVENTS
 
 
 class Timing(NamedTuple):
@@ -72,3 +73,6 @@ def _sun(text: str) -> tuple[str, float, float]:
         return event, float(latitude), float(longitude)
     except ValueError:
         raise ValueError(f"by the sun: event latitude longitude, such as sunset 52.5 13.4, not {text!r}") from None
+
+
+__all__ = ["SUN_EVENTS", "Timing", "schedule_of", "timing_of"]
