@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import threading
@@ -79,6 +80,59 @@ def test_a_worker_starts_and_ends_in_a_moment(app):
 
     started()  # what it imports is imported once
     assert min(started() for _ in range(5)) < 0.05
+
+
+def test_a_worker_whose_broker_is_away_is_told_of():
+    with socket.socket() as nobody:  # that listens
+        nobody.bind(("127.0.0.1", 0))
+        url = f"redis://127.0.0.1:{nobody.getsockname()[1]}/0"
+        with Celery("away", broker=url, set_as_current=False) as away:
+            said = f"not ready within 0.3 s: does its broker, {url}, answer"
+            with pytest.raises(TimeoutError, match=said), start_worker(away, startup_timeout=0.3):
+                pytest.fail("the block must not begin")
+            for thread in threading.enumerate():
+                if thread.name == "celeriac-test-worker":
+                    thread.join(10)
+                    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, ValueError])
+def test_what_the_block_raises_is_not_hidden_by_a_worker_that_does_not_end(app, raised):
+    # Given a task that blocks its worker
+    begun, gate = threading.Event(), threading.Event()
+
+    @app.task
+    def wait():
+        begun.set()
+        gate.wait(20)
+
+    def interrupted():
+        with start_worker(app, shutdown_timeout=0.1 if raised is ValueError else 20):
+            wait.delay()
+            assert begun.wait(10)
+            raise raised("of the test")
+
+    # When the test raises something, then that is raised, and soon where it was interrupted
+    begin = time.monotonic()
+    with pytest.raises(raised, match="of the test") as error:
+        interrupted()
+    assert time.monotonic() - begin < 10
+    assert "a task of it still runs" in error.value.__notes__[0]
+    gate.set()
+    for thread in threading.enumerate():
+        if thread.name == "celeriac-test-worker":
+            thread.join(10)
+
+
+def test_a_worker_that_had_nothing_to_do_ends_without_a_word():
+    code = (
+        "from celeriac import Celery\n"
+        "from celeriac.testing import start_worker\n"
+        "with start_worker(Celery('quiet', broker='memory://')):\n"
+        "    pass\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 HANGING = """

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: What a worker that is alone, and lives for one test, has no use for.
 _ALONE: Final = {"without_heartbeat": True, "without_mingle": True, "without_gossip": True}
+#: Seconds that a worker is given to end when the test itself was interrupted.
+_IN_HASTE: Final = 0.5
 
 
 @contextmanager
@@ -25,6 +27,7 @@ def start_worker(
     perform_ping_check: bool = False,
     ping_task_timeout: float = 10.0,
     shutdown_timeout: float = 10.0,
+    startup_timeout: float = 10.0,
     WorkController: Any = None,
     **options: Any,
 ) -> Iterator[WorkController]:
@@ -33,8 +36,9 @@ def start_worker(
     `options` are those of ``app.Worker``, or of `WorkController` where another class is to be the worker.  It is alone
     unless told otherwise: ``without_gossip``, ``without_mingle`` and ``without_heartbeat`` are true.  With
     `perform_ping_check` a task crosses broker, worker and store first.
-    Raises what the worker raises at its start or end, and TimeoutError where it does not answer, or does not end
-    within `shutdown_timeout` seconds; the program ends all the same.
+    Raises what the worker raises at its start or end, and TimeoutError where it is not ready within `startup_timeout`
+    seconds (its broker is out of reach), does not answer, or does not end within `shutdown_timeout`; the program ends
+    all the same.  What the block raises is raised, with a note of a worker that does not end.
 
     >>> with start_worker(app):  # doctest: +SKIP
     ...     assert add.delay(2, 2).get(timeout=10) == 4
@@ -43,13 +47,16 @@ def start_worker(
         app.log.setup_logging_subsystem(loglevel, logfile)
     given = {"concurrency": concurrency, "pool": pool, "loglevel": loglevel, **_ALONE, **options}
     thread = WorkerThread(app, WorkController, given)
-    worker = thread.begin()
+    worker = thread.begin(startup_timeout)
     try:
         if perform_ping_check:
             app.tasks["celery.accumulate"].delay("pong", index=0).get(timeout=ping_task_timeout)
         yield worker
-    finally:
-        thread.end(shutdown_timeout)
+    except BaseException as error:
+        # Whoever presses Ctrl-C does not wait for a task that hangs.
+        thread.end_after(error, shutdown_timeout if isinstance(error, Exception) else min(shutdown_timeout, _IN_HASTE))
+        raise
+    thread.end(shutdown_timeout)
 
 
 class WorkerThread(threading.Thread):
@@ -77,10 +84,14 @@ class WorkerThread(threading.Thread):
         finally:
             self._settled.set()
 
-    def begin(self) -> WorkController:
-        """Start, and return the worker when it is ready.  Raises what it raises."""
+    def begin(self, timeout: float) -> WorkController:
+        """Start, and return the worker when it is ready.  Raises what it raises, and TimeoutError."""
         self.start()
-        self._settled.wait()
+        if not self._settled.wait(timeout):
+            if self._worker is not None:
+                self._worker.stop()
+            broker = self._app.connection_for_read().as_uri()
+            raise TimeoutError(f"the worker is not ready within {timeout:g} s: does its broker, {broker}, answer?")
         if self._error is not None:
             raise self._error
         assert self._worker is not None
@@ -97,6 +108,13 @@ class WorkerThread(threading.Thread):
             raise TimeoutError(f"the worker has not ended within {timeout:g} s: a task of it still runs")
         if self._error is not None:
             raise self._error
+
+    def end_after(self, error: BaseException, timeout: float) -> None:
+        """Stop the worker because of that error, which is told what goes wrong with that."""
+        try:
+            self.end(timeout)
+        except Exception as another:  # noqa: BLE001  # of two errors the first is raised
+            error.add_note(f"besides, {another}")
 
     def ask(self, question: Callable[[WorkController], Any], timeout: float) -> Any:
         """What `question` gives, asked in the thread of the worker between two turns of its loop.

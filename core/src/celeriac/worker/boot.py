@@ -221,7 +221,9 @@ class WorkController:
             self.request_stop(Stop.COLD)
 
     def _announce(self, how: str, what: str) -> None:
-        logger.warning("%s shutdown: %s %d running tasks", how, what, self.consumer.running)
+        # That a program ends its idle worker itself, as tests do, is no news to it.
+        level = logging.WARNING if self.stop_signal or self.consumer.running else logging.INFO
+        logger.log(level, "%s shutdown: %s %d running tasks", how, what, self.consumer.running)
         sig = self.stop_signal or ("SIGTERM" if how == "Warm" else "SIGQUIT")
         signals.worker_shutting_down.send(sender=self.hostname, sig=sig, how=how, exitcode=self.exit_code)
 

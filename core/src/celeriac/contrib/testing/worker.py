@@ -48,12 +48,16 @@ def start_worker(
     test_worker_starting.send(sender=app)
     setup_app_for_worker(app, loglevel, logfile)
     kwargs.setdefault("WorkController", TestWorkController)
-    with testing.start_worker(app, concurrency, pool, shutdown_timeout=shutdown_timeout, **kwargs) as worker:
-        test_worker_started.send(sender=app, worker=worker, consumer=worker.consumer)
-        if perform_ping_check and not app.results.backend.disabled:
-            ping.delay().get(timeout=ping_task_timeout)
-        yield worker
-    test_worker_stopped.send(sender=app, worker=worker)
+    worker = None
+    try:
+        with testing.start_worker(app, concurrency, pool, shutdown_timeout=shutdown_timeout, **kwargs) as worker:
+            test_worker_started.send(sender=app, worker=worker, consumer=worker.consumer)
+            if perform_ping_check and not app.results.backend.disabled:
+                ping.delay().get(timeout=ping_task_timeout)
+            yield worker
+    finally:
+        if worker is not None:
+            test_worker_stopped.send(sender=app, worker=worker)
 
 
 def setup_app_for_worker(app: Celery, loglevel: Any, logfile: str | None) -> None:
