@@ -28,6 +28,10 @@ EXTENSIONS_VENV ?= .venv-extensions
 EXTENSIONS_STAMP := $(EXTENSIONS_VENV)/.celeriac-setup
 EXTENSIONS := django-celery-beat django-celery-results celery-redbeat celery-singleton celery-once celery-progress flower \
 	opentelemetry-instrumentation-celery
+# The plugin of Django on each version that it is for: DJANGO_PYTHON names an interpreter that is new enough for all.
+DJANGO_PYTHON ?= $(PYTHON)
+DJANGO_VERSIONS ?= 4.2 5.2 6.0 6.1
+DJANGO_STAMPS := $(DJANGO_VERSIONS:%=.venv-django-%/.celeriac-setup)
 TOO_OLD := Celeriac needs Python 3.11 or newer and '$(PYTHON)' is not; install one and name it, as in: make PYTHON=python3.12 setup
 
 # How long each decoder is fuzzed by each of the two engines, how many at a time, and which.
@@ -39,7 +43,7 @@ FUZZ_DECODERS ?= json task-v2 task-v1 result event control orjson yaml msgpack g
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test faults-beat test-fast golden laws faults coverage lint format types architecture docs-check interop fuzz extensions surface stubs capabilities demo demo-crash demo-django bench soak dist clean clean-all
+.PHONY: django-versions help setup test faults-beat test-fast golden laws faults coverage lint format types architecture docs-check interop fuzz extensions surface stubs capabilities demo demo-crash demo-django bench soak dist clean clean-all
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -140,6 +144,20 @@ fuzz: $(STAMP)  ## Fuzz every decoder, ten minutes by each engine: make fuzz FUZ
 extensions: $(EXTENSIONS_STAMP)  ## Try packages for Celery (django-celery-beat, flower, sentry-sdk, ...) on ours
 	EXTENSIONS=1 $(EXTENSIONS_VENV)/bin/python -m pytest -W default tests/extensions $(ARGS)
 
+.venv-django-%/.celeriac-setup: pyproject.toml $(DISTRIBUTIONS:=/pyproject.toml)
+	test -x $(@D)/bin/python || $(DJANGO_PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(@D)/bin/python -m pip install --quiet --group django-versions
+	$(@D)/bin/python -m pip install --quiet --no-build-isolation $(patsubst %,-e %,core $(addprefix plugins/,django memory prefork solar sqlite threads asyncio))
+	$(@D)/bin/python -m pip install --quiet "django==$*.*"
+	@touch $@
+
+django-versions: $(DJANGO_STAMPS)  ## Try the plugin of Django on 4.2 to 6.1: make django-versions DJANGO_PYTHON=python3.13
+	@for version in $(DJANGO_VERSIONS); do \
+		.venv-django-$$version/bin/python -c 'import django, sys; print("Django", django.__version__, "on Python", sys.version.split()[0])' && \
+		.venv-django-$$version/bin/python -m pytest -q -n $(TEST_WORKERS) $(ARGS) tests/plugins/django || exit 1; \
+	done
+
 surface: $(STAMP)  ## Print the table of Celery's public names: here, alike, and which test shows what it does
 	@PYTHONPATH=tests/unit/surface $(BIN)/python -m celery_surface
 
@@ -188,5 +206,5 @@ clean:  ## Remove what building and testing left behind; the virtual environment
 	find core plugins tests examples benchmarks -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 clean-all: clean  ## Remove that and the virtual environment
-	rm -rf $(VENV) $(INTEROP_VENV) $(INTEROP_BEFORE) $(EXTENSIONS_VENV)
+	rm -rf $(VENV) $(INTEROP_VENV) $(INTEROP_BEFORE) $(EXTENSIONS_VENV) .venv-django-*
 	find core plugins -type d -name '*.egg-info' -prune -exec rm -rf {} + 2>/dev/null || true

@@ -47,47 +47,6 @@ def test_results_are_rows_that_people_can_read(project, start_worker, in_project
     assert worker.wait() == 0
 
 
-def test_tasks_of_django_are_run_by_a_worker(start_worker, in_project):
-    start_worker("threads", env=RESULTS)
-    ready, done, failed, context, early, none = in_project(
-        "import time\n"
-        "from datetime import timedelta\n"
-        "from django.utils import timezone\n"
-        "from django_tasks.exceptions import TaskResultDoesNotExist\n"
-        "from shop.later import count, whoami\n"
-        "def finished(result):\n"
-        "    deadline = time.monotonic() + 20\n"
-        "    while not result.is_finished and time.monotonic() < deadline:\n"
-        "        time.sleep(0.02)\n"
-        "        result.refresh()\n"
-        "    return result\n"
-        "later = count.using(run_after=timezone.now() + timedelta(hours=1)).enqueue()\n"
-        "result = count.enqueue()\n"
-        "answer = [result.status]\n"
-        "finished(result)\n"
-        "begun_first = result.started_at <= result.finished_at\n"
-        "answer.append([result.status, result.return_value, begun_first, result.attempts])\n"
-        "failed = finished(count.enqueue(at_least=3))\n"
-        "(error,) = failed.errors\n"
-        "answer.append([failed.status, error.exception_class_path, 'only 0' in error.traceback, failed.attempts])\n"
-        "told = finished(whoami.enqueue('Ada'))\n"
-        "answer.append([told.return_value[0] == told.id, *told.return_value[1:]])\n"
-        "later.refresh()\n"
-        "answer.append([later.status, count.get_result(later.id).task.run_after is not None])\n"
-        "try:\n"
-        "    count.get_result('nothing')\n"
-        "except TaskResultDoesNotExist:\n"
-        "    answer.append('none')\n",
-        RESULTS,
-    )
-    assert ready == "READY"
-    assert done == ["SUCCESSFUL", 0, True, 1]
-    assert failed == ["FAILED", "builtins.LookupError", True, 1]
-    assert context == [True, "Ada", 1]
-    assert early == ["READY", True]
-    assert none == "none"
-
-
 def test_naive_dates_are_in_the_time_zone_of_the_project(in_project):
     assert in_project("from proj.celery import app\nanswer = str(app.timezone)\n") == "Europe/Berlin"
 

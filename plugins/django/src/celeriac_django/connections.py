@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
+from asgiref.sync import SyncToAsync
 from django.core.cache import close_caches  # type: ignore[import-untyped]  # Django has no annotations
 from django.db import (  # type: ignore[import-untyped]  # as above
     close_old_connections,
@@ -46,3 +48,12 @@ def after_fork() -> None:
     for connection in connections.all(initialized_only=True):
         _inherited.append(connection)
         del connections[connection.alias]
+    for alias in connections:
+        pools = getattr(connections[alias], "_connection_pools", {})  # PostgreSQL's, from Django 5.1, of all threads
+        if alias in pools:
+            _inherited.append(pools.pop(alias))
+
+
+def in_async_thread(action: Callable[[], None]) -> None:
+    """Have it done in the thread in which Django runs the queries of coroutines, between two of them."""
+    SyncToAsync.single_thread_executor.submit(action)

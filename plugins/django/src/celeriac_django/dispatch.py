@@ -18,15 +18,14 @@ def is_wanted() -> bool:
 
 def register(app: Any) -> None:
     """Have the app run tasks of ``django.tasks``."""
-    app.task(run_task, name=RUN_TASK, bind=True, track_started=True, ignore_result=False)
+    app.task(run_task, name=RUN_TASK, bind=True, ignore_result=False)
 
 
 def run_task(self: Any, path: str, backend: str, args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
     """Run the task at that path; its value, when it began and where it ran, as the backend reads them back."""
-    from celeriac_django.task_backend import running
+    from celeriac_django.task_backend import running, workers_of
 
     begun = datetime.now(UTC)
     with running(path, backend, self.request, args, kwargs, begun) as call:
         value = call()
-    workers = [self.request.hostname or ""] * (self.request.retries + 1)
-    return {"value": value, "started_at": begun.isoformat(), "workers": workers}
+    return {"value": value, "started_at": begun.isoformat(), "workers": workers_of(self.request)}

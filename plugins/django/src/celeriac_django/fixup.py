@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from inspect import iscoroutinefunction
 from typing import Any, Final
 
 from celeriac.contracts import Fixup
@@ -49,15 +50,19 @@ class DjangoFixup(Fixup):
 
     def on_task_start(self, task_id: str, task: Any) -> None:
         if not task.request.is_eager:
-            from celeriac_django.connections import before_task
+            from celeriac_django.connections import before_task, in_async_thread
 
             before_task()
+            if iscoroutinefunction(task.run):
+                in_async_thread(before_task)
 
     def on_task_end(self, task_id: str, task: Any) -> None:
         if not task.request.is_eager:
-            from celeriac_django.connections import after_task
+            from celeriac_django.connections import after_task, in_async_thread
 
             after_task()
+            if iscoroutinefunction(task.run):
+                in_async_thread(after_task)
 
     def autodiscover_modules(self) -> list[str]:
         from django.apps import apps  # type: ignore[import-untyped]  # Django has no annotations

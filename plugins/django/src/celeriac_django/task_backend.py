@@ -10,7 +10,8 @@ from traceback import format_exception
 from typing import Any, Final
 from uuid import uuid4
 
-from django.utils.module_loading import import_string  # type: ignore[import-untyped]  # Django has no annotations
+from django.core.checks import Error  # type: ignore[import-untyped]  # Django has no annotations
+from django.utils.module_loading import import_string  # type: ignore[import-untyped]  # as above
 
 from celeriac import current_app
 from celeriac_django.names import RUN_TASK
@@ -42,6 +43,10 @@ except ImportError:
     )
     from django_tasks.exceptions import TaskResultDoesNotExist
 
+#: RabbitMQ's; of 0, which is the highest of Redis, the lowest is 9.
+_MOST_PRIORITY: Final = 255
+_LOWEST: Final = 9
+
 _STATUSES: Final = {
     "PENDING": TaskResultStatus.READY,
     "RECEIVED": TaskResultStatus.READY,
@@ -51,6 +56,8 @@ _STATUSES: Final = {
     "FAILURE": TaskResultStatus.FAILED,
     "REVOKED": TaskResultStatus.FAILED,
 }
+#: States whose result says where and when the task ran.
+_TOLD: Final = frozenset({"STARTED", "SUCCESS"})
 
 
 class CeleriacBackend(BaseTaskBackend):  # type: ignore[misc]  # as above
@@ -58,7 +65,7 @@ class CeleriacBackend(BaseTaskBackend):  # type: ignore[misc]  # as above
 
     The result store of the project's app keeps results, and beside each what was called.
     ``OPTIONS = {"highest_priority": 9}``, or 0, says which priority of the broker is Django's 100; without it
-    priorities are refused, as brokers count in different directions.
+    priorities are refused, as brokers count in different directions.  With 0 the lowest is 9.
     """
 
     supports_defer = True
@@ -69,6 +76,21 @@ class CeleriacBackend(BaseTaskBackend):  # type: ignore[misc]  # as above
     def supports_priority(self) -> bool:
         """Whether the broker's priorities are known."""
         return "highest_priority" in self.options
+
+    def check(self, **kwargs: Any) -> list[Any]:
+        """What ``manage.py check``, and a worker that starts, say of ``OPTIONS``."""
+        errors = [
+            Error(
+                f"TASKS[{self.alias!r}] has the option {name!r}, which {type(self).__name__} does not know",
+                id="celeriac.E001",
+            )
+            for name in sorted(set(self.options) - {"highest_priority"})
+        ]
+        highest = self.options.get("highest_priority", 0)
+        if not isinstance(highest, int) or not 0 <= highest <= _MOST_PRIORITY:
+            said = f"TASKS[{self.alias!r}]: highest_priority is a number from 0 to {_MOST_PRIORITY}, not {highest!r}"
+            errors.append(Error(said, id="celeriac.E002"))
+        return errors
 
     def enqueue(self, task: Task, args: Any, kwargs: dict[str, Any]) -> TaskResult:
         """Send the task.  Raises as `send_task`, when the broker or the store is out of reach."""
@@ -101,15 +123,15 @@ class CeleriacBackend(BaseTaskBackend):  # type: ignore[misc]  # as above
         options: dict[str, Any] = {}
         if task.queue_name != "default":
             options["queue"] = task.queue_name
-        if self.supports_priority and task.priority:
+        if self.supports_priority:  # also where it is 0, which is the middle, and not what brokers take for none
             share = (task.priority - TASK_MIN_PRIORITY) / (TASK_MAX_PRIORITY - TASK_MIN_PRIORITY)
-            level = round(9 * share)
-            options["priority"] = level if self.options["highest_priority"] else 9 - level
+            highest = self.options["highest_priority"]
+            options["priority"] = round(highest * share) if highest else round(_LOWEST * (1 - share))
         return options
 
     def get_result(self, result_id: str) -> TaskResult:
         """The result as it is now.  Raises `TaskResultDoesNotExist`, also for one that is no longer kept."""
-        found = current_app.backend.fetch([result_id, _call_of(result_id)])
+        found = current_app.results.fetch([result_id, _call_of(result_id), _failed_run_of(result_id)])
         if (kept := found.get(_call_of(result_id))) is None:
             raise TaskResultDoesNotExist(result_id)
         call, meta = kept["result"], found.get(result_id) or {"status": "PENDING"}
@@ -121,31 +143,44 @@ class CeleriacBackend(BaseTaskBackend):  # type: ignore[misc]  # as above
             run_after=_moment(call["run_after"]),
         )
         result = _result(task, result_id, self.alias, call["args"], call["kwargs"], _moment(call["enqueued_at"]))
-        return _ended(result, meta)
+        run = meta["result"] if meta["status"] in _TOLD else found.get(_failed_run_of(result_id), {}).get("result")
+        return _ended(result, meta, run if isinstance(run, dict) else {})
 
 
 @contextmanager
 def running(
     path: str, backend: str, request: Any, args: list[Any], kwargs: dict[str, Any], begun: datetime
 ) -> Iterator[Callable[[], Any]]:
-    """What runs the task, in a worker; Django's signals tell of its beginning and its end."""
+    """What runs the task, in a worker; the store and Django's signals are told of its beginning and its end."""
     task = import_string(path)
     result = _result(task, request.id, backend, args, kwargs)
     _set(result, status=TaskResultStatus.RUNNING, started_at=begun, last_attempted_at=begun)
-    result.worker_ids.extend([request.hostname or ""] * (request.retries + 1))
+    result.worker_ids.extend(workers_of(request))
+    current_app.results.store_state(request.id, "STARTED", _run(result))
     signals.task_started.send(CeleriacBackend, task_result=result)
     context = [TaskContext(task_result=result)] if task.takes_context else []
     try:
         yield lambda: task.call(*context, *result.args, **result.kwargs)
-    except Exception as error:
+    except BaseException as error:
         failed = TaskError(exception_class_path=_path_of(error), traceback="".join(format_exception(error)))
         result.errors.append(failed)
         _set(result, status=TaskResultStatus.FAILED, finished_at=datetime.now(UTC))
-        raise
-    else:
-        _set(result, status=TaskResultStatus.SUCCESSFUL, finished_at=datetime.now(UTC))
-    finally:
+        # Of a failure the store has the error alone.
+        current_app.results.store_state(_failed_run_of(request.id), "SUCCESS", _run(result))
         signals.task_finished.send(CeleriacBackend, task_result=result)
+        raise
+    _set(result, status=TaskResultStatus.SUCCESSFUL, finished_at=datetime.now(UTC))
+    signals.task_finished.send(CeleriacBackend, task_result=result)
+
+
+def workers_of(request: Any) -> list[str]:
+    """The workers of all attempts up to this one, as far as it knows: it is told of itself alone."""
+    return [request.hostname or ""] * (request.retries + 1)
+
+
+def _run(result: TaskResult) -> dict[str, Any]:
+    """What the store is told of a run."""
+    return {"started_at": result.started_at.isoformat(), "workers": list(result.worker_ids)}
 
 
 def _result(
@@ -168,20 +203,20 @@ def _result(
     )
 
 
-def _ended(result: TaskResult, meta: dict[str, Any]) -> TaskResult:
-    """The result with what the store knows of it."""
+def _ended(result: TaskResult, meta: dict[str, Any], run: dict[str, Any]) -> TaskResult:
+    """The result with what the store knows of it; `run` is what the worker has told of where and when it ran."""
     status, value = _STATUSES.get(meta["status"], TaskResultStatus.RUNNING), meta.get("result")
     _set(result, status=status)
+    if "started_at" in run and status != TaskResultStatus.READY:
+        begun = _moment(run["started_at"])
+        _set(result, started_at=begun, last_attempted_at=begun)
+        result.worker_ids.extend(run["workers"])
     if status in {TaskResultStatus.SUCCESSFUL, TaskResultStatus.FAILED}:
         _set(result, finished_at=_moment(meta.get("date_done")))
     if status == TaskResultStatus.SUCCESSFUL and isinstance(value, dict):
-        begun = _moment(value["started_at"])
-        _set(result, started_at=begun, last_attempted_at=begun, _return_value=value["value"])
-        result.worker_ids.extend(value["workers"])
+        _set(result, _return_value=value["value"])
     if status == TaskResultStatus.FAILED:
         result.errors.append(_error(value, meta.get("traceback")))
-        if worker := meta.get("worker"):  # which the store is told with result_extended
-            result.worker_ids.extend([worker] * ((meta.get("retries") or 0) + 1))
     return result
 
 
@@ -204,6 +239,11 @@ def _set(result: TaskResult, **values: Any) -> None:
 
 def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
+
+
+def _failed_run_of(task_id: str) -> str:
+    """The id under which the store keeps where and when a task ran that failed."""
+    return f"{task_id}.run"
 
 
 def _call_of(task_id: str) -> str:

@@ -1,3 +1,4 @@
+import json
 import os
 from pathlib import Path
 
@@ -12,11 +13,19 @@ DATABASES = {
         "OPTIONS": {"timeout": 20},
     }
 }
+if "DATABASE" in os.environ:
+    DATABASES = {"default": json.loads(os.environ["DATABASE"]), "other": DATABASES["default"]}
 CACHES = {"default": {"BACKEND": "shop.cache.CountingCache"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "Europe/Berlin"
-TASKS = {"default": {"BACKEND": "celeriac_django.task_backend.CeleriacBackend", "QUEUES": ["default", "other"]}}
+TASKS = {
+    "default": {
+        "BACKEND": "celeriac_django.task_backend.CeleriacBackend",
+        "QUEUES": ["default", "other"],
+        "OPTIONS": json.loads(os.environ.get("TASK_OPTIONS", "{}")),
+    }
+}
 ADMINS = [("Ada", "ada@example.org")]
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = BASE_DIR / "mail"

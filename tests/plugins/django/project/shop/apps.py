@@ -1,7 +1,7 @@
 from django.apps import AppConfig
 from django.db import connection
 
-from celeriac.signals import worker_init
+from celeriac.signals import worker_before_create_process, worker_init
 
 
 class ShopConfig(AppConfig):
@@ -12,6 +12,7 @@ class ShopConfig(AppConfig):
 
     def ready(self):
         worker_init.connect(self.use_the_database)
+        worker_before_create_process.connect(self.use_the_database)  # after the plugin has closed what was open
 
     @classmethod
     def use_the_database(cls, **kwargs):

@@ -1,5 +1,6 @@
 import os
 
+from asgiref.sync import sync_to_async
 from django.core.cache import cache
 from django.db import connection
 
@@ -48,3 +49,10 @@ def restock():
 @shared_task
 def refuse(reason):
     raise ValueError(reason)
+
+
+@shared_task
+async def count_later():
+    """What a coroutine sees of the database, and how many connections its thread has open before it."""
+    before = await sync_to_async(lambda: connection.connection is not None)()
+    return [await Order.objects.acount(), before]
