@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -68,6 +69,15 @@ def postgres(service):
     yield {"ENGINE": "django.db.backends.postgresql", "NAME": name, **_there(url)}
     with psycopg.connect(url, autocommit=True) as server:
         server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(migrated, postgres):
+    """The same, with the tables of the project."""
+    migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    env = {**os.environ, "DATABASE": json.dumps(postgres)}
+    subprocess.run(migrate, cwd=migrated, check=True, timeout=60, env=env)
+    return postgres
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
@@ -16,14 +13,6 @@ ORDER_AND_LOOK = (
     "answer = [ship.delay(order.pk).get(timeout=20)]\n"
     "answer += [look_at_connection.delay().get(timeout=20), look_at_connection.delay().get(timeout=20)]\n"
 )
-
-
-@pytest.fixture(scope="session")
-def migrated_postgres(migrated, postgres):
-    migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-    env = {**os.environ, "DATABASE": json.dumps(postgres)}
-    subprocess.run(migrate, cwd=migrated, check=True, timeout=60, env=env)
-    return postgres
 
 
 @pytest.fixture

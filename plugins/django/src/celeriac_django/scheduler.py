@@ -15,6 +15,8 @@ from django.db import (  # type: ignore[import-untyped]  # as above
     InterfaceError,
     close_old_connections,
     models,
+    router,
+    transaction,
 )
 
 from celeriac.beat import ScheduleEntry, Scheduler
@@ -137,36 +139,47 @@ class DjangoScheduler(Scheduler):
             return self._another_took(entry)
         for sent, run in enumerate(due):
             if not self._send_run(entry, run):
-                return self._give_back(entry, due[:sent], len(due) - sent)
+                return self._give_back(entry, due, due[:sent])
         following = self.reserve(entry, last)
         following.total_run_count = entry.total_run_count + len(due)
-        self._rows(entry).update(sending=[], sending_since=None)
+        self._forget_taken(entry, due)
         return following
 
-    def _give_back(self, entry: Any, sent: list[datetime], left: int) -> ScheduleEntry:
+    def _give_back(self, entry: Any, due: list[datetime], sent: list[datetime]) -> ScheduleEntry:
         """The entry, to be looked at again from the last run on that was sent: the broker is out of reach."""
         entry.last_run_at = sent[-1] if sent else entry.last_run_at
         entry.total_run_count += len(sent)
         self._rows(entry).update(
             last_run_at=moments.stored(entry.last_run_at),
-            total_run_count=models.F("total_run_count") - left,
-            sending=[],
-            sending_since=None,
+            total_run_count=models.F("total_run_count") - len(due) + len(sent),
         )
+        self._forget_taken(entry, due)
         same: ScheduleEntry = entry
         return same
 
     def _take(self, entry: Any, last: datetime, due: list[datetime]) -> bool:
         """Move the row on from the run that is known here; whether no other beat has."""
-        taken = self._rows(entry).filter(last_run_at=moments.stored(entry.last_run_at), enabled=True)
-        return bool(
-            taken.update(
-                last_run_at=moments.stored(last),
-                total_run_count=models.F("total_run_count") + len(due),
-                sending=[run.isoformat() for run in due],
-                sending_since=moments.now(),
+        from celeriac_django.models import TakenRun
+
+        rows, taken_at = self._rows(entry), moments.now()
+        with transaction.atomic(using=router.db_for_write(TakenRun)):
+            taken = rows.filter(last_run_at=moments.stored(entry.last_run_at), enabled=True).update(
+                last_run_at=moments.stored(last), total_run_count=models.F("total_run_count") + len(due)
             )
-        )
+            if taken:
+                TakenRun.objects.bulk_create(
+                    TakenRun(scheduled_id=entry.row_id, run_at=moments.stored(run), taken_at=taken_at) for run in due
+                )
+        return bool(taken)
+
+    @staticmethod
+    def _forget_taken(entry: Any, runs: list[datetime]) -> None:
+        from celeriac_django.models import TakenRun
+
+        if runs:
+            TakenRun.objects.filter(
+                scheduled_id=entry.row_id, run_at__in=[moments.stored(run) for run in runs]
+            ).delete()
 
     def _another_took(self, entry: Any) -> ScheduleEntry:
         """The entry as another beat, or who edits it, has left it."""
@@ -180,18 +193,15 @@ class DjangoScheduler(Scheduler):
 
     def _send_overdue(self) -> None:
         """Send the runs that another beat has taken, and said nothing of for long."""
-        from celeriac_django.models import ScheduledTask
+        from celeriac_django.models import TakenRun
 
         now, overdue = moments.now(), moments.stored(datetime.now(UTC) - timedelta(seconds=_OVERDUE))
-        for row in ScheduledTask.objects.filter(sending_since__lt=overdue):
-            since = row.sending_since
-            if not ScheduledTask.objects.filter(pk=row.pk, sending_since=since).update(sending_since=now):
+        for run in TakenRun.objects.filter(taken_at__lt=overdue).select_related("scheduled").order_by("run_at"):
+            if not TakenRun.objects.filter(pk=run.pk, taken_at=run.taken_at).update(taken_at=now):
                 continue
-            entry = self.data.get(row.name)
-            runs = [datetime.fromisoformat(run) for run in row.sending]
-            if entry is not None and not all(self._send_run(entry, run) for run in runs):
-                continue
-            ScheduledTask.objects.filter(pk=row.pk, sending_since=now).update(sending=[], sending_since=None)
+            entry = self.data.get(run.scheduled.name)
+            if entry is None or self._send_run(entry, moments.known(run.run_at)):
+                TakenRun.objects.filter(pk=run.pk).delete()
 
     def _send_run(self, entry: Any, run: datetime) -> bool:
         from celeriac_django.entries import task_id

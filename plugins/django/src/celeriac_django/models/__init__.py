@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celeriac_django.models.chords import Admission, Chord, ChordPart
 from celeriac_django.models.results import GroupResult, TaskResult
-from celeriac_django.models.schedules import ScheduledTask
+from celeriac_django.models.schedules import ScheduledTask, TakenRun
 from celeriac_django.models.shared import SharedCounter, SharedLock, SharedMember, SharedValue
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "SharedLock",
     "SharedMember",
     "SharedValue",
+    "TakenRun",
     "TaskResult",
 ]

@@ -71,9 +71,6 @@ class ScheduledTask(models.Model):  # type: ignore[misc]  # as above
     changed_at = models.DateTimeField(auto_now=True)
     last_run_at = models.DateTimeField(null=True, editable=False)
     total_run_count = models.PositiveIntegerField(default=0, editable=False)
-    #: Runs that were about to be sent, and since when.
-    sending = models.JSONField(default=list, editable=False)
-    sending_since = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         ordering = ("name",)
@@ -106,3 +103,18 @@ class ScheduledTask(models.Model):  # type: ignore[misc]  # as above
         except (ValueError, TypeError) as error:
             return {"timing": str(error)}
         return {}
+
+
+class TakenRun(models.Model):  # type: ignore[misc]  # as above
+    """A run that a beat has taken and not said to have sent yet; it dies with its task."""
+
+    scheduled = models.ForeignKey(ScheduledTask, models.CASCADE)
+    run_at = models.DateTimeField()
+    taken_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = "taken run"
+        constraints = (models.UniqueConstraint(fields=("scheduled", "run_at"), name="celeriac_a_run_is_taken_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.scheduled_id} at {self.run_at}"

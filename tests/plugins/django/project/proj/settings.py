@@ -36,3 +36,5 @@ CELERY_RESULT_EXTENDED = True
 CELERY_DJANGO_MAIL_FAILURES = True
 CELERY_BEAT_SCHEDULER = "django"
 CELERY_BEAT_SCHEDULE = {"restock": {"task": "shop.tasks.restock", "schedule": 0.2}}
+if "SCHEDULE" in os.environ:
+    CELERY_BEAT_SCHEDULE = json.loads(os.environ["SCHEDULE"])
