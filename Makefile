@@ -148,7 +148,7 @@ extensions: $(EXTENSIONS_STAMP)  ## Try packages for Celery (django-celery-beat,
 	test -x $(@D)/bin/python || $(DJANGO_PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	$(@D)/bin/python -m pip install --quiet --group django-versions
-	$(@D)/bin/python -m pip install --quiet --no-build-isolation $(patsubst %,-e %,core $(addprefix plugins/,django memory prefork solar sqlite threads asyncio))
+	$(@D)/bin/python -m pip install --quiet --no-build-isolation $(patsubst %,-e %,core $(addprefix plugins/,asyncio django memory prefork redis solar sqlite threads))
 	$(@D)/bin/python -m pip install --quiet "django==$*.*"
 	@touch $@
 
