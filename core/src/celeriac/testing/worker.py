@@ -71,6 +71,7 @@ class WorkerThread(threading.Thread):
         self._settled = threading.Event()
         self._worker: WorkController | None = None
         self._error: BaseException | None = None
+        self._is_given_up = False
 
     def run(self) -> None:
         """Make the worker and run it: both belong into one thread."""
@@ -78,6 +79,8 @@ class WorkerThread(threading.Thread):
             self._app.set_current()
             options = {"ready_callback": lambda _: self._settled.set(), **self._options}
             self._worker = self._app.Worker(**options) if self._kind is None else self._kind(app=self._app, **options)
+            if self._is_given_up:
+                self._worker.stop()  # one that is stopped before does not begin
             self._worker.start()
         except BaseException as error:  # noqa: BLE001  # belongs to the test
             self._error = error
@@ -88,6 +91,7 @@ class WorkerThread(threading.Thread):
         """Start, and return the worker when it is ready.  Raises what it raises, and TimeoutError."""
         self.start()
         if not self._settled.wait(timeout):
+            self._is_given_up = True
             if self._worker is not None:
                 self._worker.stop()
             broker = self._app.connection_for_read().as_uri()
