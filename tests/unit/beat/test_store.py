@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import closing
+from contextlib import closing, nullcontext
 from datetime import UTC, timedelta
 
 import pytest
@@ -237,6 +237,80 @@ def test_entries_of_the_configuration_come_and_go_with_it(make_app, stored):
     assert led() == {"hourly", "own"}
     stored.app.conf.beat_schedule = {}
     assert led() == {"own"}
+
+
+def looked(scheduler):
+    """The scheduler, which has looked for changes whatever the time is."""
+    scheduler._monotonic_looked = 0.0
+    scheduler.tick()
+    return scheduler
+
+
+def test_the_name_of_an_entry_that_was_removed_leaves_the_store(stored):
+    stored.put("own", {"task": "u", "schedule": 5})
+    leader = looked(StoreScheduler(stored.app))
+    # When it is removed
+    stored.remove("own")
+    assert "own" in stored.changes()
+    looked(leader).tick()
+    # Then nothing of it is left, and all others are
+    assert stored.changes().keys() == {"hourly"} == leader._versions.keys() == leader.schedule.keys()
+    # And it may be added again
+    stored.put("own", {"task": "u", "schedule": 6})
+    assert looked(leader).schedule["own"].schedule.run_every == timedelta(seconds=6)
+    leader.close()
+
+
+def test_a_beat_that_has_not_seen_a_removal_takes_over_without_what_was_removed(stored, record):
+    messages = record(stored.app)
+    stored.put("own", {"task": "u", "schedule": 0.001})
+    leader, other = looked(StoreScheduler(stored.app)), looked(StoreScheduler(stored.app))
+    assert (leader.leads, other.leads, "own" in other.schedule) == (True, False, True)
+    # Given that the leader has forgotten it, and the other was away meanwhile and has seen a later change than that
+    stored.remove("own")
+    looked(leader).tick()
+    leader.close()
+    messages.clear()
+    other._mark, other._monotonic_looked = stored.mark(), float("inf")
+    # When that takes over
+    other.tick()
+    # Then it sends nothing of it
+    assert other.leads
+    assert other.schedule.keys() == {"hourly"}
+    assert messages == []
+    other.close()
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_an_entry_that_is_added_while_its_name_is_forgotten_stays(stored, dies):
+    stored.put("own", {"task": "u", "schedule": 5})
+    leader = looked(StoreScheduler(stored.app))
+    stored.remove("own")
+    remove_members = leader.stored.store.remove_members
+
+    # Given that it is added after the leader has looked, and the leader may die in the worst moment
+    def remove(name, members):
+        stored.put("own", {"task": "u", "schedule": 6})
+        remove_members(name, members)
+        if dies:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(leader.stored.store, "remove_members", remove)
+        with pytest.raises(KeyboardInterrupt) if dies else nullcontext():
+            looked(leader)
+    if dies:
+        assert "own" not in stored.changes()
+        leader._leadership.release()
+        leader = StoreScheduler(stored.app)
+    # When its leader, or the next, looks
+    looked(leader)
+    # Then it is there
+    assert stored.all().keys() == {"hourly", "own"} == leader.schedule.keys()
+    assert leader.leads
+    looked(leader)
+    assert stored.being_forgotten() == []
+    leader.close()
 
 
 def test_what_json_does_not_have_is_refused(stored):

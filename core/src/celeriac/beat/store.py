@@ -60,6 +60,9 @@ class StoreScheduler(Scheduler):
         self._mark: bytes | None = b"not looked"
         #: The versions of the entries that are known here, and where each comes from.
         self._versions: dict[str, float] = {}
+        self._version = float("-inf")
+        #: Names of entries that were removed, which the leader takes out of the store.
+        self._gone: set[str] = set()
         self._known: dict[str, Stored] = {}
         self._notices: Any = None
         #: Whether of two messages with the same id the broker keeps one; where it does not, the worker runs one.
@@ -83,6 +86,10 @@ class StoreScheduler(Scheduler):
             if not self._lead() or not self._send_unsent():
                 self.monotonic_last_tick = time.monotonic()
                 return _LOOK
+            if self._gone:
+                for name in self.stored.forget(self._gone):
+                    self._versions.pop(name, None)
+                self._gone.clear()
             return min(super().tick(), RENEWAL)
         except StoreUnavailable as error:
             logger.error("beat: the store of schedules is out of reach, trying again: %s", error)
@@ -108,6 +115,9 @@ class StoreScheduler(Scheduler):
         self._leadership.doubt()
 
     def _take_over(self, token: int) -> bool:
+        # All of it: of what was removed the name may be gone as well, before this beat has seen that.
+        self._gone.update(self.stored.being_forgotten())
+        self._look_for_changes(whole=True)
         self._publish_configuration()
         self._look_for_changes()
         states = self.stored.states(self.data)
@@ -154,20 +164,24 @@ class StoreScheduler(Scheduler):
         if time.monotonic() - self._monotonic_looked >= _LOOK / 2:
             self._look_for_changes()
 
-    def _look_for_changes(self) -> None:
+    def _look_for_changes(self, whole: bool = False) -> None:
         self._monotonic_looked = time.monotonic()
         mark = self.stored.mark()
-        if mark == self._mark:
+        if mark == self._mark and not whole:
             return
-        found = self.stored.changes(max(self._versions.values(), default=float("-inf")))
+        found = self.stored.changes(float("-inf") if whole else self._version)
         names = [name for name, version in found.items() if self._versions.get(name) != version]
+        if whole:
+            names += self._versions.keys() - found.keys()
         resumed = self._load(names)
         if self._token is not None:
             self._date(names, self.stored.states(names), self._token, resumed)
             for name in names:
                 if (entry := self.data.get(name)) is not None and entry.enabled:
                     self._push(entry, self._delay_of(entry))
-        self._versions.update(found)
+        self._versions = found if whole else {**self._versions, **found}
+        self._version = max([self._version, *found.values()])
+        self._gone.update(name for name in names if name not in self._known)
         self._mark = mark
 
     def _load(self, names: Iterable[str]) -> set[str]:

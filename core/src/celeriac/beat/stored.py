@@ -119,6 +119,39 @@ class StoredSchedule:
         self._tell([name])
         return True
 
+    def forget(self, names: Iterable[str]) -> list[str]:
+        """Take the names of entries that were removed out of the store; those that were.
+
+        For the leading beat, which has taken note of that: another reads all names when it takes over.
+
+        An entry that somebody adds at the same time stays, also where this process ends half way: its successor asks
+        for the names that are `being_forgotten`, and forgets them again.
+        """
+        gone, key = self._without_entry(names), self._key("forgetting", "names")
+        if gone:
+            self.store.set_values({key: json.dumps(gone).encode()})
+            self.store.remove_members(self.channel, gone)
+            self._tell_of_added(gone)
+        self.store.delete_values([key])
+        return gone
+
+    def being_forgotten(self) -> list[str]:
+        """Names that a leader was about to forget when it ended; those that have an entry are told of again."""
+        key = self._key("forgetting", "names")
+        value = self.store.get_values([key]).get(key)
+        names = [] if value is None else [str(name) for name in _parsed_alone(value) or ()]
+        self._tell_of_added(names)
+        return names
+
+    def _tell_of_added(self, names: list[str]) -> None:
+        if added := set(names).difference(self._without_entry(names)):
+            self._tell(added)
+
+    def _without_entry(self, names: Iterable[str]) -> list[str]:
+        names = list(names)
+        found = self.store.get_values([self._key("entry", name) for name in names])
+        return [name for name in names if self._key("entry", name) not in found]
+
     def set_enabled(self, name: str, enabled: bool) -> bool:
         """Pause an entry, or have it go on; whether there is one."""
         known = self.read([name]).get(name)
