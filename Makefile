@@ -86,8 +86,8 @@ $(EXTENSIONS_STAMP): pyproject.toml $(DISTRIBUTIONS:=/pyproject.toml)
 test: $(STAMP)  ## Run the whole test suite, faults included
 	$(PYTEST) -n $(TEST_WORKERS) --dist worksteal --ignore tests/interop --ignore tests/extensions $(ARGS)
 
-faults-beat: $(STAMP)  ## Kill leading beats at random moments for five minutes, on SQLite and on Redis
-	BEAT_FAULT_SECONDS=300 $(PYTEST) -n 2 -rP tests/faults/test_beat.py $(ARGS)
+faults-beat: $(STAMP)  ## Kill leading beats at random moments for five minutes, on SQLite, Redis and RabbitMQ
+	BEAT_FAULT_SECONDS=300 $(PYTEST) -n 3 -rP tests/faults/test_beat.py $(ARGS)
 
 test-fast: $(STAMP)  ## Run the tests that answer at once: no faults, no end-to-end, nothing marked slow
 	$(PYTEST) -n $(TEST_WORKERS) --dist worksteal -m "not slow" --ignore tests/faults --ignore tests/e2e --ignore tests/interop --ignore tests/extensions $(ARGS)

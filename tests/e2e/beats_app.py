@@ -16,8 +16,8 @@ app = Celery(
 app.conf.beat_schedule = json.loads(os.environ.get("BEATS_SCHEDULE", "{}"))
 
 
-@app.task(name="note")
-def note(text: str) -> None:
-    """Write down that it ran."""
+@app.task(name="note", bind=True)
+def note(self, text: str) -> None:
+    """Write down that it ran, when, and under which id."""
     with open(os.environ["BEATS_NOTES"], "a", encoding="utf-8") as notes:
-        notes.write(f"{text} {time.time()}\n")
+        notes.write(f"{text} {time.time()} {self.request.id}\n")

@@ -27,74 +27,145 @@ SECONDS = float(os.environ.get("BEAT_FAULT_SECONDS", "10"))
 EVERY = 0.5
 #: The issue of a lock, noticing it, and starting to send.
 LONGEST_PAUSE = 10.0
+#: What a worker says of the second message of a tick.
+PASSED_OVER = "it was sent before, in another message"
 
 
-@pytest.fixture(params=["sqlite", "redis"])
-def store(request, tmp_path):
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'queue.db'}"
-    return request.getfixturevalue("redis_url")
+@pytest.fixture
+def beats_on(spawn, wait_until, tmp_path):
+    """Return ``beats_on(broker, store)``: three beats of an app of its own, and its queue."""
+    made = []
+
+    def make(broker, store):
+        made.append(Beats(broker, store, tmp_path / "notes", spawn, wait_until))
+        return made[-1]
+
+    yield make
+    for beats in made:
+        beats.stored.remove("tick")
+        beats.app.close()
+
+
+class Beats:
+    """Beats of one app, of which the leader is killed again and again; `state` is what they have noted last."""
+
+    def __init__(self, broker, store, notes, spawn, wait_until):
+        print(f"FAULTS_SEED={SEED}")
+        name, self.queue, self.notes = f"beats-{uuid4().hex}", f"ticks-{uuid4().hex}", notes
+        entry = {"task": "note", "schedule": EVERY, "missed": "all", "args": ["tick"], "options": {"queue": self.queue}}
+        self._environment = {
+            "BEATS_NAME": name,
+            "BEATS_BROKER": broker,
+            "BEATS_BACKEND": store,
+            "BEATS_SCHEDULE": json.dumps({"tick": entry}),
+            "BEATS_NOTES": str(notes),
+        }
+        self.app = Celery(name, broker=broker, backend=store, set_as_current=False)
+        self.stored = StoredSchedule(self.app)
+        self._spawn, self._wait_until = spawn, wait_until
+        self._chance = random.Random(f"{SEED} {broker}")
+
+    def start(self, *command):
+        """Start a process of the app."""
+        words = (sys.executable, "-m", "celeriac", "-A", "beats_app", *command, "-l", "INFO")
+        return self._spawn(*words, cwd=APP, env=self._environment)
+
+    def _start_beat(self):
+        return self.start("beat", "-S", "store")
+
+    @property
+    def state(self):
+        return self.stored.states(["tick"]).get("tick")
+
+    def _runs(self):
+        return self.state.total_run_count if self.state else 0
+
+    def kill_leaders(self, at=None):
+        """Kill leaders for as long as the test is to take; the ids of all ticks that were due meanwhile.
+
+        `at` waits for the moment to do it, after one that is tried at random.
+        """
+        beats = [self._start_beat() for _ in range(3)]
+        self._wait_until(self._runs, timeout=30)
+        first = self.state
+        first_run = first.last_run_at - timedelta(seconds=EVERY * (first.total_run_count - 1))
+        longest, kills, monotonic_end = 0.0, 0, time.monotonic() + SECONDS
+        while time.monotonic() < monotonic_end:
+            time.sleep(self._chance.uniform(0.5, 3.0))  # the moment is what is tried at random
+            leader = max(beats, key=lambda beat: beat.output().count("leading, with") and last_led(beat))
+            if at is not None:
+                at()
+            # When the leader is killed
+            leader.kill()
+            beats.remove(leader)
+            before, monotonic_killed = self._runs(), time.monotonic()
+            kills += 1
+            # Then another sends within a few seconds
+            self._wait_until(
+                lambda before=before: self._runs() > before, timeout=LONGEST_PAUSE, message="another beat sends"
+            )
+            longest = max(longest, time.monotonic() - monotonic_killed)
+            beats.append(self._start_beat())
+        for beat in beats:
+            beat.wait_for_output("beat: Starting...")
+            beat.signal(signal.SIGTERM)
+        for beat in beats:
+            assert beat.wait() == 0
+        state = self.state
+        assert state.sending == ()
+        print(f"{kills} kills, longest pause {longest:.1f} s, {state.total_run_count} ticks")
+        runs = [first_run + n * timedelta(seconds=EVERY) for n in range(state.total_run_count)]
+        return {self.stored.task_id("tick", run) for run in runs}
+
+    def noted(self):
+        """The ids under which tasks ran."""
+        return Counter(line.split()[2] for line in self.notes.read_text().splitlines())
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(SECONDS + 90)
-def test_no_tick_is_lost_or_sent_twice_when_leaders_are_killed(store, spawn, wait_until):
-    print(f"FAULTS_SEED={SEED}")
-    chance = random.Random(f"{SEED} {store}")
-    # Given three beats of an app of its own, whose queue nobody reads
-    name, queue = f"beats-{uuid4().hex}", f"ticks-{uuid4().hex}"
-    entry = {"task": "note", "schedule": EVERY, "missed": "all", "args": ["tick"], "options": {"queue": queue}}
-    app = Celery(name, broker=store, backend=store, set_as_current=False)
-    environment = {
-        "BEATS_NAME": name,
-        "BEATS_BROKER": store,
-        "BEATS_BACKEND": store,
-        "BEATS_SCHEDULE": json.dumps({"tick": entry}),
-    }
-    command = [sys.executable, "-m", "celeriac", "-A", "beats_app", "beat", "-S", "store", "-l", "INFO"]
-
-    def start():
-        return spawn(*command, cwd=APP, env=environment)
-
-    stored = StoredSchedule(app)
-    beats = [start() for _ in range(3)]
-
-    def runs():
-        state = stored.states(["tick"]).get("tick")
-        return state.total_run_count if state else 0
-
-    wait_until(runs, timeout=30)
-    first = stored.states(["tick"])["tick"]
-    first_run = first.last_run_at - timedelta(seconds=EVERY * (first.total_run_count - 1))
-    longest, kills, monotonic_end = 0.0, 0, time.monotonic() + SECONDS
-    while time.monotonic() < monotonic_end:
-        time.sleep(chance.uniform(0.5, 3.0))  # the moment is what is tried at random
-        leader = max(beats, key=lambda beat: beat.output().count("leading, with") and last_led(beat))
-        # When the leader is killed
-        leader.kill()
-        beats.remove(leader)
-        before, monotonic_killed = runs(), time.monotonic()
-        kills += 1
-        # Then another sends within a few seconds
-        wait_until(lambda before=before: runs() > before, timeout=LONGEST_PAUSE, message="another beat sends")
-        longest = max(longest, time.monotonic() - monotonic_killed)
-        beats.append(start())
-    for beat in beats:
-        beat.wait_for_output("beat: Starting...")
-        beat.signal(signal.SIGTERM)
-    for beat in beats:
-        assert beat.wait() == 0
-    # And each tick between the first and the last was sent, under the id that belongs to it
-    state = stored.states(["tick"])["tick"]
-    expected = {stored.task_id("tick", first_run + n * timedelta(seconds=EVERY)) for n in range(state.total_run_count)}
-    sent = Counter(taken(app, queue))
-    print(f"{kills} kills, longest pause {longest:.1f} s, {len(expected)} ticks, {sum(sent.values())} messages")
-    assert state.sending == ()
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+def test_no_tick_is_lost_or_sent_twice_when_leaders_are_killed(kind, beats_on, request, tmp_path):
+    # Given beats whose queue nobody reads
+    store = f"sqlite:///{tmp_path / 'queue.db'}" if kind == "sqlite" else request.getfixturevalue("redis_url")
+    beats = beats_on(store, store)
+    # When their leaders are killed
+    expected = beats.kill_leaders()
+    # Then each tick between the first and the last was sent, under the id that belongs to it
+    sent = Counter(taken(beats.app, beats.queue))
+    print(f"{sum(sent.values())} messages")
     assert set(sent) == expected
     # A process that dies between the broker's answer and its note has its message sent again, and the broker knows.
     assert max(sent.values()) == 1
-    stored.remove("tick")
-    app.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS + 120)
+def test_each_tick_runs_once_on_a_broker_that_may_have_it_twice(beats_on, redis_url, rabbitmq_url, wait_until):
+    # Given a broker that takes whatever is sent, a store for the schedule, and two workers
+    beats = beats_on(rabbitmq_url, redis_url)
+    workers = [beats.start("worker", "-P", "solo", "-Q", beats.queue, "-n", f"w{n}@{beats.queue}") for n in range(2)]
+    for worker in workers:
+        worker.wait_for_output("ready.")
+
+    def at_a_run():  # which is when the broker has a message that the leader has perhaps not noted to be sent
+        size, monotonic_end = beats.notes.stat().st_size, time.monotonic() + LONGEST_PAUSE
+        while beats.notes.stat().st_size == size and time.monotonic() < monotonic_end:
+            time.sleep(0.0005)  # as near to it as can be
+
+    # When leaders are killed as soon as a tick runs
+    expected = beats.kill_leaders(at_a_run)
+    # Then each tick has run
+    wait_until(lambda: beats.noted().keys() >= expected, timeout=30, message="all ticks have run")
+    for worker in workers:
+        worker.signal(signal.SIGTERM)
+    for worker in workers:
+        assert worker.wait() == 0
+    taken(beats.app, beats.queue)
+    passed_over = sum(worker.output().count(PASSED_OVER) for worker in workers)
+    print(f"{sum(beats.noted().values())} runs, {passed_over} second messages passed over")
+    # And none of them twice
+    assert beats.noted() == dict.fromkeys(expected, 1)
 
 
 def last_led(beat):
