@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from celeriac.cli.answer import json_option
 from celeriac.cli.help import Commands
 from celeriac.cli.progress import waiting
 from celeriac.cli.remote import silence
@@ -29,15 +31,21 @@ def graph() -> None:
 
 @graph.command("bootsteps")
 @click.argument("blueprints", nargs=-1, type=click.Choice(_BLUEPRINTS))
+@json_option
 @click.pass_obj
-def bootsteps(state: State, /, blueprints: tuple[str, ...]) -> None:
+def bootsteps(state: State, /, blueprints: tuple[str, ...], as_json: bool) -> None:
     """Draw which bootstep waits for which: of the worker, of its consumer, or of both."""
     from celeriac.worker.boot import WorkController
 
     controller = WorkController(state.app)
     try:
         found = {"worker": controller.blueprint, "consumer": controller.consumer.blueprint}
-        _connected([found[name] for name in dict.fromkeys(blueprints or _BLUEPRINTS)]).graph.to_dot(sys.stdout)
+        drawn = _connected([found[name] for name in dict.fromkeys(blueprints or _BLUEPRINTS)]).graph
+        if as_json:
+            steps = {drawn.format(step): [drawn.format(other) for other in awaited] for step, awaited in drawn.items()}
+            click.echo(json.dumps(steps))
+        else:
+            drawn.to_dot(sys.stdout)
     finally:
         controller.hub.close()
 
@@ -51,8 +59,9 @@ def _connected(blueprints: list[Blueprint]) -> Blueprint:
 
 @graph.command("workers")
 @click.option("-t", "--timeout", type=float, default=1.0, show_default=True, help="Seconds to wait for workers.")
+@json_option
 @click.pass_obj
-def workers(state: State, timeout: float) -> None:
+def workers(state: State, timeout: float, as_json: bool) -> None:
     """Draw which workers take from which queues of the broker, and where results go."""
     app = state.app
     with waiting(state, "waiting for workers"):
@@ -61,21 +70,34 @@ def workers(state: State, timeout: float) -> None:
             raise silence(app, timeout)
         # Those that are known to be there are waited for longer, and no longer than until all have answered.
         stats = app.control.inspect(list(queues), timeout=max(timeout, _PATIENCE)).stats() or {}
-    click.echo("\n".join(_drawing(app, queues, stats)))
+    found = _seen(app, queues, stats)
+    click.echo(json.dumps(found) if as_json else "\n".join(_drawing(found)))
 
 
-def _drawing(app: Celery, queues: Mapping[str, Any], stats: Mapping[str, Any]) -> Iterator[str]:
-    broker, results = app.broker_uri(), app.backend.as_uri()
+def _seen(app: Celery, queues: Mapping[str, Any], stats: Mapping[str, Any]) -> dict[str, Any]:
+    """What is drawn."""
+    workers = [
+        {
+            "node": node,
+            "concurrency": stats.get(node, {}).get("pool", {}).get("max-concurrency"),
+            "queues": [queue["name"] for queue in queues[node]],
+        }
+        for node in sorted(queues)
+    ]
+    return {"broker": app.broker_uri(), "results": app.backend.as_uri(), "workers": workers}
+
+
+def _drawing(found: Mapping[str, Any]) -> Iterator[str]:
     yield "digraph workers {"
     yield "    rankdir=LR;"
-    yield f"    broker [label={_quoted(broker)}, shape=box, style=rounded];"
-    yield f"    results [label={_quoted(results)}, shape=cylinder];"
-    for number, node in enumerate(sorted(queues)):
-        size = stats.get(node, {}).get("pool", {}).get("max-concurrency")
+    yield f"    broker [label={_quoted(found['broker'])}, shape=box, style=rounded];"
+    yield f"    results [label={_quoted(found['results'])}, shape=cylinder];"
+    for number, worker in enumerate(found["workers"]):
+        node, size = worker["node"], worker["concurrency"]
         label = node if size is None else f"{node} ({size} at once)"
         yield f"    worker{number} [label={_quoted(label)}, shape=oval];"
-        for queue in queues[node]:
-            yield f"    broker -> worker{number} [label={_quoted(queue['name'])}];"
+        for queue in worker["queues"]:
+            yield f"    broker -> worker{number} [label={_quoted(queue)}];"
         yield f"    worker{number} -> results;"
     yield "}"
 

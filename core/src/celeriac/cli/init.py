@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from celeriac.cli.answer import answer, json_option
+
 if TYPE_CHECKING:
     from celeriac.cli.state import State
 
@@ -17,8 +19,9 @@ if TYPE_CHECKING:
 @click.option(
     "--directory", type=click.Path(file_okay=False), help="Where to write it; a directory NAME here if not given."
 )
+@json_option
 @click.pass_obj
-def init(state: State, /, name: str, directory: str | None) -> None:
+def init(state: State, /, name: str, directory: str | None, as_json: bool) -> None:
     """Write a small project: the app, a task, the configuration, and a test that runs it in a worker.
 
     NAME is that of its package.
@@ -28,7 +31,7 @@ def init(state: State, /, name: str, directory: str | None) -> None:
     if not name.isidentifier() or not name.isascii() or keyword.iskeyword(name):
         raise click.UsageError(f"{name!r} cannot be the name of a package: use letters, digits and _, as in my_project")
     target = Path(directory or name)
-    for path in write(["project"], target, {"package": name}, "name another with --directory"):
-        click.echo(path)
-    if not state.quiet:
+    written = write(["project"], target, {"package": name}, "name another with --directory")
+    answer({"files": written}, as_json, "\n".join(written))
+    if not state.quiet and not as_json:
         click.echo(f"\nNow:\n    cd {target}\n    celeriac -A {name} worker\n    python -m pytest")

@@ -57,7 +57,7 @@ def multi(context: click.Context, words: Sequence[str]) -> int:
     --cmd=COMMAND             what runs in place of `celeriac worker --detach`
     -q, --quiet               say less
     -v, --verbose             say the commands
-    --json                    with show, names, get and expand: print JSON
+    -j, --json                print JSON
     """  # noqa: D301  # click wants the character itself
     if not words or words[0] == "help":
         click.echo(context.get_help(), color=context.color)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from celeriac.cli.answer import json_option
+from celeriac.cli.answer import answer, json_option
 from celeriac.cli.help import Commands
 from celeriac.cli.progress import waiting
 from celeriac.plugin import drivers
@@ -131,17 +131,19 @@ def check(
 
 @plugins.command()
 @click.argument("name", required=False)
-def hooks(name: str | None) -> None:
+@json_option
+def hooks(name: str | None, as_json: bool) -> None:
     """Print the reference of all hooks, or of the hook NAME (celeriac_ may be left out)."""
     from celeriac.plugin import reference  # only this command prints it
 
-    if name is None:
-        click.echo(reference.render(), nl=False)
+    chosen = [hook for hook in HOOKS if name in {None, hook, hook.removeprefix(f"{KERNEL}_")}]
+    if not chosen:
+        raise click.ClickException(f"there is no hook {name!r}.{did_you_mean(name or '', HOOKS)}")
+    if as_json:
+        found = [{"signature": reference.signature_of(hook), "text": reference.text_of(hook)} for hook in chosen]
+        click.echo(json.dumps(dict(zip(chosen, found, strict=True)), indent=2))
         return
-    found = next((hook for hook in HOOKS if name in {hook, hook.removeprefix(f"{KERNEL}_")}), None)
-    if found is None:
-        raise click.ClickException(f"there is no hook {name!r}.{did_you_mean(name, HOOKS)}")
-    click.echo(reference.section_of(found), nl=False)
+    click.echo(reference.render() if name is None else reference.section_of(chosen[0]), nl=False)
 
 
 @plugins.command()
@@ -150,12 +152,13 @@ def hooks(name: str | None) -> None:
 @click.option(
     "--directory", type=click.Path(file_okay=False), help="Where to write it; celeriac-NAME here if not given."
 )
-def new(kind: str, name: str, directory: str | None) -> None:
+@json_option
+def new(kind: str, name: str, directory: str | None, as_json: bool) -> None:
     """Write a new plugin distribution: a driver that works, and that people choose by NAME, with its tests."""
     from celeriac.cli.scaffold import write_plugin  # only this command writes
 
-    for path in write_plugin(kind, name, directory):
-        click.echo(path)
+    written = write_plugin(kind, name, directory)
+    answer({"files": written}, as_json, "\n".join(written))
 
 
 def find_state(manager: PluginManager, name: str) -> PluginState:

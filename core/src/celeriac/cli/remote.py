@@ -89,7 +89,7 @@ def _run(
 
     commands = {name: found for name, found in commands_of(state.app).items() if found.type == kind}
     if listed:
-        _list(kind, commands)
+        _list(kind, [found for found in sorted(commands.values(), key=_name) if found.visible], as_json)
         return 0
     if name is None:
         raise click.UsageError(f"which command? `celeriac {kind} --list` shows them.")
@@ -113,13 +113,15 @@ def _unknown(kind: str, name: str, commands: Mapping[str, ControlCommand]) -> st
     return f"there is no command {name!r} of `celeriac {kind}`.{did_you_mean(name, list(commands))}"
 
 
-def _list(kind: str, commands: Mapping[str, ControlCommand]) -> None:
+def _list(kind: str, commands: Sequence[ControlCommand], as_json: bool) -> None:
+    if as_json:
+        data = [{"name": each.name, "signature": each.signature, "help": each.help} for each in commands]
+        click.echo(json.dumps(data))
+        return
     formatter = click.HelpFormatter()
-    shown = [found for found in commands.values() if found.visible]
     with formatter.section(f"Commands of `celeriac {kind}`"):
         formatter.write_dl(
-            [(" ".join(filter(None, (found.name, found.signature))), found.help) for found in sorted(shown, key=_name)],
-            col_max=40,
+            [(" ".join(filter(None, (each.name, each.signature))), each.help) for each in commands], col_max=40
         )
     click.echo(formatter.getvalue().rstrip())
 

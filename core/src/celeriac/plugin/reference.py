@@ -17,7 +17,12 @@ def signature_of(hook: str) -> str:
 
 def section_of(hook: str) -> str:
     """The section of one hook in Markdown: a heading with its exact signature, and its text."""
-    return f"### `{signature_of(hook)}`\n\n{inspect.getdoc(HOOKS[hook])}\n"
+    return f"### `{signature_of(hook)}`\n\n{text_of(hook)}\n"
+
+
+def text_of(hook: str) -> str:
+    """What there is to say of a hook, in Markdown."""
+    return inspect.getdoc(HOOKS[hook]) or ""
 
 
 def render() -> str:

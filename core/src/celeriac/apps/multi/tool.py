@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from celeriac.apps.multi.nodes import Node
 
 #: Options of these commands themselves that take no value.
-_FLAGS: Final = frozenset({"-q", "--quiet", "-v", "--verbose", "--json", "--nosplash", "--no-color", "-C"})
+_FLAGS: Final = frozenset({"-q", "--quiet", "-v", "--verbose", "-j", "--json", "--nosplash", "--no-color", "-C"})
 #: Those that take one.
 _VALUED: Final = frozenset(
     {"--range-prefix", "--prefix", "--suffix", "--executable", "--cmd", "--pidfile", "--logfile", "--hostname"}
@@ -58,6 +58,8 @@ class MultiTool:
         self._extra_args = extra_args
         self._takes_value = takes_value
         self._as_json = False
+        #: What has become of each node, for JSON.
+        self._told: dict[str, Any] = {}
         self.commands: Final[Mapping[str, Callable[..., int]]] = {
             "start": self.start,
             "stop": self.stop,
@@ -89,7 +91,10 @@ class MultiTool:
             from celeriac.plugin.spelling import did_you_mean
 
             raise click.UsageError(f"multi has no command {command!r}.{did_you_mean(command, list(self.commands))}")
-        return self.commands[command](*argv)
+        code = self.commands[command](*argv)
+        if self._as_json and self._told:
+            self._echo(json.dumps(self._told), self.stdout)
+        return code
 
     # -- starting and stopping ----------------------------------------------------------------------------------------
 
@@ -175,7 +180,7 @@ class MultiTool:
         self.quiet |= given.take("-q", "--quiet") is not None
         self.verbose |= given.take("-v", "--verbose") is not None
         self.no_color |= given.take("-C", "--no-color") is not None
-        self._as_json = given.take("--json") is not None
+        self._as_json = given.take("-j", "--json") is not None
         given.take("--nosplash")
         return given
 
@@ -212,10 +217,12 @@ class MultiTool:
 
     def on_node_signal(self, node: Node, sig: str) -> None:
         """Called before a node is sent a signal."""
+        self._told[node.name] = {"signal": sig, "pid": node.pid}
         self._say(f"\t> {node.name}: {sig} -> {node.pid}")
 
     def on_node_down(self, node: Node) -> None:
         """Called for a node that does not run."""
+        self._told[node.name] = {"signal": None, "pid": None}
         self._say(f"\t> {node.name}: DOWN")
 
     def on_still_waiting_for(self, nodes: Sequence[Node]) -> None:
@@ -233,15 +240,18 @@ class MultiTool:
 
     def on_node_status(self, node: Node, retval: int) -> None:
         """Called when a node has been started, or could not be."""
+        self._told[node.name] = {"exit_code": retval, "pid": node.pid, "output": node.output}
         if retval == EX_OK:
             self._say(f"\t> {node.name}: {self._styled('OK', 'green')}")
+            return
+        if self._as_json:
             return
         self._fail(f"\t> {node.name}: {self._styled('FAILED', 'red')} with exit code {retval}", retval)
         for line in node.output.splitlines():
             self._fail(f"\t    {line}", retval)
 
     def _say(self, text: str) -> None:
-        if not self.quiet:
+        if not self.quiet and not self._as_json:
             self._echo(text, self.stdout)
 
     def _fail(self, text: str, code: int) -> int:
