@@ -201,11 +201,12 @@ class OwnServer:
     directory: Path
     arguments: list[str]
     port: int
+    program: str = "redis-server"
     process: Any = None
 
     def start(self) -> None:
         self.process = self.spawn(
-            "redis-server",
+            self.program,
             *("--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--dir", self.directory),
             *("--unixsocket", self.socket_path, *self.arguments),
         )
@@ -227,13 +228,13 @@ class OwnServer:
 def own_server(spawn, tmp_path, redis_url) -> Callable[..., OwnServer]:
     """Return ``own_server(*arguments)``: a server of the test's own on a free port, running."""
 
-    def start(*arguments: str, tls: bool = False) -> OwnServer:
-        if shutil.which("redis-server") is None:
-            pytest.skip("needs redis-server on the PATH; install Redis")
+    def start(*arguments: str, tls: bool = False, program: str = "redis-server") -> OwnServer:
+        if shutil.which(program) is None:
+            pytest.skip(f"needs {program} on the PATH; install it")
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         ports = ["--port", "0", "--tls-port", str(port)] if tls else ["--port", str(port)]
-        server = OwnServer(spawn, tmp_path, [*ports, *arguments], port)
+        server = OwnServer(spawn, tmp_path, [*ports, *arguments], port, program)
         server.start()
         return server
 

@@ -18,6 +18,7 @@ from celeriac import Celery
 from celeriac.contracts import StoredResult
 from celeriac.exceptions import ImproperlyConfigured, ProtocolError, SecurityError, StoreUnavailable
 from celeriac_redis.backend import RedisBackend
+from celeriac_redis.link import Link
 
 
 @pytest.fixture
@@ -212,6 +213,55 @@ def test_content_that_is_not_accepted_is_not_decoded(make, backend):
 
 
 # --- waiting ----------------------------------------------------------------------------------------------------------
+
+
+def test_many_results_are_stored_in_one_round_trip(backend, monkeypatch):
+    backend.store([result("first")])
+    round_trips = []
+    exchange = Link._exchange
+    monkeypatch.setattr(Link, "_exchange", lambda link, commands: round_trips.append(1) or exchange(link, commands))
+    backend.store([result(f"many-{number}") for number in range(1200)])
+    assert len(round_trips) == 1
+    assert len(backend.fetch([f"many-{number}" for number in range(1200)])) == 1200
+
+
+def test_a_store_whose_scripts_are_flushed_goes_on(backend, server):
+    for number in range(3):
+        server.script_flush()
+        backend.store([result(f"flushed-{number}")])
+        server.script_flush()
+        assert backend.acquire_lock("flushed", "owner", 60)
+    assert len(backend.fetch([f"flushed-{number}" for number in range(3)])) == 3
+
+
+def test_a_result_is_stored_although_its_first_answers_are_lost(app, proxy, url, server, prefix):
+    # Given a store whose answers are lost three times
+    app.conf.update(
+        result_backend=f"redis://127.0.0.1:{proxy.port}/{url.rsplit('/', 1)[1]}",
+        result_backend_always_retry=True,
+        result_backend_max_retries=5,
+        result_backend_base_sleep_between_retries_ms=1,
+    )
+    app.results.store_state("before", "SUCCESS", 0)
+    proxy.to_lose = 3
+    # When a result is stored, and read
+    app.results.store_state("again", "SUCCESS", 1)
+    assert proxy.lost == 3
+    proxy.to_lose = 2
+    assert app.AsyncResult("again").result == 1
+    # Then each is tried until it is done
+    assert proxy.lost == 5
+    assert json.loads(server.get(f"{prefix}celery-task-meta-again"))["result"] == 1
+
+
+def test_the_members_of_a_group_are_found_by_its_id_until_it_is_deleted(app, server, prefix):
+    saved = app.GroupResult("a-group", [app.AsyncResult("a"), app.AsyncResult("b")])
+    saved.save()
+    assert server.exists(f"{prefix}celery-taskset-meta-a-group")
+    assert [each.id for each in app.GroupResult.restore("a-group")] == ["a", "b"]
+    saved.delete()
+    assert app.GroupResult.restore("a-group") is None
+    assert not server.exists(f"{prefix}celery-taskset-meta-a-group")
 
 
 def test_ten_thousand_results_cost_one_connection(backend, make, server):

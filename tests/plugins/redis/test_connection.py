@@ -330,7 +330,7 @@ def test_a_store_that_does_not_answer_is_given_up_in_the_time_that_is_set(redis_
         begun = time.monotonic()
         with pytest.raises(StoreUnavailable, match=r"(?i)time"):
             app.backend.get_values(["a"])
-        assert 0.15 < time.monotonic() - begun < 5
+        assert 0.15 < time.monotonic() - begun < 30  # far from the 120 s of the default
         app.close()
     app = Celery("proj", set_as_current=False, broker=redis_url, result_backend=redis_url)
     for wanted in (True, False):

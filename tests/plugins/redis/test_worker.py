@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
+import threading
 import time
 
 import pytest
+from redis import Redis
 
 from celeriac import Celery, chord
 from celeriac.exceptions import WorkerLostError
@@ -19,6 +22,7 @@ from celeriac import Celery
 app = Celery("proj", broker=os.environ["URL"], backend=os.environ["URL"])
 app.conf.broker_transport_options = {"global_keyprefix": os.environ["PREFIX"], "lease": 1}
 app.conf.result_backend_transport_options = {"global_keyprefix": os.environ["PREFIX"]}
+app.conf.result_extended = True
 
 @app.task
 def add(x, y):
@@ -118,21 +122,92 @@ def test_tasks_of_a_killed_worker_run_again_or_are_told_as_lost(start, client, t
     assert (tmp_path / "late").read_text() == "ran\n" * 2
 
 
-def test_a_worker_lives_through_a_restart_of_its_server(own_server, spawn, tmp_path, prefix):
-    server = own_server()
-    (tmp_path / "tasks.py").write_text(TASKS)
-    worker = spawn(
-        sys.executable,
-        *("-m", "celeriac", "-A", "tasks", "worker", "-l", "INFO", "-c", "1"),
-        env={"URL": server.url, "PREFIX": prefix},
+def test_an_extended_result_tells_of_its_call_until_it_is_forgotten(start, client, server, prefix):
+    start("-n", "extended@%h")
+    result = client("add", 1, 2)
+    assert result.get(timeout=20) == 3
+    assert (result.name, result.args, result.kwargs, result.retries, result.queue) == (
+        "tasks.add",
+        [1, 2],
+        {},
+        0,
+        "celery",
     )
-    worker.wait_for_output("ready")
-    app = Celery("proj", set_as_current=False, broker=server.url, result_backend=server.url)
-    app.conf.broker_transport_options = app.conf.result_backend_transport_options = {"global_keyprefix": prefix}
+    assert result.worker.startswith("extended@")
+    assert server.exists(f"{prefix}celery-task-meta-{result.id}")
+    result.forget()
+    assert not server.exists(f"{prefix}celery-task-meta-{result.id}")
+    assert result.state == "PENDING"
+
+
+@pytest.fixture
+def work_at(spawn, tmp_path, prefix):
+    """Return ``work_at(url)``: a worker of the tasks above there, and an app that sends them."""
+    (tmp_path / "tasks.py").write_text(TASKS)
+    apps = []
+
+    def start_worker(url):
+        worker = spawn(
+            sys.executable,
+            *("-m", "celeriac", "-A", "tasks", "worker", "-l", "INFO", "-c", "1"),
+            env={"URL": url, "PREFIX": prefix},
+        )
+        worker.wait_for_output("ready")
+        app = Celery("proj", set_as_current=False, broker=url, result_backend=url)
+        app.conf.broker_transport_options = app.conf.result_backend_transport_options = {"global_keyprefix": prefix}
+        apps.append(app)
+        return worker, app
+
+    yield start_worker
+    for app in apps:
+        app.close()
+
+
+def test_the_scheme_valkey_names_a_server(own_server, work_at):
+    server = own_server(program="valkey-server" if shutil.which("valkey-server") else "redis-server")
+    _, app = work_at(server.url.replace("redis://", "valkey://"))
+    assert app.send_task("tasks.add", (1, 2)).get(timeout=20) == 3
+    header = [app.signature("tasks.add", (number, 1)) for number in range(5)]
+    assert chord(header, app=app)(app.signature("tasks.total")).get(timeout=20) == 15
+
+
+def test_a_server_may_forget_its_scripts_at_any_moment(own_server, work_at):
+    # Given a worker and a server that forgets all scripts again and again
+    server = own_server()
+    worker, app = work_at(server.url)
+    ended = threading.Event()
+    forgotten = []
+
+    def forget():
+        with Redis.from_url(server.url) as client:
+            while not ended.wait(0.001):
+                client.script_flush()
+                forgotten.append(True)
+
+    forgetting = threading.Thread(target=forget)
+    forgetting.start()
+    try:
+        # When tasks run, wait, count as parts and come back
+        results = [app.send_task("tasks.add", (number, 1)) for number in range(200)]
+        late = app.send_task("tasks.add", (1, 1), countdown=0.3)
+        header = [app.signature("tasks.add", (number, 1)) for number in range(40)]
+        assert chord(header, app=app)(app.signature("tasks.total")).get(timeout=40) == sum(range(1, 41))
+        # Then nothing is missed
+        assert [result.get(timeout=40) for result in results] == list(range(1, 201))
+        assert late.get(timeout=40) == 2
+    finally:
+        ended.set()
+        forgetting.join()
+    assert len(forgotten) > 20
+    assert worker.poll() is None
+
+
+def test_a_worker_lives_through_a_restart_of_its_server(own_server, work_at, tmp_path):
+    server = own_server()
+    worker, app = work_at(server.url)
     assert app.send_task("tasks.add", (1, 2)).get(timeout=20) == 3
     server.stop()
     server.start()
     assert app.send_task("tasks.add", (3, 4)).get(timeout=30) == 7
-    app.close()
     assert worker.poll() is None
     assert os.path.exists(tmp_path / "redis.sock")

@@ -137,7 +137,7 @@ class ConnectionChecks(Suite):
         lane = self.harness.consumer()
         self.harness.claim_nothing(lane)
         proxy.cut()
-        self._claim_all(lane, set(), 5.0)
+        self._claim_all(lane, set())
         self.harness.claim_nothing(lane)
         before = self.harness.rings
         demand(self._published(self.harness.message(1)), "a publish after the cut was refused")
