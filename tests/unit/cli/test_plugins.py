@@ -195,7 +195,7 @@ def test_what_is_not_claimed_is_neither_passed_nor_failed(run):
     report = json.loads(run("check", "solo", "--json"))
     verdicts = {test["test"]: test for test in report[0]["tests"]}
     found = verdicts["a child that ends is reported and replaced"]
-    assert (found["verdict"], found["detail"]) == ("not claimed", "it has no children")
+    assert (found["verdict"], found["detail"]) == ("not claimed", "it does not claim children")
 
 
 def test_a_scheduler_is_checked_with_a_place_of_its_own(run, tmp_path, monkeypatch):

@@ -359,7 +359,10 @@ def _delivery(tag: int, claim: Claim) -> Delivery:
 
 
 def _is_redelivered(message: Any, headers: dict[str, Any]) -> bool:
-    return bool((message.delivery_info or {}).get("redelivered") or headers.get("redelivered"))
+    # Kombu's virtual transports write it into the envelope of what they give back, and do not read it.
+    envelope = getattr(message, "_raw", None)
+    given_back = isinstance(envelope, dict) and envelope.get("redelivered")
+    return bool((message.delivery_info or {}).get("redelivered") or headers.get("redelivered") or given_back)
 
 
 def _headers(message: Any) -> dict[str, Any]:
