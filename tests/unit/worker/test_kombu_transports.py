@@ -521,7 +521,8 @@ def test_an_idle_connection_to_rabbitmq_is_kept_alive_by_heartbeats(beating, sta
     def work():
         return 1
 
-    worker, _ = start_worker(beating, pool="threads", concurrency=1)
+    # Given a worker whose node name no other one has, or it would be told that this may be of a lost connection
+    worker, _ = start_worker(beating, pool="threads", concurrency=1, hostname=f"{uuid.uuid4().hex}@here")
     connection = worker.consumer.connection.connection
     assert connection.heartbeat == 1
     until = time.monotonic() + 4
