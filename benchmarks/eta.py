@@ -2,7 +2,8 @@
 
     python benchmarks/eta.py                   # on the embedded queue
     python benchmarks/eta.py redis             # on a Redis server of its own
-    python benchmarks/eta.py amqp://...        # on RabbitMQ; --quorum for queues on which the server holds ETAs back
+    python benchmarks/eta.py amqp              # on a RabbitMQ node of its own, amqp://... on another;
+                                               # --quorum for queues on which the server holds ETAs back
 
 Accuracy: tasks with an ETA on a worker that does nothing else, beside a plain timer in its main process (what that is
 late by is the machine's doing).  Delay: tasks sent one by one while one of two children runs a task of a minute and the
@@ -152,7 +153,7 @@ def holding(without: Site, with_held: Site, held: int, count: int, rounds: int) 
 
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("broker", nargs="?", default="sqlite", help="sqlite, redis (a server of its own), or a URL")
+    options.add_argument("broker", nargs="?", default="sqlite", help="sqlite, redis or amqp (a server of its own), or amqp://...")
     options.add_argument("--quorum", action="store_true", help="on RabbitMQ: quorum queues")
     options.add_argument("--only", choices=("moments", "held"), help="one half of it")
     options.add_argument("--held", type=int, default=100_000, help="tasks for an hour ahead")

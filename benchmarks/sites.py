@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import psutil
+from servers import KINDS, Server
 
 from celeriac import Celery
 
@@ -17,7 +17,7 @@ class Site:
     """In use as a context; at its end nothing is left behind."""
 
     def __init__(self, broker: str, directory: Path, *, quorum: bool = False) -> None:
-        """`broker`: sqlite, redis, or the URL of a RabbitMQ server; `directory` is nobody else's."""
+        """`broker`: sqlite, a server of its own (redis, amqp), or a RabbitMQ's URL; `directory` is nobody else's."""
         self.directory = directory
         self.is_rabbitmq = broker.startswith("amqp")
         self._broker = broker
@@ -33,20 +33,19 @@ class Site:
         return self
 
     def _settings(self) -> dict[str, Any]:
-        self._server: Any = None
-        if self._broker == "redis":
-            from servers import Redis
-
-            redis = self._stack.enter_context(Redis(self.directory))
-            self._server = redis.process
-            return {"broker_url": redis.url, "result_backend": redis.url}
+        self._server: Server | None = None
+        broker = self._broker
+        if broker in KINDS:
+            self._server = self._stack.enter_context(KINDS[broker](self.directory))
+            broker = self._server.url
+        if broker.startswith("redis"):
+            return {"broker_url": broker, "result_backend": broker}
         if not self.is_rabbitmq:
             url = f"sqlite:///{self.directory / 'queue.db'}"
             return {"broker_url": url, "result_backend": url}
         own = f"eta-{os.getpid()}-{self.directory.name}"
-        self._server = next(found for found in psutil.process_iter() if found.name().startswith("beam"))
         return {
-            "broker_url": self._broker,
+            "broker_url": broker,
             "task_default_queue": own,
             "task_default_queue_type": "quorum" if self._quorum else "classic",
             "broker_transport_options": {"delayed_delivery_prefix": own},
@@ -54,11 +53,8 @@ class Site:
         }
 
     def cpu(self) -> float:
-        """Seconds of CPU that the server has used so far, where there is one."""
-        if self._server is None:
-            return 0.0
-        times = self._server.cpu_times()
-        return float(times.user + times.system)
+        """Seconds of CPU that its own server has used so far, 0 where it has none."""
+        return 0.0 if self._server is None else self._server.cpu()
 
     def __exit__(self, *_: object) -> None:
         if self.is_rabbitmq:

@@ -46,7 +46,7 @@ def amqp(data: bytes) -> list[Any]:
 
     def arrived(arguments: bytes, header: bytes, body: bytes) -> None:
         tag_in(arguments)
-        arrivals.append(Arrival(arguments, header, body))
+        arrivals.append(Arrival(arguments, header, body, 0))
 
     wire: Any = celeriac_amqp.wire.Wire.__new__(celeriac_amqp.wire.Wire)
     wire.takers, wire.blocked, wire.bytes_recv = {1: arrived}, None, 0
@@ -59,14 +59,14 @@ def amqp(data: bytes) -> list[Any]:
             transport.fill()
             wire.handle_read(transport, handle)
     finally:
-        found = [arrival.delivery(0, sources) for arrival in arrivals]
+        found = [arrival.delivery(sources) for arrival in arrivals]
     return found
 
 
 def amqp_properties(data: bytes) -> Any:
     """The properties and headers of one message, which its sender chooses; nothing may be raised for them."""
     header = b"\x00\x3c\x00\x00" + bytes(8) + data
-    return Arrival(_DELIVER, header, b"[]").delivery(0, {"tag": Source("q", True)})
+    return Arrival(_DELIVER, header, b"[]", 0).delivery({"tag": Source("q", True)})
 
 
 @cache

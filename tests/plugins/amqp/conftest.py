@@ -17,7 +17,7 @@ from amqp.exceptions import NotFound
 from kombu import Connection, Exchange, Queue
 
 from celeriac import Celery
-from celeriac.contracts import ConsumerLane, OutgoingMessage, ProducerLane
+from celeriac.contracts import ConsumerLane, OutgoingMessage, ProducerLane, Settlements
 from celeriac_amqp.broker import AmqpTransport
 from celeriac_amqp.delays import BITS, Delays
 
@@ -246,6 +246,22 @@ def message() -> Callable[..., OutgoingMessage]:
         return OutgoingMessage(**values)
 
     return make
+
+
+@pytest.fixture
+def hold(producer, claim, message) -> Callable[..., list[Any]]:
+    """Return ``hold(lane, queue, count)``: claims so many, and lets others pass one by one, as strains a channel."""
+
+    def hold_so_many(lane: ConsumerLane, queue: Queue, count: int, produce: ProducerLane = producer) -> list[Any]:
+        produce.publish([message(f"held-{number}", queue) for number in range(count)])
+        held = claim(lane, count)
+        produce.publish([message(f"passing-{number}", queue) for number in range(64)])
+        for _ in range(64):
+            lane.settle(Settlements(ack=[each.tag for each in claim(lane, 1)]))
+        lane.claim(1)
+        return held
+
+    return hold_so_many
 
 
 @pytest.fixture

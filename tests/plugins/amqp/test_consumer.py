@@ -264,7 +264,7 @@ def test_a_channel_that_the_server_closes_is_opened_again(producer, consume, cla
     producer.publish([message(1, queue)])
     (running,) = claim(lane, 1)
     # As the server does after consumer_timeout: an ack of what it does not know closes a channel as well.
-    lane._intake.channel.basic_ack(999)
+    lane._intake.channels.current.channel.basic_ack(999)
     loop.turn_until(lambda: lane._intake is None)
     producer.publish([message(2, queue)])
     (found,) = claim(lane, 1)
@@ -279,7 +279,7 @@ def test_a_channel_that_the_server_closes_is_told_of_and_left_at_that_where_the_
 ):
     lane, errors = consume(queue), []
     lane.on_lost = lambda error, tries: errors.append((error, tries))
-    lane._intake.channel.basic_ack(999)
+    lane._intake.channels.current.channel.basic_ack(999)
     loop.turn_until(lambda: errors)
     loop.calm()
     ((error, tries),) = errors
@@ -378,3 +378,32 @@ def test_a_quorum_queue_joins_classic_ones(producer, consume, claim, queue, new_
     found = {each.queue: each for each in claim(lane, 2)}
     assert set(found) == {queue.name, replicated.name}
     lane.settle(Settlements(ack=[each.tag for each in found.values()]))
+
+
+@pytest.mark.covers("settings.worker_disable_prefetch")
+def test_without_prefetch_a_broadcast_that_comes_while_all_children_are_busy_is_not_lost(
+    producer, consume, claim, queue, message, loop
+):
+    # Given a lane without prefetch of a queue that the server deletes when its last consumer ends, and of another
+    app = Celery("strict", set_as_current=False)
+    app.conf.worker_disable_prefetch = True
+    exchange = Exchange(f"{queue.name}-broadcasts", type="fanout", auto_delete=True)
+    own = Queue(f"{queue.name}-broadcast", exchange, auto_delete=True)
+    lane = consume(own, queue, prefetch=1, app=app)
+    producer.publish([message(1, queue)])
+    (running,) = claim(lane, 1)
+    lane.settle(Settlements(begin=[running.tag]))
+
+    # When broadcasts come while its only child is busy
+    for number in (2, 3):
+        producer.publish([message(number, None, queue=exchange, exchange=exchange.name)])
+    loop.calm()
+    lane.settle(Settlements(ack=[running.tag]))
+
+    # Then they are there when it is not, and so is the other queue
+    for number in ("2", "3"):
+        (found,) = claim(lane, 1)
+        assert found.headers["id"] == number
+        lane.settle(Settlements(ack=[found.tag]))
+    producer.publish([message(4, queue)])
+    assert claim(lane, 1)[0].headers["id"] == "4"

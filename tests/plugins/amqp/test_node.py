@@ -221,6 +221,28 @@ def test_consumer_timeout_costs_the_channel_and_not_the_task(
     assert rest.claim(5) == []
 
 
+def test_where_a_user_may_have_few_channels_there_are_no_more(node, produce, consume, make_queue, loop, hold):
+    # Given a server that lets a user have two channels, of which the client that sends has one
+    queue = make_queue()
+    node.tell('rabbit_auth_backend_internal:set_user_limits(<<"guest">>, <<"{\\"max-channels\\": 2}">>, <<"test">>)')
+    try:
+        producer = produce(node.url)
+        lane = consume(queue, url=node.url, prefetch=300 + 10)
+
+        # When the lane holds many messages, and is refused another channel for others
+        with pytest.raises(OperationalError, match="NOT_ALLOWED"):
+            hold(lane, queue, 300, producer)
+        loop.turn_until(lambda: lane._intake is None)
+
+        # Then it goes on with one
+        lane.prefetch(300 + 20)
+        held = hold(lane, queue, 300, producer)
+        assert len(lane._intake.channels) == 1
+        lane.settle(Settlements(ack=tags(held)))
+    finally:
+        node.tell('rabbit_auth_backend_internal:clear_user_limits(<<"guest">>, all, <<"test">>)')
+
+
 def test_a_queue_that_is_there_with_other_arguments_is_an_error_that_says_so(
     node, produce, consume, make_queue, message
 ):

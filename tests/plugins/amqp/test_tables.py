@@ -121,7 +121,7 @@ def test_a_moment_after_the_last_year_costs_its_message_its_headers_and_nobody_e
     arguments = b"\x00\x3c\x00\x3c\x03tag" + (7).to_bytes(8, "big") + b"\x00\x00\x01q"
     with pytest.raises(TableError, match="not a table"):
         read_content(header)
-    found = Arrival(arguments, header, b"[]").delivery(10, {"tag": Source("tasks", False)})
+    found = Arrival(arguments, header, b"[]", 10).delivery({"tag": Source("tasks", False)})
     assert (found.tag, found.queue, found.headers, found.body) == (17, "tasks", {}, b"[]")
 
 
@@ -129,5 +129,5 @@ def test_a_delivery_that_is_cut_behind_its_tag_has_nothing_but_its_tag_and_body(
     whole = b"\x00\x3c\x00\x3c\x03tag" + (7).to_bytes(8, "big") + b"\x00\x00\x01q"
     header = write_content(2, "application/json", "utf-8", {"id": "1"}, {})
     for length in range(len(whole) - 4, len(whole)):
-        found = Arrival(whole[:length], header, b"[]").delivery(10, {"tag": Source("tasks", False)})
+        found = Arrival(whole[:length], header, b"[]", 10).delivery({"tag": Source("tasks", False)})
         assert (found.tag, found.body, found.headers) == (17, b"[]", {"id": "1"})

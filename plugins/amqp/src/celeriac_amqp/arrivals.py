@@ -25,14 +25,20 @@ class Source(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """The payloads of a delivery's frames."""
+    """The payloads of a delivery's frames; `base` is what its tag is counted from."""
 
     arguments: bytes
     header: bytes
     body: bytes
+    base: int
 
-    def delivery(self, base: int, sources: Mapping[str, Source]) -> Delivery:
-        """The message; its tag is counted from `base`.  One that cannot be read has no headers."""
+    @property
+    def tag(self) -> int:
+        """The lane's tag of the message."""
+        return self.base + tag_in(self.arguments)
+
+    def delivery(self, sources: Mapping[str, Source]) -> Delivery:
+        """The message.  One that cannot be read has no headers."""
         try:
             envelope = read_envelope(self.arguments)
         except TableError as error:
@@ -51,7 +57,7 @@ class Arrival(NamedTuple):
             before = headers.pop(_DELIVERY_COUNT, 0)
             count = before + 1 if isinstance(before, int) else 0
         return Delivery(
-            base + envelope.tag,
+            self.base + envelope.tag,
             source.queue,
             headers,
             content.properties,

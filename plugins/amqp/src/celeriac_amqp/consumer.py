@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from amqp.exceptions import NotFound
@@ -15,11 +16,11 @@ from celeriac.contracts import ConsumerLane, Delivery, LaneCapabilities, Outgoin
 from celeriac.contracts.stale_claims import Settled, StaleClaims
 from celeriac_amqp.consumers import Consumers
 from celeriac_amqp.delays import Delays, can_wait
+from celeriac_amqp.flow import Flow
 from celeriac_amqp.intake import Intake
 from celeriac_amqp.link import ERRORS, Link
 from celeriac_amqp.options import LaneOptions, is_quorum
 from celeriac_amqp.producer import AmqpProducerLane
-from celeriac_amqp.room import Room
 
 if TYPE_CHECKING:
     from celeriac.contracts.loop import EventLoop
@@ -40,9 +41,9 @@ _QUORUM: Final = LaneCapabilities.DELIVERY_COUNT | LaneCapabilities.NATIVE_DELAY
 class AmqpConsumerLane(ConsumerLane):
     """Is sent messages ahead, claims are served from those, and what is said of them goes out in one write.
 
-    A tag is the delivery tag and what was delivered on the connections before: so it is never used twice.  When the
-    connection is lost, the broker gives all that was not acked to whoever comes.  `on_void` is told which claims these
-    are, soon, never while the worker is in the middle of something; the next claim connects again.
+    A tag is the number of a channel and the delivery tag: so it is never used twice.  When the connection is lost, the
+    broker gives all that was not acked to whoever comes.  `on_void` is told which claims these are, soon, never while
+    the worker is in the middle of something; the next claim connects again.
     """
 
     def __init__(self, link: Link, link_out: Link, options: LaneOptions) -> None:
@@ -52,17 +53,14 @@ class AmqpConsumerLane(ConsumerLane):
         self._delays = Delays(options.prefix, options.delay_queue_type)
         self._producer: AmqpProducerLane | None = None
         self._queues: list[Any] = []
-        self._limit = 0
-        self._takes_more = True
         self._is_open = False
         self._intake: Intake | None = None
         self._consumers: Consumers | None = None
-        #: Where nothing may wait here.
-        self._room: Room | None = None
         self._held: dict[int, Delivery] = {}
         self._begun: dict[int, Delivery] = {}
         self._stale = StaleClaims()
-        self._base = 0
+        self._flow = Flow(self._begun, options.is_strict)
+        self._channel_numbers = count()
         #: Claims that were made on an earlier connection, and the tags under which their messages came again.
         self._numbers: dict[int, int] = {}
 
@@ -86,16 +84,15 @@ class AmqpConsumerLane(ConsumerLane):
 
     def _connect(self) -> Intake:
         """Raises `OperationalError`, and then nothing is open."""
-        intake = Intake(self._link, self._loop, self._on_ready, self._lost)
+        intake = Intake(self._link, self._channel_numbers, self._loop, self._on_ready, self._lost)
         self._stale.connected()
         try:
-            self._declare(intake.channel, self._queues)
+            channel = intake.channels.current.channel
+            self._declare(channel, self._queues)
             together = not self._link.is_as_specified
-            self._consumers = Consumers(intake.channel, self._queues, together, self._options.detects_quorum)
-            if self._options.is_strict:
-                self._room = Room(self._consumers, intake.unsettled)
+            self._consumers = Consumers(channel, self._queues, together, self._options.detects_quorum)
             self._intake = intake
-            self._fit()
+            self._flow.begin(intake, self._consumers)
             intake.watch(self._options.heartbeat_rate)
         except ERRORS as error:
             self._give_up(intake)
@@ -112,41 +109,8 @@ class AmqpConsumerLane(ConsumerLane):
             for queue in waiting_rooms:
                 self._delays.bind(channel, queue)
 
-    # -- how many messages come ---------------------------------------------------------------------------------------
-
-    def _fit(self) -> None:
-        """Be sent what the limit allows.  Raises what the server's answer raises."""
-        consumers = self._consumers
-        if consumers is None or not self._takes_more:
-            return
-        if self._room is not None and self._limit:
-            self._room.fit(self._limit, len(self._begun))
-            return
-        consumers.limit(self._limit)
-        if not consumers.are_on:
-            consumers.begin_all()
-
-    def _make_room(self, begins: int = 0) -> None:
-        """Where nothing may wait here: before so many acks of tasks that begin, and after all that was said."""
-        intake, room, limit = self._intake, self._room, self._limit
-        if room is None or not limit or intake is None or intake.is_failing or not self._takes_more:
-            return
-        begun = len(self._begun) + begins
-        if begins:
-            intake.ask(lambda: room.before_acks(limit, begun))
-            return
-        intake.ask(self._fit)
-        excess = begun + len(intake.unsettled) - limit
-        if excess > 0 and intake.arrivals:
-            # Of several quorum queues, each of which sends as if there were no other.
-            intake.give_back(list(intake.arrivals)[-excess:])
-
     def prefetch(self, limit: int) -> None:
-        if limit != self._limit:
-            self._limit = limit
-            intake = self._intake
-            if intake is not None and not intake.is_failing:
-                intake.ask(self._fit)
+        self._flow.set(limit)
 
     # -- losing the connection ----------------------------------------------------------------------------------------
 
@@ -160,9 +124,9 @@ class AmqpConsumerLane(ConsumerLane):
 
     def _give_up(self, intake: Intake) -> None:
         """Nothing that was not acked is ours any more, and of that the broker may not have heard."""
-        self._base += intake.unsettled.last
         intake.drop()
-        self._intake = self._consumers = self._room = None
+        self._intake = self._consumers = None
+        self._flow.drop()
         self._numbers = {}
         self._stale.lost()
         void = list(self._held)
@@ -192,11 +156,12 @@ class AmqpConsumerLane(ConsumerLane):
             intake = self._usable()
         if len(intake.arrivals) < limit:
             intake.take()
+        self._flow.before_claim()
         claimed: list[Delivery] = []
         arrivals, held, stale = intake.arrivals, self._held, self._stale
         sources = {} if self._consumers is None else self._consumers.sources
         while arrivals and len(claimed) < limit and not intake.is_failing:
-            delivery = arrivals.popleft().delivery(self._base, sources)
+            delivery = arrivals.popleft().delivery(sources)
             if stale and self._recognised(delivery):
                 continue
             held[delivery.tag] = delivery
@@ -209,21 +174,20 @@ class AmqpConsumerLane(ConsumerLane):
         if found is None:
             return False
         tag, settled = found
-        number = delivery.tag - self._base
         if settled is None:
             # Its task runs; the worker knows it by the tag that it had.
             self._held[tag] = delivery._replace(tag=tag)
-            self._numbers[tag] = number
+            self._numbers[tag] = delivery.tag
             return True
         try:
             match settled:
                 case Settled.ACK:
-                    self._say(acked=[number])
+                    self._say(acked=[delivery.tag])
                     self._stale.acked(delivery.headers)
                 case Settled.REJECT:
-                    self._say(rejected=[number])
+                    self._say(rejected=[delivery.tag])
                 case Settled.REQUEUE:
-                    self._say(requeued=[number])
+                    self._say(requeued=[delivery.tag])
         except OperationalError as error:
             logger.debug("Message %s will come once more: %s", delivery.headers.get("id"), error)
             self._stale.untold(tag, settled, delivery.headers)
@@ -239,7 +203,7 @@ class AmqpConsumerLane(ConsumerLane):
         again = [tag for tag in (*batch.requeue, *batch.redeliver) if tag in held]
         if begin or ack or reject or again:
             if begin:
-                self._make_room(len(begin))
+                self._flow.before_begin(len(begin))
             self._say(self._numbered((*begin, *ack)), self._numbered(reject), self._numbered(again))
             # Each is forgotten only after the broker was told, so that what failed can be told again.
             acked = self._stale.acked
@@ -252,7 +216,7 @@ class AmqpConsumerLane(ConsumerLane):
             for tag in (*reject, *again):
                 self._released(tag)
         self._settle_begun(batch)
-        self._make_room()
+        self._flow.after_settling()
 
     def _settle_begun(self, batch: Settlements) -> None:
         """What was acked before is forgotten, or sent once more; and what has to wait for its message to come again."""
@@ -279,11 +243,9 @@ class AmqpConsumerLane(ConsumerLane):
                 stale.published(begun.pop(tag).headers)
 
     def _numbered(self, tags: Sequence[int]) -> list[int]:
-        """The tags as the broker knows them."""
-        base, numbers = self._base, self._numbers
-        if numbers:
-            return [numbers.get(tag, tag - base) for tag in tags]
-        return [tag - base for tag in tags]
+        """The tags under which the messages came last."""
+        numbers = self._numbers
+        return [numbers.get(tag, tag) for tag in tags] if numbers else list(tags)
 
     def _released(self, tag: int) -> Delivery:
         self._numbers.pop(tag, None)
@@ -318,13 +280,8 @@ class AmqpConsumerLane(ConsumerLane):
     # -- what else there is to ask ------------------------------------------------------------------------------------
 
     def stop_receiving(self) -> None:
-        self._takes_more = False
-        intake, consumers = self._intake, self._consumers
-        if intake is None or consumers is None or intake.is_failing:
-            return
         try:
-            intake.ask(consumers.end)
-            intake.give_back(list(intake.arrivals))
+            self._flow.stop()
         except OperationalError as error:
             logger.debug("The broker takes back what was sent ahead by itself: %s", error)
 
@@ -333,12 +290,9 @@ class AmqpConsumerLane(ConsumerLane):
         assert consumers is not None
 
         def begin() -> None:
-            self._declare(intake.channel, [queue])
-            are_on = consumers.are_on
+            self._declare(intake.channels.current.channel, [queue])
             self._queues.append(queue)
-            self._fit()
-            if are_on:
-                consumers.begin(queue)
+            self._flow.fit()
 
         try:
             intake.ask(begin)
@@ -379,7 +333,8 @@ class AmqpConsumerLane(ConsumerLane):
         intake, self._intake = self._intake, None
         if intake is not None:
             intake.close()
-        self._consumers = self._room = None
+        self._consumers = None
+        self._flow.drop()
         self._held.clear()
         if self._producer is not None:
             self._producer.close()

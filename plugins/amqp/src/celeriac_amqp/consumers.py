@@ -1,10 +1,10 @@
-"""The consumers of one channel: one for each queue, and how many messages they may be sent ahead."""
+"""The consumers of a connection: one for each queue, and how many messages they may be sent ahead."""
 
 # mypy: allow-untyped-calls
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from celeriac_amqp.arrivals import Arrival, Source
@@ -42,8 +42,12 @@ class Consumers:
 
     @property
     def are_on(self) -> bool:
-        """Whether any queue is consumed."""
-        return bool(self._channel.callbacks)
+        """Whether every queue is consumed."""
+        return self._consumed.issuperset([queue.name for queue in self._queues])
+
+    @property
+    def _consumed(self) -> set[str]:
+        return {self.sources[tag].queue for tag in self._channel.callbacks}
 
     def begin(self, queue: Any) -> None:
         """Be sent the messages of a queue."""
@@ -63,14 +67,41 @@ class Consumers:
 
     def begin_all(self) -> None:
         """Be sent the messages of all queues."""
+        consumed = self._consumed
         for queue in self._queues:
-            self.begin(queue)
+            if queue.name not in consumed:
+                self.begin(queue)
 
     def end(self, name: str | None = None) -> None:
         """Be sent no more from the queue of that name, or from any."""
         for tag in list(self._channel.callbacks):
             if name is None or self.sources[tag].queue == name:
                 self._channel.basic_cancel(tag)
+
+    def pause(self) -> None:
+        """Be sent no more for now: the server would delete queues that go with their last consumer, so these stay."""
+        self._pause(self._channel)
+
+    def _pause(self, channel: Any) -> list[str]:
+        """The tags of those that stay."""
+        going = self._names_of_going()
+        tags = list(channel.callbacks)
+        for tag in tags:
+            if self.sources[tag].queue not in going:
+                channel.basic_cancel(tag)
+        return [tag for tag in tags if self.sources[tag].queue in going]
+
+    def _names_of_going(self) -> set[str]:
+        return {queue.name for queue in self._queues if queue.auto_delete}
+
+    def move(self, channel: Any, fit: Callable[[], None]) -> None:
+        """Be sent messages on another channel from now on; `fit` sets a limit for that, and begins."""
+        before, self._channel = self._channel, channel
+        self._count, self._is_together = -1, False
+        staying = self._pause(before)
+        fit()
+        for tag in staying:
+            before.basic_cancel(tag)
 
     def limit(self, count: int) -> None:
         """Be sent so many ahead of what was settled (0: as many as there are) from all queues that are consumed.
@@ -84,13 +115,32 @@ class Consumers:
             self._channel.basic_qos(0, 0, True)
         self._channel.basic_qos(0, min(count, _MOST_AHEAD), together)
         self._count, self._is_together = count, together
-        if not together and self.are_on:
-            consumed = {self.sources[tag].queue for tag in self._channel.callbacks}
-            self.end()
-            for queue in self._queues:
-                if queue.name in consumed:
-                    self.begin(queue)
+        if not together:
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        consumed = self._consumed
+        staying = self._pause(self._channel)
+        for queue in self._queues:
+            if queue.name in consumed:
+                self.begin(queue)
+        for tag in staying:
+            self._channel.basic_cancel(tag)
 
     def is_from(self, arrival: Arrival, name: str) -> bool:
         """Whether a message has come from the queue of that name."""
         return self.sources[consumer_in(arrival.arguments)].queue == name
+
+    def may_go_back(self, arrivals: Iterable[Arrival]) -> list[Arrival]:
+        """Those of the messages that would not come again at once, because their queue is consumed all the time."""
+        going = self._names_of_going()
+        return [each for each in arrivals if self.sources[consumer_in(each.arguments)].queue not in going]
+
+    @property
+    def may_move(self) -> bool:
+        """Whether no queue has just one active consumer, which would be another's after a move."""
+        return not any(_has_single_consumer(queue) for queue in self._queues)
+
+
+def _has_single_consumer(queue: Any) -> bool:
+    return bool((queue.queue_arguments or {}).get("x-single-active-consumer"))

@@ -1,23 +1,21 @@
-"""One connection of a consumer lane and its channel: what comes on it, and what is said on it."""
+"""One connection of a consumer lane: what comes on it, and what is said on it."""
 
 # mypy: allow-untyped-calls
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from celeriac_amqp.arrivals import Arrival
-from celeriac_amqp.content import tag_in
-from celeriac_amqp.frames import settling
+from celeriac_amqp.channels import Channels
 from celeriac_amqp.link import ERRORS, Link
-from celeriac_amqp.unsettled import Unsettled
 
 if TYPE_CHECKING:
     from kombu.exceptions import OperationalError
 
     from celeriac.contracts.loop import EventLoop, Timer
+    from celeriac_amqp.arrivals import Arrival
 
 Answer = TypeVar("Answer")
 
@@ -28,12 +26,14 @@ class Intake:
     def __init__(
         self,
         link: Link,
+        numbers: Iterator[int],
         loop: EventLoop,
         on_ready: Callable[[], None],
         on_lost: Callable[[Intake, OperationalError], None],
     ) -> None:
         """Connects; until `watch`, nothing is heard of what comes.  Raises `OperationalError`.
 
+        `numbers` are those of its channels.
         `on_ready` is called when something has come unasked, `on_lost` once, soon after the connection has failed.
         """
         self._link, self._loop = link, loop
@@ -42,17 +42,14 @@ class Intake:
         self.arrivals: deque[Arrival] = deque()
         #: Whether the connection is of no more use.
         self.is_failing = False
-        self.unsettled = Unsettled()
         self._timers: list[Timer] = []
         self._fd = -1
         wire = self.wire = link.connect()
         try:
-            channel = self.channel = wire.channel()
+            self.channels = Channels(wire, numbers, self.arrivals.append)
         except ERRORS as error:
             link.drop()
             raise link.explained(error) from error
-        channel.auto_decode = False
-        wire.takers[channel.channel_id] = self._arrived
 
     def watch(self, heartbeat_rate: float) -> None:
         """Take in what comes from now on, and look after heartbeats so often in their interval."""
@@ -71,10 +68,6 @@ class Intake:
                 self.fail(error)
 
     # -- in -----------------------------------------------------------------------------------------------------------
-
-    def _arrived(self, arguments: bytes, header: bytes, body: bytes) -> None:
-        self.unsettled.delivered(tag_in(arguments))
-        self.arrivals.append(Arrival(arguments, header, body))
 
     def _readable(self) -> None:
         before = len(self.arrivals)
@@ -109,19 +102,24 @@ class Intake:
     def say(self, acked: Sequence[int] = (), rejected: Sequence[int] = (), requeued: Sequence[int] = ()) -> None:
         """Tell the server, in one write.  Raises `OperationalError`."""
         self._check()
-        frames = self.unsettled.settle(acked, rejected, requeued)
+        channels = self.channels
+        frames = channels.settling(acked, rejected, requeued)
         if frames:
             try:
-                self.wire.say(settling(self.channel.channel_id, frames))
+                self.wire.say(frames)
             except ERRORS as error:
                 raise self.fail(error) from error
+            if channels.are_to_close:
+                self.ask(channels.close_empty)
 
     def give_back(self, arrivals: Sequence[Arrival]) -> None:
         """Others may have these.  Raises `OperationalError`."""
         if arrivals:
-            self.say(requeued=[tag_in(arrival.arguments) for arrival in arrivals])
+            self.say(requeued=[arrival.tag for arrival in arrivals])
             gone = set(map(id, arrivals))
-            self.arrivals = deque(arrival for arrival in self.arrivals if id(arrival) not in gone)
+            kept = [arrival for arrival in self.arrivals if id(arrival) not in gone]
+            self.arrivals.clear()
+            self.arrivals.extend(kept)
 
     def _check(self) -> None:
         if self.is_failing:

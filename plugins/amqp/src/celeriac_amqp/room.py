@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Room:
-    """Of one channel.  Methods ask the server, and raise what a closed connection or channel raises."""
+    """On one channel.  Methods ask the server, and raise what a closed connection or channel raises."""
 
     def __init__(self, consumers: Consumers, unsettled: Unsettled) -> None:
         self._consumers = consumers
@@ -24,11 +24,11 @@ class Room:
         consumers = self._consumers
         if not consumers.are_together:
             # They would make room in consumers of which nobody can lower the limit.
-            consumers.end()
+            consumers.pause()
         elif begun < limit:
             consumers.limit(limit - begun)
         else:
-            consumers.end()
+            consumers.pause()
 
     def fit(self, limit: int, begun: int) -> None:
         """Be sent so many that, with `begun` tasks, there are `limit` in all."""
@@ -36,20 +36,16 @@ class Room:
         if consumers.are_together:
             if begun < limit:
                 consumers.limit(limit - begun)
-                self._begin()
+                consumers.begin_all()
             else:
-                consumers.end()
+                consumers.pause()
             return
         room = limit - begun - len(self._unsettled)
         yet_to_come = self._limit - self._unsettled.count_after(self._start) if consumers.are_on else 0
         if room == yet_to_come or (room <= 0 and yet_to_come <= 0):
             return
-        consumers.end()
+        consumers.pause()
         if room > 0:
             self._limit, self._start = room, self._unsettled.last
             consumers.limit(room)
-            self._begin()
-
-    def _begin(self) -> None:
-        if not self._consumers.are_on:
-            self._consumers.begin_all()
+            consumers.begin_all()

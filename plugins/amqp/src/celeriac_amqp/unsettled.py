@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import Final
 
 from celeriac_amqp.frames import Frame, Verb
+
+#: Acks of single messages after which it is looked at how many older ones are open.
+_LOOKS: Final = 64
+#: So many of them slow the broker down.
+_MANY_OLDER: Final = 256
+#: And so many that came one after the other, while nothing was acked.
+_MANY_HELD: Final = 1024
 
 
 class Unsettled:
@@ -16,6 +24,11 @@ class Unsettled:
         self._lowest = 1
         #: The last tag that was delivered.
         self.last = 0
+        #: The last tag when something was acked.
+        self._last_at_ack = 0
+        #: Acks of single messages since it was looked at what they cost, and one of these messages.
+        self._singles = 0
+        self._single = 0
 
     def __len__(self) -> int:
         return len(self._open)
@@ -26,6 +39,17 @@ class Unsettled:
     def count_after(self, tag: int) -> int:
         """How many of those are open that came after that tag."""
         return sum(each > tag for each in self._open)
+
+    def is_strained(self, unclaimed: int) -> bool:
+        """Whether so much stays open that to tell of later messages is slow; the `unclaimed` ones do not count.
+
+        The broker looks through what is open, oldest first, for each message that an ack names.
+        """
+        if self._singles >= _LOOKS:
+            self._singles = 0
+            if sum(tag < self._single for tag in self._open) >= _MANY_OLDER:
+                return True
+        return self.last - self._last_at_ack >= _MANY_HELD and len(self._open) - unclaimed >= _MANY_HELD
 
     def delivered(self, tag: int) -> None:
         """The broker has sent a message under that tag; tags only grow."""
@@ -45,13 +69,17 @@ class Unsettled:
         wanted = self._open.intersection(acked)
         if not wanted:
             return frames
+        self._last_at_ack = self.last
         run, count = self._run(wanted)
         if count > 1:
             frames.append(Frame(Verb.ACK, run, multiple=True))
             self._open.difference_update([tag for tag in wanted if tag <= run])
             wanted = {tag for tag in wanted if tag > run}
-        frames += [Frame(Verb.ACK, tag) for tag in sorted(wanted)]
-        self._open -= wanted
+        if wanted:
+            frames += [Frame(Verb.ACK, tag) for tag in sorted(wanted)]
+            self._open -= wanted
+            self._singles += len(wanted)
+            self._single = frames[-1].tag
         return frames
 
     def _run(self, wanted: set[int]) -> tuple[int, int]:
