@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Final
+
+from amqp.spec import Basic
 
 from celeriac_amqp.arrivals import Arrival, Source
 from celeriac_amqp.content import consumer_in
@@ -18,7 +20,11 @@ _MOST_SOURCES: Final = 1000
 
 
 class Consumers:
-    """All methods ask the server, and raise what a closed connection or channel raises."""
+    """Methods raise what a closed connection or channel raises.
+
+    Limits are changed without waiting for the server, which needs long for it while it hands out what it has from a
+    quorum queue: it reads on a channel in order, and closes that where it refuses.
+    """
 
     def __init__(self, channel: Any, queues: Sequence[Any], allows_together: bool, detects_quorum: bool) -> None:
         """`queues` are those that may be consumed, and may change.
@@ -49,8 +55,7 @@ class Consumers:
     def _consumed(self) -> set[str]:
         return {self.sources[tag].queue for tag in self._channel.callbacks}
 
-    def begin(self, queue: Any) -> None:
-        """Be sent the messages of a queue."""
+    def _begin(self, queue: Any, waits: bool = True) -> None:
         self._number += 1
         # A new one each time: RabbitMQ 3.10 fails where one comes back that a quorum queue has given messages.
         tag = f"celeriac-{self._number}"
@@ -58,7 +63,7 @@ class Consumers:
         if len(self.sources) > _MOST_SOURCES:
             self._forget_oldest()
         # Acks are never left out, whatever the queue says: nothing is to be lost.
-        self._channel.basic_consume(queue.name, tag, arguments=queue.consumer_arguments or None)
+        self._channel.basic_consume(queue.name, tag, nowait=not waits, arguments=queue.consumer_arguments or None)
 
     def _forget_oldest(self) -> None:
         oldest = next((tag for tag in self.sources if tag not in self._channel.callbacks), None)
@@ -70,7 +75,7 @@ class Consumers:
         consumed = self._consumed
         for queue in self._queues:
             if queue.name not in consumed:
-                self.begin(queue)
+                self._begin(queue)
 
     def end(self, name: str | None = None) -> None:
         """Be sent no more from the queue of that name, or from any."""
@@ -80,16 +85,10 @@ class Consumers:
 
     def pause(self) -> None:
         """Be sent no more for now: the server would delete queues that go with their last consumer, so these stay."""
-        self._pause(self._channel)
-
-    def _pause(self, channel: Any) -> list[str]:
-        """The tags of those that stay."""
         going = self._names_of_going()
-        tags = list(channel.callbacks)
-        for tag in tags:
+        for tag in list(self._channel.callbacks):
             if self.sources[tag].queue not in going:
-                channel.basic_cancel(tag)
-        return [tag for tag in tags if self.sources[tag].queue in going]
+                self._channel.basic_cancel(tag)
 
     def _names_of_going(self) -> set[str]:
         return {queue.name for queue in self._queues if queue.auto_delete}
@@ -98,10 +97,20 @@ class Consumers:
         """Be sent messages on another channel from now on; `fit` sets a limit for that, and begins."""
         before, self._channel = self._channel, channel
         self._count, self._is_together = -1, False
-        staying = self._pause(before)
-        fit()
+        self._replace(before, fit)
+
+    def _replace(self, channel: Any, begin: Callable[[], None]) -> None:
+        """Begin others in place of a channel's consumers; queues that go with their last consumer always have one."""
+        going = self._names_of_going()
+        staying = []
+        for tag in list(channel.callbacks):
+            if self.sources[tag].queue in going:
+                staying.append(tag)
+            else:
+                _end_soon(channel, tag)
+        begin()
         for tag in staying:
-            before.basic_cancel(tag)
+            _end_soon(channel, tag)
 
     def limit(self, count: int) -> None:
         """Be sent so many ahead of what was settled (0: as many as there are) from all queues that are consumed.
@@ -112,20 +121,20 @@ class Consumers:
         if (count, together) == (self._count, self._is_together):
             return
         if self._is_together and not together:
-            self._channel.basic_qos(0, 0, True)
-        self._channel.basic_qos(0, min(count, _MOST_AHEAD), together)
+            self._say_limit(0, True)
+        self._say_limit(min(count, _MOST_AHEAD), together)
         self._count, self._is_together = count, together
         if not together:
-            self._begin_anew()
+            consumed = self._consumed
+            self._replace(self._channel, lambda: self._begin_soon(consumed))
 
-    def _begin_anew(self) -> None:
-        consumed = self._consumed
-        staying = self._pause(self._channel)
+    def _begin_soon(self, names: Collection[str]) -> None:
         for queue in self._queues:
-            if queue.name in consumed:
-                self.begin(queue)
-        for tag in staying:
-            self._channel.basic_cancel(tag)
+            if queue.name in names:
+                self._begin(queue, waits=False)
+
+    def _say_limit(self, count: int, together: bool) -> None:
+        self._channel.send_method(Basic.Qos, "lBb", (0, count, together))
 
     def is_from(self, arrival: Arrival, name: str) -> bool:
         """Whether a message has come from the queue of that name."""
@@ -140,6 +149,12 @@ class Consumers:
     def may_move(self) -> bool:
         """Whether no queue has just one active consumer, which would be another's after a move."""
         return not any(_has_single_consumer(queue) for queue in self._queues)
+
+
+def _end_soon(channel: Any, tag: str) -> None:
+    """Without waiting for the server: what is on its way may yet be claimed."""
+    channel.basic_cancel(tag, nowait=True)
+    del channel.callbacks[tag]
 
 
 def _has_single_consumer(queue: Any) -> bool:

@@ -17,9 +17,12 @@ from celeriac_amqp.options import is_quorum
 BITS: Final = 28
 #: Seconds beyond which a message cannot wait: eight and a half years.
 LONGEST: Final = 2**BITS - 1
-#: Seconds before its time at which a message is to be with a worker: the server hands a burst of them on from queue to
-#: queue at about a thousand a second.
+#: Seconds before its time at which a message is to be with a worker, at least: the server hands a burst of them on from
+#: queue to queue at about a thousand a second.
 _AHEAD: Final = 2.0
+#: No queue that holds a message up for less is passed through by one that waits for so many seconds: each costs a burst
+#: what the server needs to hand it on, and the worker can wait for what is left.
+_FINEST: Final = 8
 #: Before each routing key in the delivery exchange.
 _DIGITS: Final = "*." * BITS
 _DELIVERY: Final = "celery_delayed_delivery"
@@ -41,11 +44,6 @@ class Delays:
     def delivery(self) -> str:
         """The exchange that messages come to when their time has come."""
         return f"{self._before}{_DELIVERY}"
-
-    @property
-    def entrance(self) -> str:
-        """The exchange that delayed messages are sent to."""
-        return self.level(BITS - 1)
 
     def declare(self, channel: Any) -> None:
         """Declare all of it: one write, and one answer.  Raises what a channel raises that the server closes."""
@@ -85,16 +83,26 @@ class Delays:
         for key in sorted(keys):
             channel.queue_bind(queue.name, self.delivery, _DIGITS + key)
 
-    def routing_key(self, seconds: float, queue: Any, exchange: str, routing_key: str) -> str:
-        """The key under which a message for `queue` waits for almost so many seconds, one at least.
+    def way(self, seconds: float, queue: Any, exchange: str, routing_key: str) -> tuple[str, str]:
+        """The exchange and the key by which a message for `queue` waits for up to so many seconds, one at least.
 
-        The worker waits for what is left, to the millisecond; so does Celery's.
+        That is until two to ten seconds before.  The worker waits for what is left, to the millisecond; so does
+        Celery's.  The exchange is that of the first queue that is to hold the message: to hand it down to there through
+        all exchanges above costs the server many times what it costs to hold it.
         A direct exchange is passed over: the queue has the message by its name.
         """
-        whole = min(max(int(seconds - _AHEAD), 1), LONGEST)
+        whole = _waiting(seconds)
         spreads = exchange and getattr(queue.exchange, "type", "direct") in _SPREADING
         key = own_key(routing_key) if spreads else queue.name
-        return f"{'.'.join(format(whole, f'0{BITS}b'))}.{key}"
+        return self.level(whole.bit_length() - 1), f"{'.'.join(format(whole, f'0{BITS}b'))}.{key}"
+
+
+def _waiting(seconds: float) -> int:
+    """For how many seconds a message waits in the server that is to wait for so many."""
+    whole = min(max(int(seconds - _AHEAD), 1), LONGEST)
+    if whole >= _FINEST:
+        return whole - whole % _FINEST
+    return 1 << (whole.bit_length() - 1)
 
 
 def own_key(routing_key: str) -> str:

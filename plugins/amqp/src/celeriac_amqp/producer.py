@@ -125,8 +125,7 @@ class AmqpProducerLane(ProducerLane):
             self._publishing.ask(lambda channel: self._delays.bind(channel, queue))
             self._waiting_rooms.add(queue.name)
         message = parcel.message
-        parcel.routing_key = self._delays.routing_key(seconds, queue, message.exchange, message.routing_key)
-        parcel.exchange = self._delays.entrance
+        parcel.exchange, parcel.routing_key = self._delays.way(seconds, queue, message.exchange, message.routing_key)
         # It would come as soon as that is over, and then without it. The worker looks at the header `expires`.
         properties = {name: value for name, value in parcel.properties.items() if name != "expiration"}
         if seconds < 1:
