@@ -153,7 +153,9 @@ def holding(without: Site, with_held: Site, held: int, count: int, rounds: int) 
 
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("broker", nargs="?", default="sqlite", help="sqlite, redis or amqp (a server of its own), or amqp://...")
+    options.add_argument(
+        "broker", nargs="?", default="sqlite", help="sqlite, redis or amqp (a server of its own), or amqp://..."
+    )
     options.add_argument("--quorum", action="store_true", help="on RabbitMQ: quorum queues")
     options.add_argument("--only", choices=("moments", "held"), help="one half of it")
     options.add_argument("--held", type=int, default=100_000, help="tasks for an hour ahead")
