@@ -183,6 +183,36 @@ def test_an_app_is_told_of_an_alarm_once_and_without_trying_for_minutes(node, ma
     app.close()
 
 
+# --- it tells ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_server_tells_operators_when_the_oldest_message_was_sent(
+    node, produce, consume, claim, make_queue, message, loop
+):
+    # Given a queue whose first message was sent before the second, and comes once more
+    queue, before = make_queue(), int(time.time())
+    producer = produce(node.url)
+    first = message(1, queue)
+    producer.publish([first])
+    sent = first.properties["timestamp"]
+    assert before <= sent <= time.time()
+    first.properties["timestamp"] = sent - 100
+    producer.publish([first, message(2, queue)])
+    lane = consume(queue, url=node.url, prefetch=1)
+    lane.settle(Settlements(ack=tags(claim(lane, 1))))
+
+    # When the server is asked, as `rabbitmqctl list_queues head_message_timestamp` does
+    lane.close()
+
+    def told():
+        name = f'rabbit_misc:r(<<"/">>, queue, <<"{queue.name}">>)'
+        found = f"element(2, rabbit_amqqueue:lookup({name}))"
+        return node.tell(f"element(2, hd(rabbit_amqqueue:info({found}, [head_message_timestamp])))")
+
+    # Then it names the moment of the oldest
+    loop.turn_until(lambda: told() == str(sent - 100))
+
+
 # --- it closes channels -----------------------------------------------------------------------------------------------
 
 
@@ -240,7 +270,7 @@ def test_where_a_user_may_have_few_channels_there_are_no_more(node, produce, con
         assert len(lane._intake.channels) == 1
         lane.settle(Settlements(ack=tags(held)))
     finally:
-        node.tell('rabbit_auth_backend_internal:clear_user_limits(<<"guest">>, all, <<"test">>)')
+        node.tell('rabbit_auth_backend_internal:clear_user_limits(<<"guest">>, <<"all">>, <<"test">>)')
 
 
 def test_a_queue_that_is_there_with_other_arguments_is_an_error_that_says_so(

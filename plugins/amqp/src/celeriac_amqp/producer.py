@@ -55,6 +55,10 @@ class AmqpProducerLane(ProducerLane):
             return
         # A connection that was closed while nobody used it: what was declared on it may be gone.
         self._publishing.channel()
+        now = int(time.time())
+        for message in messages:
+            # One that is sent once more was sent when it was sent first.
+            message.properties.setdefault("timestamp", now)
         parcels = [self._parcel(message) for message in messages]
         try:
             self._publish(parcels)
