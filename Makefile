@@ -172,6 +172,11 @@ capabilities: $(STAMP)  ## Write docs/reference/capabilities.md and plugins/READ
 		report="$$home/$${url%%:*}.json"; \
 		$(BIN)/celeriac plugins check --level stress --json "$$url" > "$$report" || { cat "$$report"; exit 1; }; \
 		set -- "$$@" "$$report"; \
+		case "$$url" in amqp*) \
+			$(BIN)/celeriac plugins check --level stress --queue-type quorum --json "$$url" > "$$home/quorum.json" || \
+				{ cat "$$home/quorum.json"; exit 1; }; \
+			set -- "$$@" "$$home/quorum.json";; \
+		esac; \
 	done && for name in gzip bzip2 lzma zstd brotli; do \
 		$(BIN)/celeriac plugins check --kind compressor --json "$$name" > "$$home/$$name.json" || exit 1; \
 		set -- "$$@" "$$home/$$name.json"; \

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from kombu import Exchange, Queue
 
 from celeriac import Celery
 from celeriac.testing.conformance import BackendHarness, BackendSuite, BrokerHarness, BrokerSuite
@@ -28,12 +27,7 @@ class QuorumHarness(BrokerHarness):
     def __init__(self, url, prefix):
         app = Celery("conformance", broker=url, set_as_current=False)
         app.conf.broker_transport_options = {"confirm_timeout": 5, "delayed_delivery_prefix": prefix}
-        super().__init__(url, app)
-        name = self.queue.name
-        self.queue = Queue(
-            name, Exchange(name, type="direct"), routing_key=name, queue_arguments={"x-queue-type": "quorum"}
-        )
-        self._queues = [self.queue]
+        super().__init__(url, app, queue_type="quorum")
 
 
 class TestQuorumQueues(BrokerSuite):

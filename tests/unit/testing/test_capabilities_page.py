@@ -70,13 +70,15 @@ def test_what_brokers_may_do_is_written_between_the_marks_of_a_file(tmp_path):
 def test_it_is_made_from_the_reports_that_the_command_prints(tmp_path):
     # Given what the kit finds of two brokers, as JSON, one of which is made up
     found = check("broker", "memory://", only="queue")
-    other = Report("broker", "acme://x", tuple(each._replace(kind=VerdictKind.FAILED) for each in found.verdicts))
+    other = Report(
+        "broker", "acme://x", tuple(each._replace(kind=VerdictKind.FAILED) for each in found.verdicts), "quorum"
+    )
     for number, report in enumerate((found, other)):
         (tmp_path / f"{number}.json").write_text(json.dumps([report.as_data()]))
     # When the page is made of it
     page = render(read([str(tmp_path / "0.json"), str(tmp_path / "1.json")]))
     # Then each test has a row, and each broker a column
-    assert "| | level | `memory` | `acme` |" in page
+    assert "| | level | `memory` | `acme` (quorum) |" in page
     assert ("a purged queue is empty", "core", "yes | **fails**") in rows(page)
     assert len(rows(page)) == len(found.verdicts) > 3
 
@@ -85,3 +87,12 @@ def test_reports_of_different_tests_make_no_table():
     verdicts = (Verdict("one", VerdictKind.PASSED), Verdict("two", VerdictKind.PASSED))
     with pytest.raises(ValueError, match="shorter"):
         render([Report("broker", "a://", verdicts), Report("broker", "b://", verdicts[:1])])
+
+
+def test_a_broker_is_checked_on_queues_of_the_type_that_is_named(rabbitmq_url):
+    found = check("broker", rabbitmq_url, only="counted", queue_type="quorum")
+    assert found.title.endswith(" (quorum)")
+    verdicts = {each.test: each.kind for each in found.verdicts}
+    assert verdicts["deliveries are counted"] is VerdictKind.PASSED
+    plain = check("broker", rabbitmq_url, only="deliveries are counted")
+    assert [each.kind for each in plain.verdicts] == [VerdictKind.NOT_CLAIMED]

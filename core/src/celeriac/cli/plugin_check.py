@@ -26,15 +26,18 @@ def run_checks(
     up_to: str = Level.OPTIONAL,
     only: str = "",
     telling: Telling | None = None,
+    queue_type: str = "",
 ) -> list[Report]:
     """Check the drivers that `name` means: a distribution's, those under a driver's name, or those of a URL's scheme.
 
-    `up_to` is the last level whose tests are run, and `only` a part of their names.
+    `up_to` is the last level whose tests are run, and `only` a part of their names; with a `queue_type` only brokers
+    are checked, on queues of that type.
 
     Raises `click.ClickException` if it means no driver or no test, and what resolving a driver raises.
     """
     if "://" in name:
         name, url = scheme_of(name), name
+    kind = kind or ("broker" if queue_type else None)
     found = [pair for pair in _drivers_of(manager, name) if kind in (None, pair[0])]
     if url is not None:
         scheme = scheme_of(url)
@@ -48,7 +51,7 @@ def run_checks(
         raise click.ClickException(
             f"{name!r} means no installed driver{of_kind} that can be checked.{did_you_mean(name, offered)}"
         )
-    reports = [_check(manager, kind, driver, url, Level(up_to), only, telling) for kind, driver in found]
+    reports = [_check(manager, kind, driver, url, Level(up_to), only, telling, queue_type) for kind, driver in found]
     if not any(report.verdicts for report in reports):
         raise click.ClickException(f"no test up to the level {up_to} has {only!r} in its name")
     return reports
@@ -75,7 +78,14 @@ def _names(manager: PluginManager, kind: str) -> list[str]:
 
 
 def _check(
-    manager: PluginManager, kind: str, driver: str, url: str | None, up_to: Level, only: str, telling: Telling | None
+    manager: PluginManager,
+    kind: str,
+    driver: str,
+    url: str | None,
+    up_to: Level,
+    only: str,
+    telling: Telling | None,
+    queue_type: str,
 ) -> Report:
     # What cannot be loaded is an error here, not in each test.
     found = manager.driver(kind, driver) if driver in manager.driver_names(kind) else None
@@ -83,7 +93,8 @@ def _check(
         raise click.ClickException(
             f"the broker {driver!r} must be a Kombu transport (a subclass of kombu.transport.base.Transport): {found!r}"
         )
-    return check(kind, (url or f"{driver}://") if kind in KINDS_BY_URL else driver, up_to, only, telling)
+    subject = (url or f"{driver}://") if kind in KINDS_BY_URL else driver
+    return check(kind, subject, up_to, only, telling, queue_type)
 
 
 class Printing:
@@ -94,7 +105,7 @@ class Printing:
 
     def begins(self, report: Report, tests: Sequence[str]) -> None:
         self._width = max(map(len, tests), default=0)
-        click.echo(f"{report.kind} {report.subject}")
+        click.echo(report.title)
 
     def runs(self, test: str) -> None:
         click.echo(f"    {test:{self._width}}  ", nl=False)
@@ -108,7 +119,7 @@ def print_totals(reports: Sequence[Report]) -> None:
     for report in reports:
         shown = [kind for kind in VerdictKind if kind is not VerdictKind.KNOWN_GAP or report.count(kind)]
         totals = ", ".join(f"{report.count(kind)} {kind}" for kind in shown)
-        click.echo(f"{report.kind} {report.subject}: {totals}")
+        click.echo(f"{report.title}: {totals}")
     if any(report.failed for report in reports):
         click.echo(
             "For one test alone: --only WORDS. For tracebacks: its suite with pytest, see docs/reference/conformance.md"

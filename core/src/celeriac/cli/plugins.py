@@ -109,10 +109,24 @@ def show(context: click.Context, name: str, as_json: bool) -> None:
     help="Run the tests up to this level; stress kills processes and takes a while.",
 )
 @click.option("--only", metavar="WORDS", default="", help="Run only the tests with these words in their name.")
+@click.option(
+    "--queue-type",
+    metavar="TYPE",
+    default="",
+    help="Check a broker that has several types of queues on those of TYPE: quorum, on RabbitMQ, where the queues in "
+    "which messages wait for their time are left as workers use them.",
+)
 @json_option
 @click.pass_context
 def check(
-    context: click.Context, name: str, url: str | None, kind: str | None, level: str, only: str, as_json: bool
+    context: click.Context,
+    name: str,
+    url: str | None,
+    kind: str | None,
+    level: str,
+    only: str,
+    queue_type: str,
+    as_json: bool,
 ) -> None:
     """Run the conformance kit.
 
@@ -120,7 +134,8 @@ def check(
     """
     from celeriac.cli.plugin_check import Printing, print_totals, run_checks  # the kit costs what it tests
 
-    reports = run_checks(_manager(context), name, url, kind, level, only, None if as_json else Printing())
+    telling = None if as_json else Printing()
+    reports = run_checks(_manager(context), name, url, kind, level, only, telling, queue_type)
     if as_json:
         click.echo(json.dumps([checked.as_data() for checked in reports], indent=2))
     else:

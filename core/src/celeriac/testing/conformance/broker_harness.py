@@ -24,9 +24,10 @@ class BrokerHarness:
     """Gives the suite lanes to and from a queue of its own on the broker at `url`, which is deleted at the end.
 
     `app` is a Celery app, made where it is not given; `queue` is a Kombu queue, where it is not to be a plain one.
+    `queue_type` is what the broker calls its type (``x-queue-type``), where it has several.
     """
 
-    def __init__(self, url: str, app: Any = None, queue: Any = None) -> None:
+    def __init__(self, url: str, app: Any = None, queue: Any = None, queue_type: str = "") -> None:
         if app is None:
             from celeriac.app.base import Celery  # only where nobody gives one
 
@@ -37,7 +38,8 @@ class BrokerHarness:
         self._complaints = Complaints(app.connection_errors)
         #: How often a consumer was told that there may be something.
         self.rings = 0
-        self.queue = queue or queue_of(f"celeriac-conformance-{uuid4().hex}", max_priority=9)
+        options = {"queue_arguments": {"x-queue-type": queue_type}} if queue_type else {"max_priority": 9}
+        self.queue = queue or queue_of(f"celeriac-conformance-{uuid4().hex}", **options)
         self._queues = [self.queue]
         self._lanes: list[ProducerLane | ConsumerLane] = []
         self._proxy: Proxy | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 from uuid import uuid4
@@ -34,6 +35,10 @@ def _scheduler(name: str, directory: Path) -> Harness:
     return SchedulerHarness(name, app, schedule_filename=str(directory / uuid4().hex))
 
 
+def _with_queues(queue_type: str, url: str, _: Path) -> Harness:
+    return BrokerHarness(url, queue_type=queue_type)
+
+
 _KINDS: Final[dict[str, _Kind]] = {
     "broker": _Kind(BrokerSuite, lambda url, _: BrokerHarness(url)),
     "backend": _Kind(BackendSuite, lambda url, _: BackendHarness(url)),
@@ -51,11 +56,20 @@ KINDS_BY_URL: Final = frozenset({"broker", "backend"})
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What came of one driver; `subject` is the URL or name that was checked, without passwords."""
+    """What came of one driver; `subject` is the URL or name that was checked, without passwords.
+
+    `queue_type` is the type of the queues, where that was chosen.
+    """
 
     kind: str
     subject: str
     verdicts: tuple[Verdict, ...]
+    queue_type: str = ""
+
+    @property
+    def title(self) -> str:
+        """What was checked, for people."""
+        return f"{self.kind} {self.subject}{f' ({self.queue_type})' if self.queue_type else ''}"
 
     @property
     def failed(self) -> int:
@@ -71,6 +85,7 @@ class Report:
         return {
             "kind": self.kind,
             "subject": self.subject,
+            "queue_type": self.queue_type,
             "totals": {str(kind): self.count(kind) for kind in VerdictKind},
             "tests": [
                 {
@@ -93,6 +108,7 @@ class Report:
                 Verdict(found["test"], VerdictKind(found["verdict"]), found["detail"], Level(found["level"]))
                 for found in data["tests"]
             ),
+            data["queue_type"],
         )
 
 
@@ -110,15 +126,23 @@ class Telling(Protocol):
 
 
 def check(
-    kind: str, subject: str, up_to: Level = Level.OPTIONAL, only: str = "", telling: Telling | None = None
+    kind: str,
+    subject: str,
+    up_to: Level = Level.OPTIONAL,
+    only: str = "",
+    telling: Telling | None = None,
+    queue_type: str = "",
 ) -> Report:
     """Run the suite of a kind (one of `KINDS`) on the driver that a URL or a name means.
 
+    `queue_type`, of a broker that has several, is that of the queues that are made (``x-queue-type``).
     Only the tests up to that level run, and those with `only` in their name, in words.  Raises nothing that a driver
     raises.
     """
     suite, harness = _KINDS[kind]
-    report = Report(kind, mask_password(subject), ())
+    if queue_type and kind == "broker":
+        harness = partial(_with_queues, queue_type)
+    report = Report(kind, mask_password(subject), (), queue_type)
     with tempfile.TemporaryDirectory() as place:
         case = type("Check", (suite,), {"make_harness": lambda _: harness(subject, Path(place))})
         names = chosen(case, up_to, only)

@@ -44,7 +44,8 @@ def section(title: str, reports: Sequence[Report]) -> str:
 
 def table(reports: Sequence[Report], levels: Sequence[Level]) -> str:
     """The same without its title, and with the tests of some levels."""
-    names = [f"`{scheme_of(report.subject)}`" for report in reports]
+    types = [f" ({report.queue_type})" if report.queue_type else "" for report in reports]
+    names = [f"`{scheme_of(report.subject)}`{named}" for report, named in zip(reports, types, strict=True)]
     lines = [f"| | level | {' | '.join(names)} |", "|---" * (2 + len(names)) + "|"]
     rows = list(zip(*(report.verdicts for report in reports), strict=True))
     for level in levels:
