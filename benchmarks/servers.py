@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
-import subprocess
+import sys
 import time
 from pathlib import Path
 
 import psutil
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+
+from nodes.rabbit import RabbitNode, server_command  # of the tests, which have nodes too
 
 #: How long a server may take to answer for the first time, in seconds.
 START_SECONDS = 120
@@ -40,7 +43,7 @@ class Server:
     def url(self) -> str:
         raise NotImplementedError
 
-    def start(self) -> psutil.Popen:
+    def start(self) -> psutil.Process:
         raise NotImplementedError
 
     def flush(self) -> None:
@@ -54,7 +57,7 @@ class Server:
             try:
                 self.flush()
             except OSError:
-                if time.monotonic() > deadline or self.process.poll() is not None:
+                if time.monotonic() > deadline or self.process.status() == psutil.STATUS_ZOMBIE:
                     raise
                 time.sleep(0.02)
             else:
@@ -102,50 +105,29 @@ class RabbitMQ(Server):
 
     program = "rabbitmq-server"
 
+    @classmethod
+    def available(cls) -> bool:
+        return server_command() is not None
+
     @property
     def url(self) -> str:
-        return f"amqp://guest:guest@127.0.0.1:{self.port}//"
+        return self._node.url
 
-    def start(self) -> psutil.Popen:
+    def start(self) -> psutil.Process:
         home = self.directory / "rabbitmq"
         home.mkdir()
-        (home / "plugins").write_text("[].\n")
-        (home / "node.conf").write_text(f"listeners.tcp.default = 127.0.0.1:{self.port}\n")
-        self.environment = {
-            **os.environ,
-            "HOME": str(home),
-            "RABBITMQ_CONF_ENV_FILE": os.devnull,
-            "RABBITMQ_CONFIG_FILE": str(home / "node.conf"),
-            "RABBITMQ_DIST_PORT": str(free_port()),
-            "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "plugins"),
-            "RABBITMQ_LOG_BASE": str(home / "log"),
-            "RABBITMQ_MNESIA_BASE": str(home / "mnesia"),
-            "RABBITMQ_NODENAME": f"bench{self.port}@localhost",
-        }
-        self.command = str(self._scripts() / "rabbitmqctl")
-        with (self.directory / "rabbitmq.log").open("wb") as log:
-            return psutil.Popen(
-                [str(self._scripts() / "rabbitmq-server")], stdout=log, stderr=log, env=self.environment, cwd=home
-            )
-
-    def _scripts(self) -> Path:
-        """The server's own scripts: what stands in the path of a Debian system changes user and home first."""
-        debian = Path("/usr/lib/rabbitmq/bin")
-        return debian if debian.is_dir() else Path(shutil.which(self.program) or "").parent
+        self._node = RabbitNode(home, erlang="")
+        self._node.start()
+        return psutil.Process(self._node.pid)
 
     def flush(self) -> None:
-        # A node answers before it has started, and what it is told then may keep it from starting.
-        socket.create_connection(("127.0.0.1", self.port), timeout=10).close()
-        deleting = '[rabbit_amqqueue:delete(Q, false, false, <<"bench">>) || Q <- rabbit_amqqueue:list()].'
-        command = [self.command, "--node", self.environment["RABBITMQ_NODENAME"], "eval", deleting]
         try:
-            done = subprocess.run(
-                command, env=self.environment, capture_output=True, text=True, timeout=15, check=False
-            )
-        except subprocess.TimeoutExpired as error:
+            self._node.tell('[rabbit_amqqueue:delete(Q, false, false, <<"bench">>) || Q <- rabbit_amqqueue:list()]')
+        except TimeoutError as error:
             raise OSError("the RabbitMQ server did not answer") from error
-        if done.returncode:
-            raise OSError(f"the RabbitMQ server did not obey: {done.stderr[-500:]}")
+
+    def __exit__(self, *_: object) -> None:
+        self._node.close()
 
 
 #: By the word for it in a case.

@@ -24,6 +24,9 @@ from _pytest.logging import LogCaptureHandler
 hypothesis.settings.register_profile("celeriac", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("celeriac")
 
+# Makes the package `nodes` importable; last, since other directories here have names that anybody may use.
+sys.path.append(str(Path(__file__).parent))
+
 REQUIRE_SERVICES = "CELERIAC_REQUIRE_SERVICES"
 
 _POLL_SECONDS = 0.005

@@ -16,7 +16,7 @@ from celeriac import Celery
 # Here and not in the package: it is this that makes the package importable, also for the tests.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from strained.outages import RabbitNode  # as above
+from nodes.rabbit import MISSING, RabbitNode, server_command
 from strained.places import KOMBUS, Place, SharedNode, rabbitmq_place, redis_place, sqlite_place  # as above
 from strained.strain import Strain  # as above
 
@@ -40,7 +40,12 @@ def place(request, tmp_path, spawn) -> Iterator[Place]:
         node = SharedNode(request.getfixturevalue("rabbitmq_url"))
         found = rabbitmq_place(node, spawn, directory, broker_transport=KOMBUS)
     else:
-        found = rabbitmq_place(RabbitNode(spawn, directory / "node"), spawn, directory)
+        if server_command() is None:
+            pytest.skip(MISSING)
+        (directory / "node").mkdir()
+        node = RabbitNode(directory / "node")
+        node.start()
+        found = rabbitmq_place(node, spawn, directory)
     yield found
     found.release()
 

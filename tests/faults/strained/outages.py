@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import sqlite3
@@ -13,9 +12,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-
-#: Debian's `rabbitmq-server` on the PATH changes to a user of its own, which a test's directory is not open to.
-_RABBITMQ_SERVERS = ("/usr/lib/rabbitmq/bin/rabbitmq-server", "/usr/local/sbin/rabbitmq-server", "rabbitmq-server")
 
 
 class Server(Protocol):
@@ -92,46 +88,4 @@ class RedisServer:
         self._process.wait_for_output("Ready to accept connections")
 
     def stop(self) -> None:
-        self._process.kill()
-
-
-class RabbitNode:
-    """A node of its own, with a port mapper of its own: nothing of the machine's RabbitMQ is touched."""
-
-    def __init__(self, spawn: Callable[..., Any], directory: Path) -> None:
-        found = [path for name in _RABBITMQ_SERVERS if (path := shutil.which(name))]
-        if not found or shutil.which("epmd") is None:
-            pytest.skip("needs rabbitmq-server and Erlang's epmd; install RabbitMQ")
-        self._spawn = spawn
-        self._command = found[0]
-        directory.mkdir()
-        port, distribution, mapper = free_port(), free_port(), free_port()
-        self.url = f"amqp://guest:guest@127.0.0.1:{port}//"
-        (directory / "node.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{port}\n")
-        self._environment = {
-            "HOME": str(directory),
-            "ERL_EPMD_PORT": str(mapper),
-            "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "RABBITMQ_CONF_ENV_FILE": os.devnull,
-            "RABBITMQ_CONFIG_FILE": str(directory / "node"),
-            "RABBITMQ_ADVANCED_CONFIG_FILE": str(directory / "advanced"),
-            "RABBITMQ_ENABLED_PLUGINS_FILE": str(directory / "plugins"),
-            "RABBITMQ_MNESIA_BASE": str(directory / "mnesia"),
-            "RABBITMQ_LOG_BASE": str(directory / "log"),
-            "RABBITMQ_LOGS": "-",
-            "RABBITMQ_NODENAME": f"faults{port}@localhost",
-            "RABBITMQ_DIST_PORT": str(distribution),
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 -start_epmd false",
-        }
-        spawn("epmd", "-port", str(mapper), "-address", "127.0.0.1")
-        self.start()
-
-    def start(self) -> None:
-        self._process = self._spawn(self._command, env=self._environment)
-        self._process.wait_for_output("Server startup complete", timeout=50)
-
-    def stop(self) -> None:
-        # Told to, not killed: what a publisher has not been told of is nobody's promise.
-        self._process.signal(15)
-        self._process.wait()
         self._process.kill()

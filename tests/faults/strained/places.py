@@ -9,8 +9,9 @@ from typing import Any
 from uuid import uuid4
 
 from kombu import Connection
+from nodes.rabbit import RabbitNode
 
-from strained.outages import RabbitNode, RedisServer, Server, SqliteFile
+from strained.outages import RedisServer, Server, SqliteFile
 
 #: Serves what has no lanes of its own.
 KOMBUS = "kombu.transport.pyamqp:Transport"
@@ -88,6 +89,8 @@ def rabbitmq_place(node: RabbitNode | SharedNode, spawn: Callable[..., Any], dir
         if isinstance(node, SharedNode):
             with Connection(node.url) as connection:
                 connection.default_channel.queue_delete(queue)
+        else:
+            node.close()
 
     settings["task_default_queue"] = queue
     store = RedisServer(spawn, directory / "store")

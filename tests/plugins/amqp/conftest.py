@@ -24,8 +24,8 @@ from celeriac_amqp.delays import BITS, Delays
 # Here and not in the package: it is this that makes the package importable, also for the tests.
 sys.path.insert(0, str(Path(__file__).parent))
 
+from nodes.rabbit import MISSING, RabbitNode, server_command
 from rabbit.certificates import CLIENT, Certificates, make_certificates  # as above
-from rabbit.node import RabbitNode, server_command  # as above
 
 
 @pytest.fixture
@@ -39,11 +39,10 @@ def certificates(tmp_path_factory) -> Certificates:
 
 
 @pytest.fixture(scope="session")
-def own_node(tmp_path_factory, wait_until, certificates) -> Iterator[RabbitNode]:
+def own_node(tmp_path_factory, certificates) -> Iterator[RabbitNode]:
     """A server that may be told to misbehave, over TCP and, to those with a certificate, over TLS."""
-    command = server_command()
-    if command is None:
-        pytest.skip("needs rabbitmq-server and Erlang's epmd on the PATH; install RabbitMQ")
+    if server_command() is None:
+        pytest.skip(MISSING)
     settings = {
         "ssl_options.cacertfile": certificates.authority,
         "ssl_options.certfile": certificates.server.certificate,
@@ -53,9 +52,7 @@ def own_node(tmp_path_factory, wait_until, certificates) -> Iterator[RabbitNode]
         "ssl_cert_login_from": "common_name",
         **{f"auth_mechanisms.{number}": name for number, name in enumerate(("PLAIN", "AMQPLAIN", "EXTERNAL"), 1)},
     }
-    node = RabbitNode(
-        command, tmp_path_factory.mktemp("node"), wait_until, settings, plugins="rabbitmq_auth_mechanism_ssl"
-    )
+    node = RabbitNode(tmp_path_factory.mktemp("node"), settings, plugins="rabbitmq_auth_mechanism_ssl")
     try:
         node.start()
         node.tell(f'rabbit_auth_backend_internal:add_user(<<"{CLIENT}">>, <<"unused">>, <<"test">>)')

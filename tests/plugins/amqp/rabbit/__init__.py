@@ -1,1 +1,1 @@
-"""A server of the tests' own, and certificates."""
+"""What servers of the tests' own are set up with."""

@@ -1,4 +1,4 @@
-"""A RabbitMQ of the tests' own, which may be killed, frozen, and told to be short of memory."""
+"""A RabbitMQ of one's own, which may be stopped, killed, frozen, and told to be short of memory."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +34,10 @@ _ALARMS: Final = {
 }
 
 
+#: What to do where it cannot be started.
+MISSING: Final = "needs rabbitmq-server and Erlang's epmd on the PATH; install RabbitMQ"
+
+
 def server_command() -> str | None:
     """The server's own script, None where that or Erlang's port mapper is not there."""
     found = [path for name in _SERVERS if (path := shutil.which(name))]
@@ -45,6 +50,15 @@ def _free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
+def _wait_until(condition: Callable[[], Any], timeout: float, what: str) -> Any:
+    deadline = time.monotonic() + timeout
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {timeout:g} s: {what}")
+        time.sleep(0.01)
+    return value
+
+
 class RabbitNode:
     """Told what to do in Erlang, on its standard input: `rabbitmqctl` takes seconds for each word.
 
@@ -53,22 +67,26 @@ class RabbitNode:
 
     def __init__(
         self,
-        command: str,
         home: Path,
-        wait_until: Callable[..., Any],
-        settings: Mapping[str, object],
+        settings: Mapping[str, object] | None = None,
         plugins: str = "",
+        erlang: str = _ERLANG,
     ) -> None:
-        """`settings` are lines of rabbitmq.conf."""
+        """`home` is a directory that goes with it; `settings` are lines of rabbitmq.conf, `erlang` options of that.
+
+        Raises `FileNotFoundError` where RabbitMQ is not installed.
+        """
+        command = server_command()
+        if command is None:
+            raise FileNotFoundError(MISSING)
         self._command = command
         self._home = home
-        self._wait_until = wait_until
         self.port, self.tls_port, self._epmd_port, distribution = _free_ports(4)
         self._process: subprocess.Popen[bytes] | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)
         self._output = home / "output"
-        lines = {"listeners.tcp.1": f"127.0.0.1:{self.port}", **settings}
+        lines = {"listeners.tcp.1": f"127.0.0.1:{self.port}", **(settings or {})}
         if any(name.startswith("ssl_options") for name in lines):
             lines["listeners.ssl.1"] = f"127.0.0.1:{self.tls_port}"
         (home / "rabbitmq.conf").write_text("".join(f"{name} = {value}\n" for name, value in lines.items()))
@@ -86,7 +104,7 @@ class RabbitNode:
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "plugins"),
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
             "RABBITMQ_ALLOW_INPUT": "1",
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _ERLANG,
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": erlang,
         }
 
     @property
@@ -96,7 +114,14 @@ class RabbitNode:
     # -- life ---------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Returns when it takes connections."""
+        """Returns when it takes connections; where it does not come to that, nothing is left of it."""
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self) -> None:
         if self._epmd is None:
             self._epmd = subprocess.Popen(["epmd", "-port", str(self._epmd_port)], env=self._environment)
         with self._output.open("wb") as output:
@@ -109,7 +134,7 @@ class RabbitNode:
                 cwd=self._home,
                 start_new_session=True,
             )
-        self._wait_until(self._answers, 50, "RabbitMQ starts")
+        _wait_until(self._answers, 100, "RabbitMQ starts")
         self.tell("rabbit:await_startup()")
 
     def _answers(self) -> bool:
@@ -121,11 +146,25 @@ class RabbitNode:
             return False
         return True
 
+    @property
+    def pid(self) -> int:
+        """Of the server, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
+    def stop(self) -> None:
+        """As an operator does: told to, it ends when all that it has taken is where it belongs."""
+        self.signal(signal.SIGTERM)
+        self._ended()
+
     def kill(self) -> None:
         """As a power failure would, but that the disk has what it was given."""
         self.signal(signal.SIGKILL)
+        self._ended()
+
+    def _ended(self) -> None:
         assert self._process is not None
-        self._process.wait()
+        self._process.wait(60)
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process = None
@@ -161,7 +200,7 @@ class RabbitNode:
             found, ended, _ = rest.partition(f":end-of-{mark}\n")
             return found if begun and ended else None
 
-        told: str = self._wait_until(answer, 30, f"RabbitMQ answers {expression}")
+        told: str = _wait_until(answer, 30, f"RabbitMQ answers {expression}")
         assert "'EXIT'" not in told, f"{expression}: {told}"
         return told
 
