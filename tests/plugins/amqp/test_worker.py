@@ -283,6 +283,7 @@ def test_the_command_queues_tells_what_amqp_tells_and_takes_nothing_out(
         "exists": True,
         "ready": 2,
         "held": None,
+        "due": None,
         "claimed": None,
         "oldest": None,
         "consumers": 1,
