@@ -16,7 +16,7 @@ LEFT_BY_THREADS = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExc
 @LEFT_BY_THREADS
 class TestResultsOnSqlite(BackendSuite):
     alias = "default"
-    unclaimed = ("chords", "one TCP server", "passwords", "primitives")
+    unclaimed = ("one TCP server", "passwords")
 
     @pytest.fixture(autouse=True)
     def _of(self, tables, monkeypatch):
