@@ -112,7 +112,8 @@ def test_a_chord_calls_its_body_once_and_leaves_only_that_it_did(start, app, ser
 def test_tasks_of_a_killed_worker_run_again_or_are_told_as_lost(start, client, tmp_path, wait_until):
     worker = start()
     early, late = client("early", str(tmp_path / "early")), client("late", str(tmp_path / "late"))
-    wait_until(lambda: (tmp_path / "early").exists() and (tmp_path / "late").exists(), 20)
+    written = [tmp_path / "early", tmp_path / "late"]
+    wait_until(lambda: all(path.exists() and path.read_text() == "ran\n" for path in written), 20, "both have begun")
     worker.kill()
     start()
     assert late.get(timeout=30) == "done"
