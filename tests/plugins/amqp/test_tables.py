@@ -7,13 +7,15 @@ from decimal import Decimal
 
 import pytest
 from amqp.basic_message import Message
+from amqp.exceptions import UnexpectedFrame
 from amqp.serialization import dumps, loads
 from hypothesis import given
 from hypothesis import strategies as st
 
 from celeriac_amqp.arrivals import Arrival, Source
-from celeriac_amqp.content import read_content, write_content
+from celeriac_amqp.content import read_content, tag_in, write_content
 from celeriac_amqp.tables import DEEPEST, TableError, read_table, write_table
+from celeriac_amqp.wire import Wire, _deliveries_first, _Inbox
 
 values = st.recursive(
     st.one_of(
@@ -131,3 +133,28 @@ def test_a_delivery_that_is_cut_behind_its_tag_has_nothing_but_its_tag_and_body(
     for length in range(len(whole) - 4, len(whole)):
         found = Arrival(whole[:length], header, b"[]", 10).delivery({"tag": Source("tasks", False)})
         assert (found.tag, found.body, found.headers) == (17, b"[]", {"id": "1"})
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"\x01\x00\x01\x00\x00\x00\x05\x00\x3c\x00\x3c\x00\xce",  # a delivery without a tag
+        b"\x01\x00\x00\x00\x00\x00\x04\x00\x0a\x00\x3c\xce",  # blocked, and not why
+        # a message that comes back, with the header of a class that there is not
+        b"\x01\x00\x07\x00\x00\x00\x04\x00\x3c\x00\x32\xce\x02\x00\x07\x00\x00\x00\x0e\x0f\x0f" + bytes(12) + b"\xce",
+    ],
+)
+def test_a_frame_that_cannot_be_read_ends_the_connection_as_one_that_is_lost(frame):
+    wire = Wire.__new__(Wire)
+    wire.takers, wire.blocked, wire.bytes_recv = {1: lambda arguments, *_: tag_in(arguments)}, None, 0
+    whole = frame + b"\x02\x00\x01\x00\x00\x00\x0e\x00\x3c" + bytes(12) + b"\xce"
+    frames = Frames(whole)
+    with pytest.raises(UnexpectedFrame, match="a frame that cannot be read"):
+        wire.handle_read(frames, _deliveries_first(wire, lambda *_: None))
+
+
+class Frames(_Inbox):
+    """What has been read, all at once."""
+
+    def __init__(self, data):
+        self._data = data

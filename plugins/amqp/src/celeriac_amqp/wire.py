@@ -209,8 +209,8 @@ class Wire(pyamqp.Connection):
         try:
             while (frame := transport.next_frame()) is not None:
                 handle(frame)
-        except (StructError, IndexError) as error:
-            raise UnexpectedFrame(f"a frame that cannot be read: {error}") from error
+        except (StructError, LookupError, ValueError) as error:  # the library's own, too
+            raise UnexpectedFrame(f"a frame that cannot be read: {error!r}") from error
 
     def say(self, data: bytes) -> None:
         """Write frames, in one go."""
