@@ -43,7 +43,7 @@ FUZZ_DECODERS ?= json task-v2 task-v1 result event control orjson yaml msgpack g
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: django-versions help setup test faults-beat test-fast golden laws faults coverage lint format types architecture docs-check interop fuzz extensions surface stubs capabilities demo demo-crash demo-django bench soak dist clean clean-all
+.PHONY: django-versions help setup test faults-beat test-fast golden laws faults coverage lint format types architecture docs-check interop fuzz extensions beside-celery surface stubs capabilities demo demo-crash demo-django bench soak dist clean clean-all
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -157,6 +157,9 @@ django-versions: $(DJANGO_STAMPS)  ## Try the plugin of Django on 4.2 to 6.1: ma
 		.venv-django-$$version/bin/python -c 'import django, sys; print("Django", django.__version__, "on Python", sys.version.split()[0])' && \
 		.venv-django-$$version/bin/python -m pytest -q -n $(TEST_WORKERS) $(ARGS) tests/plugins/django || exit 1; \
 	done
+
+beside-celery: $(STAMP)  ## Install Celery beside ours, in either order, and take one away again
+	BESIDE_CELERY=1 $(PYTEST) tests/extensions/test_beside_celery.py $(ARGS)
 
 surface: $(STAMP)  ## Print the table of Celery's public names: here, alike, and which test shows what it does
 	@PYTHONPATH=tests/unit/surface $(BIN)/python -m celery_surface

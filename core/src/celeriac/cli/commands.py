@@ -106,14 +106,15 @@ class LazyCommands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = [(name, _SUMMARIES.get(name) or self._summary(ctx, name)) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
-            formatter.write_dl(rows)
+            formatter.write_dl([(name, summary) for name, summary in rows if summary is not None])
 
-    def _summary(self, ctx: click.Context, name: str) -> str:
+    def _summary(self, ctx: click.Context, name: str) -> str | None:
+        """One line; None of a command that is not to be listed."""
         try:
             command = self._load(ctx, name)
         except PluginError as error:
             return f"(cannot be loaded: {error})"
-        return command.get_short_help_str(60) if command is not None else ""
+        return None if command is None or command.hidden else command.get_short_help_str(60)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from importlib.machinery import ModuleSpec
 
@@ -23,11 +22,6 @@ _OWN = {
     "version_info": "version:VERSION",
     "version_info_t": "version:version_info_t",
 }
-
-CONFLICT = (
-    "celery and celeriac-celery are both installed, and both are the package `celery`; Celeriac's is in use. "
-    "Keep one: pip uninstall celery && pip install --force-reinstall --no-deps celeriac-celery"
-)
 
 
 class Finder:
@@ -138,11 +132,3 @@ def name_of_celery(name: str) -> Any:
 def names_of_celery() -> list[str]:
     """The names that ``celery`` has, besides its modules."""
     return [*importlib.import_module(_OURS).__all__, *_OWN]
-
-
-def tell_of_others(file: str) -> None:
-    """Warn, in one line, where files of Celery itself lie beside ours: pip has mixed two distributions."""
-    if os.path.exists(os.path.join(os.path.dirname(file), "app", "__init__.py")):  # ours have stubs alone
-        import warnings
-
-        warnings.warn(CONFLICT, stacklevel=3)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import sys
-import warnings
-from functools import cache
 from typing import Any
 
+from celeriac.contracts import HealthCheck
 from celeriac.plugin import hookimpl
+from celeriac_celery import conflict
 
 
 @hookimpl
 def celeriac_app_created(app: Any) -> None:
-    """Warn where ``import celery`` finds Celery's own package, and not ours."""
-    if (other := other_celery()) is not None:
-        warnings.warn(other, stacklevel=2)
+    """Warn where Celery itself is installed, too."""
+    conflict.tell()
 
 
 @hookimpl
@@ -36,24 +35,12 @@ def celeriac_execute_middleware(app: Any) -> Any:
 
 
 @hookimpl
+def celeriac_health_checks(app: Any) -> list[HealthCheck]:
+    """Nothing that is written for Celery's names reaches Celeriac where another package has them."""
+    return [HealthCheck("celery", lambda: conflict.found() if conflict.is_shadowed() else None)]
+
+
+@hookimpl
 def celeriac_report(app: Any) -> dict[str, str]:
     """Whose ``celery`` it is."""
-    return {"celery": other_celery() or "the API of 5.7.0, by celeriac-celery"}
-
-
-@cache
-def other_celery() -> str | None:
-    """What is wrong where ``celery`` is not ours; None where it is."""
-    from importlib.util import find_spec
-
-    loaded = sys.modules.get("celery")
-    origin = getattr(loaded, "__file__", None) if loaded is not None else getattr(find_spec("celery"), "origin", None)
-    if origin is None or hasattr(loaded, "names_of_celery"):
-        return None
-    with open(origin, encoding="utf-8") as file:
-        if "celeriac_celery" in file.read():
-            return None
-    return (
-        f"celery and celeriac-celery are both installed, and `import celery` finds Celery's own package ({origin}). "
-        "Keep one: pip uninstall celery && pip install --force-reinstall --no-deps celeriac-celery"
-    )
+    return {"celery": conflict.found() or "the API of 5.7.0, by celeriac-celery"}

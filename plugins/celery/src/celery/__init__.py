@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from celeriac_celery import finder
+from celeriac_celery import conflict, finder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ SERIES = "collider"
 __path__ = []
 
 finder.install()
-finder.tell_of_others(__file__)
+conflict.tell()
 
 
 def __getattr__(name: str) -> Any:
