@@ -16,7 +16,8 @@ GOLDEN = Path(__file__).parent / "golden" / "help"
 
 def names():
     context = click.Context(celeriac_command, obj=State())
-    return celeriac_command.list_commands(context)
+    commands = {name: celeriac_command.get_command(context, name) for name in celeriac_command.list_commands(context)}
+    return [name for name, command in commands.items() if not command.hidden]
 
 
 def shown(command, context):
