@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import hypothesis
 import pytest
@@ -331,3 +333,35 @@ def redis_url(service: Callable[[str], str]) -> str:
 @pytest.fixture
 def rabbitmq_url(service: Callable[[str], str]) -> str:
     return service("rabbitmq")
+
+
+@pytest.fixture
+def own_redis_url(redis_url: str, spawn: _Spawner, tmp_path: Path) -> str:
+    """A server that nobody else uses: for programs whose queues have names of their own choice."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("needs redis-server on the PATH; install Redis")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+    words = ("--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", tmp_path)
+    spawn("redis-server", *words).wait_for_output("Ready to accept connections")
+    return f"redis://127.0.0.1:{port}/0"
+
+
+@pytest.fixture
+def own_rabbitmq_url(rabbitmq_url: str) -> Iterator[str]:
+    """A virtual host that nobody else uses, likewise."""
+    control = shutil.which("rabbitmqctl")
+    if control is None:
+        pytest.skip("needs rabbitmqctl on the PATH, to make a virtual host")
+
+    def tell(*words: str) -> None:
+        subprocess.run([control, *words], check=True, capture_output=True)
+
+    address = urlsplit(rabbitmq_url)
+    name = f"test-{uuid4().hex}"
+    tell("add_vhost", name)
+    try:
+        tell("set_permissions", "-p", name, address.username or "guest", ".*", ".*", ".*")
+        yield address._replace(path=f"/{name}").geturl()
+    finally:
+        tell("delete_vhost", name)
