@@ -282,6 +282,16 @@ class WorkController:
             late.daemon = True
             late.start()
 
+    def reload(self, modules: Sequence[str] | None = None, reload: bool = False) -> None:
+        """Have the pool run tasks that were defined since it began; from any thread.
+
+        `modules` are imported before that, with `reload` anew; then it is all task modules unless some are named.
+        Raises what importing raises.
+        """
+        self.pool.context.load_modules(modules, reload)
+        if self.pool.pids():  # in this process they are found anyway
+            self.hub.call_soon(self.pool.restart)
+
     def is_stopping(self) -> bool:
         """Whether the worker has been asked to stop."""
         return self.stop_requested is not Stop.NONE
