@@ -357,8 +357,12 @@ def test_a_worker_with_steps_and_an_option(spawn, tmp_path):
     assert "detection stopped" in worker.output()
 
 
-def test_a_task_that_is_defined_later_runs_in_new_children(app):
-    with start_worker(app, pool="prefork", perform_ping_check=False) as worker:
+def test_a_task_that_is_defined_later_runs_in_new_children(tmp_path):
+    url = f"sqlite:///{tmp_path / 'queue.db'}"
+    with (
+        TestApp("proj", broker=url, backend=url) as app,
+        start_worker(app, pool="prefork", perform_ping_check=False) as worker,
+    ):
         before = worker.pool.pids()
         late = app.task(os.getpid, name="late")
         worker.reload()
