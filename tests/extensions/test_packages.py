@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
+import sys
 import threading
+import time
 from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.request import Request, urlopen
 from uuid import uuid4
 
 import pytest
@@ -266,11 +273,91 @@ def test_an_exporter_receives_events(app, worker):
     assert [task.state for task in state.tasks.values()] == ["SUCCESS"]
 
 
-def test_flower_is_a_command_and_starts(spawn, tmp_path, redis_url):
-    import sys
-    from pathlib import Path
-
-    (tmp_path / "proj.py").write_text(f"from celery import Celery\napp = Celery('proj', broker={redis_url!r})\n")
-    flower = spawn(Path(sys.executable).with_name("celery"), "-A", "proj", "flower", "--port=0", cwd=tmp_path)
+def test_flower_is_a_command_whose_pages_show_what_happens(spawn, tmp_path, redis_url, wait_until):
+    (tmp_path / "proj.py").write_text(
+        f"from celery import Celery\napp = Celery('proj', broker={redis_url!r}, backend={redis_url!r})\n"
+        f"app.conf.task_default_queue = {uuid4().hex!r}\n@app.task\ndef add(x, y):\n    return x + y\n"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    celery, name = Path(sys.executable).with_name("celery"), f"flower-{uuid4().hex}@here"
+    environment = {"FLOWER_UNAUTHENTICATED_API": "true"}
+    flower = spawn(celery, "-A", "proj", "flower", f"--port={port}", cwd=tmp_path, env=environment)
     flower.wait_for_output("Visit me at")
     flower.wait_for_output("Connected to")
+    worker = spawn(celery, "-A", "proj", "worker", "-E", "-P", "solo", "-n", name, "-l", "INFO", cwd=tmp_path)
+    worker.wait_for_output("ready.")
+
+    def get(path, data=None):
+        request = Request(f"http://127.0.0.1:{port}{path}", data, {"Content-Type": "application/json"})
+        with urlopen(request, timeout=20) as answer:
+            return answer.read().decode()
+
+    wait_until(lambda: name in get("/workers"), timeout=20)
+    sent = json.loads(get("/api/task/apply/proj.add", json.dumps({"args": [1, 2]}).encode()))
+    assert (sent["state"], sent["result"]) == ("SUCCESS", 3)
+    wait_until(lambda: json.loads(get("/api/tasks")).get(sent["task-id"], {}).get("state") == "SUCCESS", timeout=20)
+    assert "proj.add" in get(f"/task/{sent['task-id']}")
+    assert json.loads(get(f"/api/task/info/{sent['task-id']}"))["result"] == "3"
+    assert name in json.loads(get("/api/workers?refresh=1"))
+    for page in ("/", "/tasks", "/broker", f"/worker/{name}"):
+        assert "<html" in get(page)
+
+
+def test_of_several_beats_with_redbeat_one_sends(app, redis_url, wait_until):
+    from redbeat import RedBeatScheduler
+    from redbeat.schedulers import acquire_distributed_beat_lock
+
+    app.conf.redbeat_redis_url = redis_url
+    app.conf.redbeat_key_prefix = f"redbeat-{uuid4().hex}:"
+    app.conf.beat_max_loop_interval = 0.2  # between two looks at the lock
+    first, second = RedBeatScheduler(app=app), RedBeatScheduler(app=app)
+    acquire_distributed_beat_lock(SimpleNamespace(scheduler=first))
+    has_it = threading.Event()
+
+    def wait_for_the_lock():
+        acquire_distributed_beat_lock(SimpleNamespace(scheduler=second))
+        has_it.set()
+        second.close()  # the lock is this thread's
+
+    thread = threading.Thread(target=wait_for_the_lock, daemon=True)
+    thread.start()
+    first.tick()
+    assert not has_it.is_set()
+    first.close()
+    assert has_it.wait(20)
+    thread.join(20)
+
+
+def test_sentry_monitors_what_beat_sends(app, worker):
+    import sentry_sdk
+    from celery.beat import Scheduler
+    from sentry_sdk.integrations.celery import CeleryIntegration
+    from sentry_sdk.transport import Transport
+
+    seen = []
+
+    class Kept(Transport):
+        def capture_envelope(self, envelope):
+            seen.extend(item.payload.json for item in envelope.items if item.type == "check_in")
+
+    add = app.task(name="monitored")(lambda: 1)
+    app.conf.beat_schedule = {"often": {"task": "monitored", "schedule": 60.0}}
+    sentry_sdk.init(
+        dsn="http://key@localhost/1",
+        integrations=[CeleryIntegration(monitor_beat_tasks=True)],
+        transport=Kept,
+        auto_enabling_integrations=False,
+        default_integrations=False,
+    )
+    try:
+        with worker():
+            scheduler = Scheduler(app=app)
+            scheduler.apply_entry(scheduler.schedule["often"])
+            wait = time.monotonic() + 10
+            while len(seen) < 2 and time.monotonic() < wait:
+                add.delay().get(timeout=10)
+        sentry_sdk.flush()
+    finally:
+        sentry_sdk.init()
+    assert [(each["monitor_slug"], each["status"]) for each in seen] == [("often", "in_progress"), ("often", "ok")]
