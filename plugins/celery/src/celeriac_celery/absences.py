@@ -24,7 +24,6 @@ _OF_TRACER: Final = (
 #: What nobody can import, by module or by module and name.
 ABSENT: Final[Mapping[str, str]] = {
     "celery.app.autoretry": "`autoretry_for` is seen to where a task is defined",
-    "celery.apps.multi": "`celery multi` is a command, and its nodes are no classes",
     "celery.backends.asynchronous": "waiting for results is a `celeriac.contracts.ResultWatcher`",
     "celery.backends.database.models": _TABLES,
     "celery.backends.database.session": _TABLES,
@@ -57,7 +56,6 @@ ABSENT: Final[Mapping[str, str]] = {
     "celery.backends.database:session_cleanup": _TABLES,
     "celery.backends.rpc:BacklogLimitExceeded": "the store `rpc` reads as many replies as there are",
     "celery.beat:BeatPidbox": "`celeriac.beat.remote` answers for it",
-    "celery.bin.multi:MultiTool": "`celery multi` is a command, and no class",
     "celery.bin.base:consume_preload_options": "options for all commands are seen to for all of them",
     "celery.bin.base:handle_remote_command_error": "commands tell of errors by themselves",
     "celery.utils.collections:BufferMap": _EVENTS,

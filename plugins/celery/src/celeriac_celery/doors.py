@@ -35,6 +35,7 @@ DOORS: Final[Mapping[str, tuple[str, ...]]] = {
     "celery.bin.celery": ("celeriac_celery.command_line", "celeriac.cli.main"),
     "celery.bin.control": ("celeriac.cli.remote",),
     "celery.bin.list": ("celeriac.cli.bindings",),
+    "celery.bin.multi": ("celeriac.cli.multi", "celeriac.apps.multi"),
     "celery.bin.purge": ("celeriac.cli.basics",),
     "celery.bin.result": ("celeriac.cli.basics",),
     "celery.bin.worker": ("celeriac.cli.worker",),

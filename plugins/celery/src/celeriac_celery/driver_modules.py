@@ -44,7 +44,6 @@ DRIVEN: Final[Mapping[str, _Driven]] = {
     "celery.backends.redis": _store(RedisBackend="redis", SentinelBackend="sentinel"),
     "celery.backends.rpc": _store(RPCBackend="rpc"),
     "celery.backends.s3": _store(S3Backend="s3"),
-    "celery.bin.multi": _Driven("command", {"multi": "multi"}),
     "celery.concurrency.eventlet": _pool("eventlet"),
     "celery.concurrency.gevent": _pool("gevent"),
     "celery.concurrency.prefork": _pool("prefork"),
