@@ -10,6 +10,8 @@ import os
 import random
 import signal
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,6 +24,15 @@ from uuid import uuid4
 from celeriac import Celery
 from celeriac.beat import PersistentScheduler, Scheduler, Service, StoreScheduler
 from celeriac.beat.stored import StoredSchedule
+
+#: A plain timer: sleeps from moment to moment, and writes by how many seconds it was late.
+TIMER = """
+import sys, time
+end = time.monotonic() + float(sys.argv[1])
+while (due := time.monotonic() + 0.01) < end:
+    time.sleep(0.01)
+    print(time.monotonic() - due)
+"""
 
 QUEUE = f"beat-bench-{uuid4().hex[:8]}"
 
@@ -57,8 +68,10 @@ def app_with(entries: int, every: float, store: str) -> Celery:
     return app
 
 
-def measure(kind: type[Lateness], app: Celery, every: float, seconds: float, home: str) -> tuple[list[float], float]:
-    """Lateness of all that was sent, in seconds, and the share of a core that beat took."""
+def measure(
+    kind: type[Lateness], app: Celery, every: float, seconds: float, home: str
+) -> tuple[list[float], float, list[float]]:
+    """Lateness of all that was sent, in seconds; the share of a core that beat took; lateness of a plain timer."""
     scheduler = kind(app, schedule_filename=f"{home}/schedule-{uuid4().hex}")
     scheduler.late = []
     app.send_task("t", queue=QUEUE)  # connected, and all imported
@@ -69,12 +82,14 @@ def measure(kind: type[Lateness], app: Celery, every: float, seconds: float, hom
     scheduler.populate_heap()
     scheduler.tick()
     scheduler.late.clear()
+    timer = subprocess.Popen([sys.executable, "-c", TIMER, str(seconds)], stdout=subprocess.PIPE, text=True)
     cpu, monotonic_end = time.process_time(), time.monotonic() + seconds
     while (left := monotonic_end - time.monotonic()) > 0:
         scheduler.wait(min(scheduler.tick(), left))
     share = (time.process_time() - cpu) / seconds
     scheduler.close()
-    return scheduler.late, share
+    told, _ = timer.communicate()
+    return scheduler.late, share, [float(line) for line in told.split()]
 
 
 def failover(app: Celery, kills: int) -> list[float]:
@@ -134,13 +149,18 @@ def cleaned(app: Celery) -> Iterator[Celery]:
         app.close()
 
 
-def _shown(late: list[float], share: float) -> str:
-    shown = f"{len(late)} sent"
-    if len(late) > 1:
-        worst = statistics.quantiles(late, n=100)[-1] * 1000
-        shown += f", late by {statistics.median(late) * 1000:.1f} ms (median), {worst:.1f} ms (99 %), "
-        shown += f"{max(late) * 1000:.1f} ms (most)"
-    return f"{shown}, {share:.1%} of a core"
+def _shown(late: list[float], share: float, timer: list[float]) -> str:
+    shown = f"{len(late)} sent{_late(late)}, {share:.1%} of a core"
+    return f"{shown}; a plain timer{_late(timer)}"
+
+
+def _late(late: list[float]) -> str:
+    if len(late) < 2:
+        return ""
+    worst = statistics.quantiles(late, n=100)[-1] * 1000
+    return (
+        f", late by {statistics.median(late) * 1000:.1f} ms (median), {worst:.1f} (99 %), {max(late) * 1000:.1f} (most)"
+    )
 
 
 def main() -> None:
@@ -161,9 +181,9 @@ def main() -> None:
         for name, kind, url in kinds:
             for said, every in (("each every 100 s", 100.0), ("each every 24 h", 86_400.0)):
                 with cleaned(app_with(given.entries, every, url)) as app:
-                    late, share = measure(kind, app, every, given.seconds, home)
-                print(f"{name}, {given.entries} entries, {said}: {_shown(late, share)}", flush=True)
-            if kind is StoreLateness:
+                    measured = measure(kind, app, every, given.seconds, home)
+                print(f"{name}, {given.entries} entries, {said}: {_shown(*measured)}", flush=True)
+            if kind is StoreLateness and given.kills:
                 with cleaned(app_with(given.entries, 100.0, url)) as app:
                     pauses = failover(app, given.kills)
                 print(f"{name}, failover: {', '.join(f'{pause:.1f} s' for pause in pauses)}", flush=True)
