@@ -68,13 +68,6 @@ class NeverLooksForTheDead(RedisConsumerLane):
         return []
 
 
-class SharesItsParentsConnection(RedisProducerLane):
-    def publish(self, messages):
-        type(self).first = getattr(type(self), "first", self._link)
-        self._link = self._routes._link = self.first
-        super().publish(messages)
-
-
 class WaitsForEver(RedisProducerLane):
     def publish(self, messages):
         self._link._options = replace(self._link._options, socket_timeout=None)
@@ -125,7 +118,6 @@ MUTANTS = {
     PublishesTwice: {"of messages to be published once one is kept"},
     ForgetsDoubts: {"a claim whose answer is lost loses nothing"},
     RequeuesWhatIsBegun: {"what was begun before a cut never comes again", "a begun message never returns"},
-    SharesItsParentsConnection: {"a forked child leaves its parents connections alone"},
     WaitsForEver: {"a connection that stalls for good is given up"},
     GivesUpInSilence: {"a connection that stalls loses nothing"},
     AcksAhead: {"a cut between claims loses nothing", "a settlement that is cut off loses nothing"},
@@ -142,8 +134,6 @@ def test_a_lane_that_loses_messages_fails_by_name(lane, url, app, monkeypatch):
     monkeypatch.setattr(connection_checks.ConnectionChecks._claim_all, "__defaults__", (1.0,))
     monkeypatch.setattr(sharing, "_LEASE_PATIENCE", 1.5)
     monkeypatch.setattr(connection_checks, "_GIVEN_UP", 4.0)
-    if lane is SharesItsParentsConnection:
-        app.conf.broker_transport_options = {**app.conf.broker_transport_options, "socket_timeout": 2}
     if lane is NeverLooksForTheDead:
         app.conf.broker_transport_options = {**app.conf.broker_transport_options, "lease": 1}
 

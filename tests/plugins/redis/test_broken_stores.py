@@ -47,11 +47,6 @@ class WaitsForEver(RedisBackend):
         super().__init__(app, url)
 
 
-class SharesItsParentsConnections(RedisBackend):
-    def after_fork(self):
-        pass
-
-
 class TellsOfOne(ResultWatcher):
     """Is deaf to all that comes after the first."""
 
@@ -84,7 +79,6 @@ MUTANTS = {
     CountsForItself: {"primitives of a store that is away are an error"},
     GivesUpInSilence: {"a store that stalls loses nothing"},
     WaitsForEver: {"a store that stalls for good is an error"},
-    SharesItsParentsConnections: {"a forked child leaves its parents connections alone"},
     IsDeafAfterACut: {"a watcher that was cut off misses nothing"},
 }
 
