@@ -192,3 +192,12 @@ def test_every_callback_and_errback_is_stamped_however_deep_it_hangs(tasks):
     assert linked.tasks[1].options["link_error"][0].options["label"] == "errback"
     assert canvas.tasks[0].options["link_error"][0].options["label"] == "errback"
     assert canvas.body.options["link_error"][0].options["label"] == "errback"
+
+
+def test_a_task_that_runs_where_it_is_called_sees_its_stamps(app):
+    @app.task(bind=True)
+    def look(self):
+        return self.request.stamped_headers, self.request.stamps
+
+    assert look.s().stamp(tenant="north").apply().get() == (["tenant"], {"tenant": ["north"]})
+    assert look.apply().get() == (None, None)

@@ -22,6 +22,7 @@ from celeriac.protocol.header_plan import HeaderPlan
 from celeriac.protocol.properties import build_properties
 from celeriac.protocol.reprs import safe_repr
 from celeriac.protocol.result_expiry import RESULT_EXPIRES, seconds_to_keep
+from celeriac.protocol.stamps import listed, stamps_in
 from celeriac.protocol.task import TaskMessage
 from celeriac.protocol.timestamps import eta_after, expires_at, parse_moment, seconds_until
 from celeriac.protocol.v1 import encode_v1
@@ -159,9 +160,7 @@ class Publisher:
         get = options.get
         target = self._destinations.of(options)
         eta = self._eta(get("countdown"), get("eta"))
-        stamps, stamped = get("stamps"), get("stamped_headers") or ()
-        if stamped and not stamps:
-            stamps = {name: _listed(options[name]) for name in stamped if name in options}
+        stamps, stamped = stamps_in(options), get("stamped_headers") or ()
         expires, left = self._expiry(get("expires"))
         parent = parent or get_current_request()
         root_id, parent_id = get("root_id"), get("parent_id")
@@ -194,7 +193,7 @@ class Publisher:
             target.delivery_mode if get("delivery_mode") is None else delivery_mode(get("delivery_mode")),
             **{key: value for key, value in options.items() if key not in _CONSUMED and key not in stamped},
         )
-        body = encode_body(args, kwargs, _listed(get("link")), _listed(get("link_error")), get("chain"), get("chord"))
+        body = encode_body(args, kwargs, listed(get("link")), listed(get("link_error")), get("chain"), get("chord"))
         return TaskMessage(headers, properties, body), target, eta
 
     def _seal(
@@ -377,9 +376,3 @@ class Publisher:
 
 def _with_expiry(headers: Mapping[str, Any] | None, expires: Any) -> Mapping[str, Any] | None:
     return headers if expires is None else {**(headers or {}), RESULT_EXPIRES: seconds_to_keep(expires)}
-
-
-def _listed(value: Any) -> list[Any] | None:
-    if not value:
-        return None
-    return list(value) if isinstance(value, (list, tuple)) else [value]

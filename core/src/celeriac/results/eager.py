@@ -9,6 +9,7 @@ from celeriac import states
 from celeriac.app.context import Context
 from celeriac.app.current import get_current_request
 from celeriac.protocol.origin import hostname
+from celeriac.protocol.stamps import listed, stamps_in
 from celeriac.results.async_result import AsyncResult
 
 if TYPE_CHECKING:
@@ -118,8 +119,8 @@ def run(
         retries=options.get("retries") or 0,
         is_eager=True,
         called_directly=False,
-        callbacks=_listed(options.get("link")),
-        errbacks=_listed(options.get("link_error")),
+        callbacks=listed(options.get("link")),
+        errbacks=listed(options.get("link_error")),
         headers=dict(options.get("headers") or {}),
         delivery_info={
             "is_eager": True,
@@ -140,7 +141,7 @@ def run(
         chain=options.get("chain"),
         chord=options.get("chord"),
         stamped_headers=options.get("stamped_headers"),
-        stamps=options.get("stamps"),
+        stamps=stamps_in(options),
     )
     ended = Trace(app, task, eager=True)(request, list(args), dict(kwargs))
     if task.store_eager_result and not request.ignore_result and ended.state in states.ALL_STATES:
@@ -152,9 +153,3 @@ def run(
     if throw and isinstance(ended.value, BaseException) and ended.state in states.PROPAGATE_STATES:
         raise ended.value
     return EagerResult(task_id, ended.value, ended.state, traceback=ended.traceback, name=task.name)
-
-
-def _listed(value: Any) -> list[Any] | None:
-    if not value:
-        return None
-    return list(value) if isinstance(value, (list, tuple)) else [value]
