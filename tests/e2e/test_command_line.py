@@ -121,7 +121,9 @@ INTERACTIVE = {"amqp", "amqp repl", "beat", "shell", "worker"}
 
 
 def below(command, context, path=()):
-    """The path of each command that can be called, and the command."""
+    """The path of each command that `--help` shows and that can be called, and the command."""
+    if command.hidden:
+        return
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             found = command.get_command(context, name)
