@@ -43,7 +43,7 @@ FUZZ_DECODERS ?= json task-v2 task-v1 result event control orjson yaml msgpack g
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: django-versions help setup test faults-beat test-fast golden laws faults coverage lint format types architecture docs-check interop fuzz extensions beside-celery surface stubs capabilities demo demo-crash demo-django bench soak dist clean clean-all
+.PHONY: help setup test faults-beat test-fast golden laws faults coverage lint format types architecture docs-check interop fuzz extensions django-versions beside-celery surface stubs capabilities demo demo-crash demo-django bench soak dist clean clean-all
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

@@ -323,14 +323,14 @@ def test_a_task_that_outlasts_its_connection_runs_once(start, app, tmp_path, pro
 
 
 def test_no_task_is_lost_or_run_twice_while_the_connection_is_cut(start, app, tmp_path, proxy, proxied, wait_until):
-    path, count = tmp_path / "runs", 2000
+    path, count = tmp_path / "runs", 6000
     start(URL=proxied)
     tasks = (app.signature("tasks.note", (str(path), number), ignore_result=True) for number in range(count))
     group(tasks).delay()
     cuts, over = [0], threading.Event()
 
     def cut():
-        while not over.wait(0.5):
+        while not over.wait(0.1):
             proxy.cut()
             cuts[0] += 1
 

@@ -58,6 +58,8 @@ class Timed(Executed):
 
 
 class TestAPoolForCelery(PoolSuite):
+    unclaimed = ("children", "grow", "jobs ahead", "restart", "shrink", "terminate_job")
+
     def make_harness(self):
         return PoolHarness(Executed)
 
