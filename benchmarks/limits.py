@@ -210,7 +210,7 @@ def main() -> None:
         loops: list[tuple[Callable[..., None], Callable[[Any], int], Any]] = [
             (fill_sqlite, sqlite_acked, tmp / "limit.db")
         ]
-        if servers.available():
+        if servers.Redis.available():
             port = stack.enter_context(servers.Redis(tmp)).port
             loops += [(fill_redis, redis_acked, port), (fill_redis, redis_acked_with_results, port)]
         print("| bare loop | messages/s | CPU s/10k |\n|---|---|---|")
