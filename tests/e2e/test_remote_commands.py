@@ -48,10 +48,14 @@ def worker(run, spawn, tmp_path):
     return worker
 
 
+def revoked_in(path):
+    return [task_id for task_id, _ in json.loads(path.read_text())["revoked"]]
+
+
 @pytest.mark.covers(
     "cli.inspect", "cli.control", "cli.status", "cli.status.--json", "cli.inspect.--json", "cli.worker.--statedb"
 )
-def test_a_worker_is_asked_and_told(run, worker, tmp_path):
+def test_a_worker_is_asked_and_told(run, worker, tmp_path, wait_until):
     code, output = run("status", "-t", "10", "-d", "one@host")
     assert (code, output) == (0, "->  one@host: OK\n\n1 node online.\n")
     code, output = run("status", "--json", "-t", "10", "-d", "one@host")
@@ -68,10 +72,8 @@ def test_a_worker_is_asked_and_told(run, worker, tmp_path):
     assert code == 0
     code, output = run("inspect", "-d", "one@host", "-t", "10", "dump_revoked")
     assert output == "->  one@host: OK\n        * id-1\n        * id-2\n"
-    assert [task_id for task_id, _ in json.loads((tmp_path / "worker.state").read_text())["revoked"]] == [
-        "id-1",
-        "id-2",
-    ]
+    # It is written once for all that a turn of the loop brings, behind the answer.
+    wait_until(lambda: revoked_in(tmp_path / "worker.state") == ["id-1", "id-2"])
     code, output = run("inspect", "-d", "one@host", "-t", "10", "echo", "this", "that")
     assert output == "->  one@host: OK\n        * this\n        * that\n"
     code, output = run("-q", "control", "-d", "one@host", "-t", "10", "shutdown")
