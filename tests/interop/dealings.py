@@ -147,27 +147,28 @@ def ranked():
 
 
 def events():
-    """What the client's own State knows of a task and of its worker, when it has heard of the end of the one and the
-    heart of the other, which come in any order."""
+    """What the client's own State knows of a task and of its worker, once it has heard of the end of the one. The task
+    is sent when the worker's heart is heard, and so everything that is told of it."""
     state = importlib.import_module(f"{FRAMEWORK}.events.state").State()
-    done = threading.Event()
-    sent, heard_of = str(uuid4()), set()
+    alive, ended = threading.Event(), threading.Event()
+    sent = str(uuid4())
 
     def heard(event):
         state.event(event)
-        heard_of.update({event["type"]} if event.get("uuid", sent) == sent else ())
-        if {"task-succeeded", "worker-heartbeat"} <= heard_of:
-            done.set()
+        if event["type"] == "worker-heartbeat":
+            alive.set()
+        if event["type"] == "task-succeeded" and event["uuid"] == sent:
+            ended.set()
             receiver.should_stop = True
 
     with app.connection_for_read() as connection:
         receiver = app.events.Receiver(connection, handlers={"*": heard})
         consuming = threading.Thread(target=lambda: receiver.capture(limit=None, timeout=20, wakeup=True))
         consuming.start()
-        deadline = time.monotonic() + 20
-        while not done.is_set() and time.monotonic() < deadline:
-            add.apply_async((2, 3), task_id=sent).get(timeout=20)
-            done.wait(2)
+        if alive.wait(20):
+            add.apply_async((2, 3), task_id=sent)
+            ended.wait(20)
+        receiver.should_stop = True
         consuming.join(20)
     task, (worker,) = state.tasks[sent], state.workers.values()
     return [task.state, task.name, task.result, task.worker.hostname == worker.hostname, worker.alive]
