@@ -117,17 +117,27 @@ def test_a_reason_is_told_from_none(line, reasoned):
     assert bool(REASONED.search(line)) is reasoned
 
 
-def test_no_file_speaks_of_the_machine_it_was_written_on(pytestconfig):
+@pytest.fixture
+def tracked(pytestconfig):
+    """The files that git has in the project, without those that are deleted and not committed yet."""
     root = pytestconfig.rootpath
     if not (root / ".git").exists():
         pytest.skip("not a git checkout: which files belong to the project is not known")
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, check=True).stdout
-    paths = [root / name for name in listed.decode().split("\0") if name]
+    paths = [root / name for name in listed.decode().split("\0") if name and (root / name).is_file()]
     assert paths
+    return paths
+
+
+def test_nothing_large_was_added_by_accident(pytestconfig, tracked):
+    large = {str(path.relative_to(pytestconfig.rootpath)) for path in tracked if path.stat().st_size > 200_000}
+    assert large == set()
+
+
+def test_no_file_speaks_of_the_machine_it_was_written_on(pytestconfig, tracked):
+    root = pytestconfig.rootpath
     leaks = []
-    for path in paths:
-        if not path.is_file():  # deleted, and not committed yet
-            continue
+    for path in tracked:
         for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
             if MACHINE_PATHS.search(line):
                 leaks.append(f"{path.relative_to(root)}:{number}: {line.strip()}")
