@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import pytest
 from kombu.common import Broadcast
 
+from celeriac import group
 from celeriac.app.routing import Router
-from celeriac.exceptions import ImproperlyConfigured
+from celeriac.exceptions import ImproperlyConfigured, QueueNotFound
 
 
 def by_function(name, args, kwargs, options, task=None, **kw):
@@ -53,7 +54,7 @@ def routers(monkeypatch):
     ],
 )
 def test_the_queue_of_a_task(routes, name, queue):
-    assert Router(routes).route({}, name).get("queue") == queue
+    assert Router(routes).choose({}, name).get("queue") == queue
 
 
 @pytest.mark.parametrize(
@@ -69,21 +70,21 @@ def test_the_queue_of_a_task(routes, name, queue):
 )
 def test_a_function_is_asked_with_the_arguments(routers, routes):
     router = Router(routes)
-    assert router.route({}, "t", (1, 2, 3, 4)) == {"queue": "long"}
-    assert router.route({}, "t", (1,)) == {}
+    assert router.choose({}, "t", (1, 2, 3, 4)) == {"queue": "long"}
+    assert router.choose({}, "t", (1,)) == {}
 
 
 @pytest.mark.parametrize(
     "routes", [ByClass, ByClass(), "routers_of_this_test.Router", "routers_of_this_test.made", [ByClass]]
 )
 def test_a_class_or_an_object_with_route_for_task_is_asked(routers, routes):
-    assert Router(routes).route({}, "t", (), {"a": 1}) == {"queue": "t-of-class"}
+    assert Router(routes).choose({}, "t", (), {"a": 1}) == {"queue": "t-of-class"}
 
 
 def test_what_the_call_says_is_on_top_of_the_route_but_none_says_nothing():
     router = Router({"t": {"queue": "q", "priority": 5}})
-    assert router.route({"queue": "mine"}, "t") == {"queue": "mine", "priority": 5}
-    assert router.route({"queue": None, "shadow": None}, "t") == {"queue": "q", "priority": 5, "shadow": None}
+    assert router.choose({"queue": "mine"}, "t") == {"queue": "mine", "priority": 5}
+    assert router.choose({"queue": None, "shadow": None}, "t") == {"queue": "q", "priority": 5, "shadow": None}
 
 
 @pytest.mark.parametrize(
@@ -167,3 +168,36 @@ def test_a_task_that_is_routed_to_a_broadcast_is_run_by_each_worker(make_app, st
     sender.tasks["tell"].delay("hello")
     wait_until(lambda: len(ran) >= 2, timeout=10, message="both have run it")
     assert sorted(ran) == [("first", "hello"), ("second", "hello")]
+
+
+def test_who_asks_for_the_route_of_a_task_gets_the_queue(make_app):
+    app = make_app(task_routes={"video.*": {"queue": "media", "priority": 3}}, task_default_queue="rest")
+    route = app.amqp.router.route
+    assert route({}, "video.scale") == {"queue": app.amqp.queues["media"], "priority": 3}
+    assert route({"queue": "mine"}, "video.scale")["queue"].name == "mine"
+    assert route({}, "other")["queue"] is app.amqp.queues["rest"]
+    assert app.amqp.router.lookup_route("video.scale") == {"queue": "media", "priority": 3}
+
+
+def test_a_queue_that_must_not_be_made_is_not_found(make_app):
+    app = make_app(task_routes={"t": "nowhere"}, task_create_missing_queues=False)
+    with pytest.raises(QueueNotFound, match="'nowhere' is not in the setting"):
+        app.amqp.router.route({}, "t")
+    with pytest.raises(QueueNotFound, match="'nowhere' is not among"):
+        Router({"t": "nowhere"}, queues={}, create_missing=False).route({}, "t")
+
+
+def test_a_router_of_the_users_own_is_asked_for_every_message(make_app, claim):
+    class Shards(Router):
+        def route(self, options, name, args=(), kwargs=None, task_type=None):
+            found = super().route(options, name, args, kwargs, task_type)
+            return {**found, "queue": self.queues[f"{found['queue'].name}-{args[0]}"]}
+
+    app = make_app(task_default_queue="shard")
+    job = app.task(name="t")(lambda number: number)
+    app.amqp.router = Shards(app=app)
+    job.delay(1)
+    group([job.s(2)]).delay()
+    app.send_task("t", (3,))
+    app.send_task("t", (4,), router=Shards({"t": "mine"}, app=app))
+    assert [len(claim(app, name)) for name in ("shard-1", "shard-2", "shard-3", "mine-4")] == [1] * 4

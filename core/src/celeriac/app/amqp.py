@@ -36,8 +36,17 @@ class AMQP:
 
     @cached_property
     def router(self) -> Router:
-        """What ``task_routes`` says."""
-        return Router(self.app.conf.task_routes)
+        """What ``task_routes`` says; another one may be put in its place, and then its `route` is asked."""
+        return Router(self.app.conf.task_routes, app=self.app)
+
+    def routed(
+        self, options: Mapping[str, Any], name: str, args: Sequence[Any], kwargs: Mapping[str, Any], task: Any = None
+    ) -> Mapping[str, Any]:
+        """The options of a call with those of its route."""
+        router = self.router
+        if type(router) is not Router:
+            return router.route(options, name, args, kwargs, task)
+        return router.choose(options, name, args, kwargs, task) if router.routes else options
 
     @property
     def routes(self) -> Any:

@@ -8,7 +8,7 @@ from fnmatch import translate
 from typing import Any
 
 from celeriac.app.names import symbol
-from celeriac.exceptions import ImproperlyConfigured
+from celeriac.exceptions import ImproperlyConfigured, QueueNotFound
 
 Route = Mapping[str, Any]
 RouteFunction = Callable[..., Any]
@@ -88,13 +88,24 @@ def _from_method(method: Callable[..., Any]) -> RouteFunction:
 
 
 class Router:
-    """Adds to a call's options those of the first router that knows the task."""
+    """Adds to a call's options those of the first router that knows the task.
 
-    def __init__(self, routes: Any = None) -> None:
+    `queues` and the default queue are the app's, where one is given.
+    """
+
+    def __init__(self, routes: Any = None, queues: Any = None, create_missing: bool = True, app: Any = None) -> None:
+        """`queues` is a map of names to Kombu queues; of one that makes none itself, `create_missing` does."""
+        self.app = app
+        self.create_missing = create_missing
         self.routes = prepare_routes(routes)
+        self._queues = queues
 
-    def __bool__(self) -> bool:
-        return bool(self.routes)
+    @property
+    def queues(self) -> Any:
+        """The queues by name."""
+        if self._queues is None:
+            self._queues = {} if self.app is None else self.app.amqp.queues
+        return self._queues
 
     @property
     def static(self) -> bool:
@@ -102,18 +113,51 @@ class Router:
         return all(isinstance(route, MapRoute) for route in self.routes)
 
     def route(
-        self, options: Mapping[str, Any], name: str, args: Any = (), kwargs: Any = None, task: Any = None
+        self, options: Mapping[str, Any], name: str, args: Any = (), kwargs: Any = None, task_type: Any = None
     ) -> dict[str, Any]:
-        """`options` on top of what the routers say for `name`; an option that is None does not hide a route's."""
-        found = self.lookup(name, args, kwargs, options, task)
+        """The options of a call, and in ``queue`` the Kombu queue to which it goes: where none is named, the app's.
+
+        Raises `QueueNotFound` for one that is not configured and must not be made.
+        """
+        found = self.expand_destination(self.choose(options, name, args, kwargs, task_type))
+        if found.get("queue") is None and self.app is not None:
+            found["queue"] = self.queues[self.app.conf.task_default_queue]
+        return found
+
+    def expand_destination(self, route: Mapping[str, Any] | str) -> dict[str, Any]:
+        """A route as options, with the Kombu queue in place of its name.  Raises `QueueNotFound`."""
+        options = {"queue": route} if isinstance(route, str) else dict(route)
+        if isinstance(name := options.get("queue"), str):
+            try:
+                options["queue"] = self.queues[name]
+            except QueueNotFound:
+                raise
+            except KeyError as error:
+                if not self.create_missing:
+                    raise QueueNotFound(f"queue '{name}' is not among those of the router") from error
+                from kombu import Queue  # loaded by the first message, not by the app
+
+                options["queue"] = Queue(name, name, name)
+        return options
+
+    def choose(
+        self, options: Mapping[str, Any], name: str, args: Any = (), kwargs: Any = None, task_type: Any = None
+    ) -> dict[str, Any]:
+        """`options` on top of what the routers say for `name`; an option that is None does not hide a route's.
+
+        Queues stay as they were named.
+        """
+        found = self.lookup_route(name, args, kwargs, options, task_type)
         if not found:
             return dict(options)
         return {**found, **{key: value for key, value in options.items() if value is not None or key not in found}}
 
-    def lookup(self, name: str, args: Any, kwargs: Any, options: Any, task: Any) -> dict[str, Any]:
+    def lookup_route(
+        self, name: str, args: Any = None, kwargs: Any = None, options: Any = None, task_type: Any = None
+    ) -> dict[str, Any]:
         """The first router's answer, as options."""
         for route in self.routes:
-            answer = route(name, args, kwargs or {}, options, task=task)
+            answer = route(name, args, kwargs or {}, options, task=task_type)
             if answer:
                 return {"queue": answer} if isinstance(answer, str) else dict(answer)
         return {}

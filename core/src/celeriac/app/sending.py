@@ -94,8 +94,7 @@ class SendingApp(PooledApp):
         merged = {**task.exec_options(), **options}
         if merged.get("shadow") is None and (shadow := task.shadow_name(args, kwargs, merged)):
             merged["shadow"] = shadow
-        router = self.amqp.router
-        return router.route(merged, task.name or "", args, kwargs, task) if router else merged
+        return dict(self.amqp.routed(merged, task.name or "", args, kwargs, task))
 
     def send_task(
         self,
@@ -154,7 +153,8 @@ class SendingApp(PooledApp):
         }
         options.update((key, value) for key, value in named.items() if value is not None)
         args, kwargs = args or (), kwargs or {}
-        options = (router or self.amqp.router).route(options, route_name or name, args, kwargs, task_type)
+        routed = self.amqp.routed if router is None else router.route
+        options = dict(routed(options, route_name or name, args, kwargs, task_type))
         known = self._whole._tasks.get(name)
         if result_cls is None and known is not None and getattr(known, "_makes_results", False):
             result_cls = known.AsyncResult

@@ -50,9 +50,7 @@ class Launch:
             chosen = {**task.exec_options(), **chosen}
             if "shadow" not in chosen and (shadow := task.shadow_name(args, kwargs, chosen)):
                 chosen["shadow"] = shadow
-        router = self.app.amqp.router
-        if router:
-            chosen = router.route(chosen, name, args, kwargs, task)
+        chosen = dict(self.app.amqp.routed(chosen, name, args, kwargs, task))
         task_id = chosen.pop("task_id", None) or uuid()
         priority = 0 if task is None else None  # as `send_task`
         self._messages.append(self.app.publisher.build(name, args, kwargs, task_id, chosen, self._parent, priority))
