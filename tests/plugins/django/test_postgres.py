@@ -62,6 +62,36 @@ def test_a_pool_of_connections_is_of_one_process(start_worker, in_project, on_po
     assert worker.wait() == 0
 
 
+@pytest.mark.database(OPTIONS={"pool": {"min_size": 1, "max_size": 1}})
+def test_a_child_takes_no_connection_out_of_the_pool_of_its_parent(in_project, on_postgres):
+    if pytest.importorskip("django").VERSION < (5, 1):
+        pytest.skip("Django has pools from 5.1 on")
+    # Given a process whose pool has one connection, which nobody uses, at the moment when it forks
+    before, child, after = in_project(
+        "import os\n"
+        "from django.db import connection\n"
+        "from celeriac_django.connections import after_fork\n"
+        "def backend():\n"
+        "    with connection.cursor() as cursor:\n"
+        "        cursor.execute('SELECT pg_backend_pid()')\n"
+        "        found = cursor.fetchone()[0]\n"
+        "    connection.close()\n"
+        "    return found\n"
+        "answer = [backend()]\n"
+        "reading, writing = os.pipe()\n"
+        "if os.fork() == 0:\n"
+        "    after_fork()\n"
+        "    os.write(writing, b'%d' % backend())\n"
+        "    os._exit(0)\n"
+        "os.close(writing)\n"
+        "answer += [int(os.read(reading, 20)), backend()]\n",
+        on_postgres,
+    )
+    # Then the child has another one, and the parent still its own
+    assert child != before
+    assert after == before
+
+
 @pytest.mark.parametrize("pool", ["asyncio", "threads"])
 def test_coroutines_use_the_orm_and_leave_no_connection_open(start_worker, in_project, on_postgres, pool):
     start_worker(pool, env=on_postgres)

@@ -126,7 +126,7 @@ class Router:
 
     def expand_destination(self, route: Mapping[str, Any] | str) -> dict[str, Any]:
         """A route as options, with the Kombu queue in place of its name.  Raises `QueueNotFound`."""
-        options = {"queue": route} if isinstance(route, str) else dict(route)
+        options: dict[str, Any] = {"queue": route} if isinstance(route, str) else dict(route)
         if isinstance(name := options.get("queue"), str):
             try:
                 options["queue"] = self.queues[name]
