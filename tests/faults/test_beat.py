@@ -116,7 +116,7 @@ class Beats:
         assert state.sending == ()
         print(f"{kills} kills, longest pause {longest:.1f} s, {state.total_run_count} ticks")
         runs = [first_run + n * timedelta(seconds=EVERY) for n in range(state.total_run_count)]
-        return {self.stored.task_id("tick", run) for run in runs}
+        return {self.stored.task_id("tick", run, n) for n, run in enumerate(runs)}
 
     def _killed_leader(self, beats):
         time.sleep(self._chance.uniform(0.5, 3.0))  # the moment is what is tried at random

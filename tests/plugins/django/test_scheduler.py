@@ -144,6 +144,28 @@ def test_a_row_that_says_nothing_sensible_is_left_out_and_the_others_are_sent(st
     assert "the scheduled task 'bad' is left out" in caplog.text
 
 
+def test_a_task_goes_on_when_the_clock_is_set_back(start_beat, add):
+    from celeriac_django.models import ScheduledTask
+
+    def last_run():
+        return ScheduledTask.objects.get(name="work").last_run_at
+
+    # Given a task that ran in an hour that is to come again, and one that the calendar has no room for
+    later = datetime.now(UTC) + timedelta(hours=1)
+    add("work", timing="60", last_run_at=later)
+    add("never", timing="7e13")
+    # When a beat begins, then it counts from now, in the row as well, by which beats agree on who sends a run
+    beat = start_beat()
+    beat.tick()
+    assert last_run() == beat.schedule["work"].last_run_at <= datetime.now(UTC)
+    # And so does one that runs when the clock is set back
+    beat.schedule["work"].last_run_at = later
+    ScheduledTask.objects.filter(name="work").update(last_run_at=later)
+    beat._wall_offset += 3600
+    beat.tick()
+    assert last_run() == beat.schedule["work"].last_run_at <= datetime.now(UTC)
+
+
 @pytest.mark.parametrize(
     ("schedule", "kind", "timing"),
     [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import shelve
+import signal
 from datetime import UTC, datetime
 from zlib import crc32
 
@@ -146,3 +148,31 @@ def test_the_file_is_written_anew_when_it_has_grown(make_app, tmp_path):
     assert lines() == 2
     scheduler.close()
     assert PersistentScheduler(app, schedule_filename=str(file)).schedule["tick"].total_run_count == 1103
+
+
+def test_beat_goes_on_while_its_disk_is_full_and_writes_again_after_that(make_app, path, caplog):
+    # Given a file that takes no more, in the midst of a line
+    entries = {"tick": {"task": "t", "schedule": 60}, "tock": {"task": "t", "schedule": 60}}
+    scheduler = PersistentScheduler(make_app(beat_schedule=entries, beat_schedule_filename=str(path)))
+    runs = [datetime(2024, 5, 15, 12, minute, tzinfo=UTC) for minute in range(3)]
+    _, limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 10, limit))
+    try:
+        scheduler.reserve(scheduler.schedule["tick"], runs[0])
+        scheduler.reserve(scheduler.schedule["tock"], runs[1])
+        scheduler.sync()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        signal.signal(signal.SIGXFSZ, handler)
+    # Then beat has gone on, has said so once, and what it knew before is there
+    assert scheduler.schedule["tock"].last_run_at == runs[1]
+    assert caplog.text.count("the file of the schedule cannot be used") == 1
+    assert Record(path).read().keys() == {"tick", "tock"}
+    # When there is room again, then all is written
+    scheduler._monotonic_try = 0.0
+    scheduler.reserve(scheduler.schedule["tock"], runs[2])
+    assert "is written again" in caplog.text
+    found = {name: datetime.fromisoformat(known["last_run_at"]) for name, known in Record(path).read().items()}
+    assert found == {"tick": runs[0], "tock": runs[2]}
+    scheduler.close()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 
 import pytest
 from kombu.exceptions import OperationalError
 
 from celeriac.beat import BeatLazyFunc, ScheduleEntry, Scheduler
 from celeriac.exceptions import ImproperlyConfigured
-from celeriac.schedules import crontab, schedule
+from celeriac.schedules import BaseSchedule, crontab, schedule
 
 
 def names(scheduler):
@@ -140,6 +141,33 @@ def test_what_cannot_be_sent_does_not_stop_the_others(scheduler_of, ago, caplog)
     assert "bad (t) could not be sent" in caplog.text
 
 
+class Failing(BaseSchedule):
+    """Cannot say when it is due, or which runs were missed."""
+
+    def remaining_estimate(self, last_run_at):
+        return timedelta()
+
+    def next_after(self, moment):
+        raise RuntimeError("no calendar")
+
+
+class Broken(Failing):
+    def is_due(self, last_run_at):
+        raise RuntimeError("no clock")
+
+
+def test_a_schedule_that_fails_does_not_stop_the_others(scheduler_of, ago, caplog):
+    wrong = {"broken": Broken(), "failing": Failing(), "beyond": timedelta(days=900_000_000)}
+    entries = {name: {"task": name, "schedule": given} for name, given in {**wrong, "good": schedule(5)}.items()}
+    scheduler = scheduler_of(entries)
+    for _ in range(2):
+        ago(scheduler, "good", 5)
+        assert 4 < scheduler.tick() <= 5
+    assert names(scheduler) == ["good", "good"]
+    assert "the schedule of broken (broken) fails, and is asked again in 60 s: RuntimeError('no clock')" in caplog.text
+    assert "the schedule of failing (failing) fails" in caplog.text
+
+
 def test_a_run_that_the_broker_did_not_take_is_sent_again(scheduler_of, ago):
     scheduler = scheduler_of({"tick": {"task": "t", "schedule": 60}})
     send = scheduler.send_task
@@ -170,6 +198,10 @@ def test_a_run_that_the_broker_did_not_take_is_sent_again(scheduler_of, ago):
         ({"task": "t", "schedule": "soon"}, "is no schedule"),
         ({"task": "t", "schedule": 1, "arg": []}, "has no field 'arg'"),
         ({"task": "t", "schedule": 1, "missed": "maybe"}, "missed is one of skip, once, all"),
+        ({"task": "t", "schedule": 1e300}, "an interval is no longer than 999999999 days"),
+        ({"task": "t", "schedule": 1, "args": ("abc")}, "args is a list, not 'abc'"),
+        ({"task": "t", "schedule": 1, "deadline": "soon"}, "deadline is a number of seconds, not 'soon'"),
+        ({"task": "t", "schedule": 1, "jitter": -1}, "jitter is a number of seconds, not -1"),
     ],
 )
 def test_a_wrong_entry_is_told_by_its_name(scheduler_of, entry, words):

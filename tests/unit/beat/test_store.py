@@ -80,7 +80,9 @@ def test_each_run_has_one_task_id_whoever_sends_it(stored, record):
     leader.populate_heap()
     leader.tick()
     runs = [entry.last_run_at + timedelta(seconds=60 * n) for n in (1, 2, 3)]
-    assert [message.headers["id"] for message in messages] == [stored.task_id("tick", run) for run in runs]
+    assert [message.headers["id"] for message in messages] == [
+        stored.task_id("tick", run, n) for n, run in enumerate(runs)
+    ]
     leader.close()
 
 
@@ -101,7 +103,7 @@ def test_a_run_that_was_noted_and_perhaps_not_sent_is_sent_by_the_successor(stor
     successor = StoreScheduler(stored.app)
     successor.tick()
     # Then it sends it, and nobody does so again
-    assert [message.headers["id"] for message in messages] == [stored.task_id("hourly", run)]
+    assert [message.headers["id"] for message in messages] == [stored.task_id("hourly", run, 0)]
     successor.close()
     third = StoreScheduler(stored.app)
     third.tick()
@@ -127,7 +129,7 @@ def died_after_sending(stored):
     with pytest.raises(KeyboardInterrupt):
         leader.tick()
     leader._leadership.release()
-    return stored.task_id("hourly", run)
+    return stored.task_id("hourly", run, 0)
 
 
 def test_a_run_that_was_sent_and_not_noted_is_not_taken_twice_by_a_broker_that_can_tell(entries, tmp_path):
@@ -198,7 +200,8 @@ def test_a_run_that_the_broker_did_not_take_is_sent_again(stored, record):
     leader.populate_heap()
     leader.tick()
     # Then the second is sent by itself, and nothing is left to send
-    assert sent == [stored.task_id("tick", first - timedelta(seconds=seconds)) for seconds in (60, 0)]
+    runs = [first - timedelta(seconds=60), first]
+    assert sent == [stored.task_id("tick", run, n) for n, run in enumerate(runs)]
     assert stored.states(["tick"])["tick"] == (first.astimezone(UTC), 2, ())
     leader.close()
 
@@ -338,3 +341,32 @@ def test_what_others_have_put_in_the_store_is_told_of_and_left_out(stored, recor
         assert scheduler.schedule.keys() == {"a", "c", "hourly"}
     assert "what the store has of the entry 'b' cannot be read" in caplog.text
     assert "what the store has of the entry 'c' cannot be read" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("schedule", {"type": "interval", "seconds": 1e13, "relative": False}),
+        ("schedule", {"type": "interval", "seconds": 1e300, "relative": False}),
+        ("schedule", {"type": "nothing"}),
+        ("schedule", []),
+        ("deadline", 1e300),
+        ("deadline", "soon"),
+        ("options", [1]),
+        ("kwargs", 7),
+    ],
+)
+def test_an_entry_that_is_wrong_does_not_stop_the_others(stored, record, field, value):
+    # Given an entry in the store, of which somebody has changed a field
+    messages = record(stored.app)
+    stored.put("good", {"task": "good", "schedule": 60})
+    stored.put("wrong", {"task": "wrong", "schedule": 60})
+    known = stored.read(["wrong"])["wrong"]
+    stored.put_all({"wrong": known._replace(fields={**known.fields, field: value})})
+    with closing(StoreScheduler(stored.app)) as leader:
+        leader.tick()
+        for entry in leader.schedule.values():
+            entry.last_run_at -= timedelta(seconds=60)
+        leader.populate_heap()
+        leader.tick()
+        assert "good" in [message.headers["task"] for message in messages]

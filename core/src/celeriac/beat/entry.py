@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, Self
@@ -102,6 +103,13 @@ class ScheduleEntry:
             raise ImproperlyConfigured(
                 f"the entry {name!r} of beat_schedule: missed is one of {', '.join(POLICIES)}, not {fields['missed']!r}"
             )
+        if isinstance(fields.get("args"), str | bytes):  # a tuple of one without its comma
+            raise ImproperlyConfigured(f"the entry {name!r} of beat_schedule: args is a list, not {fields['args']!r}")
+        for field in ("deadline", "jitter"):
+            if not _are_seconds(fields.get(field)):
+                raise ImproperlyConfigured(
+                    f"the entry {name!r} of beat_schedule: {field} is a number of seconds, not {fields[field]!r}"
+                )
         try:
             return cls(name, app=app, **fields)
         except (TypeError, ValueError) as error:
@@ -150,6 +158,12 @@ class ScheduleEntry:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.name} {self.task}(*{self.args!r}, **{self.kwargs!r}) {self.schedule!r}>"
+
+
+def _are_seconds(value: Any) -> bool:
+    if value is None:
+        return True
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
 
 
 def evaluated(value: Any) -> Any:

@@ -31,14 +31,46 @@ def runs_due(
     if deadline is None and policy == SKIP:
         deadline = GRACE
     since = last_run_at
-    if deadline is not None:
-        since = max(since, now - timedelta(seconds=deadline, microseconds=1))
+    if deadline is not None and deadline < (now - last_run_at).total_seconds():
+        since = now - timedelta(seconds=deadline, microseconds=1)
     if policy == ALL:
-        begin = since if since is last_run_at else _before(schedule, last_run_at, since)
-        found = [run for run in _runs(schedule, begin, now) if run > since]
-        return found[-_MOST:]
+        return _latest_runs(schedule, last_run_at, since, now)
     latest = latest_run(schedule, last_run_at, now)
     return [] if latest is None or latest <= since else [latest]
+
+
+def _latest_runs(schedule: Any, last_run_at: datetime, since: datetime, now: datetime) -> list[datetime]:
+    """The runs after `since` and until now, the last `_MOST` of them: not all are gone through to find these."""
+    begin = since if since is last_run_at else _before(schedule, last_run_at, since)
+    every = getattr(schedule, "run_every", None)
+    if every is not None:
+        if not getattr(schedule, "relative", False) and every * _MOST < now - begin:
+            begin = _before(schedule, last_run_at, now - every * _MOST)
+        return [run for run in _runs(schedule, begin, now) if run > since][-_MOST:]
+    for window in _WINDOWS:
+        if now - window <= begin:
+            break
+        found = list(_runs(schedule, now - window, now))
+        if len(found) >= _MOST:
+            return found[-_MOST:]
+    return [run for run in _runs(schedule, begin, now) if run > since][-_MOST:]
+
+
+def counted_from(schedule: Any, last_run_at: datetime, now: datetime) -> datetime:
+    """From when an entry counts that ran at `last_run_at`, which is after `now` where the clock was set back.
+
+    From now, where it would else be left out for a whole period or longer; else from its last run, so that no run comes
+    a second time.
+    """
+    if last_run_at <= now:
+        return last_run_at
+    try:
+        following = schedule.next_after(last_run_at)
+    except Exception:  # noqa: BLE001  # a schedule that was written for Celery, or fails, cannot tell
+        return now
+    if following is None or last_run_at - now < following - last_run_at:
+        return last_run_at
+    return now
 
 
 def latest_run(schedule: Any, last_run_at: datetime, now: datetime) -> datetime | None:

@@ -14,7 +14,7 @@ from inspect import signature
 from typing import Any, ClassVar, NamedTuple
 
 from celeriac.beat.entry import ScheduleEntry, evaluated
-from celeriac.beat.missed import runs_due
+from celeriac.beat.missed import counted_from, runs_due
 from celeriac.exceptions import CeleryError
 from celeriac.protocol import wall
 from celeriac.schedules import crontab
@@ -24,12 +24,28 @@ logger = logging.getLogger("celeriac.beat")
 #: The longest sleep between two ticks, in seconds.
 DEFAULT_MAX_INTERVAL = 300.0
 
-#: Seconds until a broker that was out of reach is tried again.
+#: Seconds until a broker that was out of reach is tried again, and until a schedule that failed is asked again.
 _AGAIN = 1.0
+_ASKED_AGAIN = 60.0
+#: Seconds between two looks at whether the clock was set while nothing is due, and by how much it has to be off.
+_GLANCE = 1.0
+_SHIFT = 1.0
 
 
 class SchedulingError(CeleryError):
     """A periodic task could not be sent."""
+
+
+class Look(NamedTuple):
+    """What a look at an entry has found, at `now` on the clock of its schedule.
+
+    `runs` are the moments for which it is to be sent, None where it is not due; `seconds` are those until it is looked
+    at again, None for never.
+    """
+
+    runs: list[datetime] | None
+    seconds: float | None
+    now: datetime
 
 
 class event_t(NamedTuple):  # noqa: N801  # Celery's name
@@ -78,6 +94,8 @@ class Scheduler:
         self._reserves_moments = len(signature(self.reserve).parameters) > 1
         #: Until then the broker is not tried, on the monotonic clock: it was out of reach.
         self._monotonic_again = 0.0
+        #: What the wall clock shows beyond the monotonic one.
+        self._wall_offset = wall.time() - time.monotonic()
         self._last_sync: float | None = None
         self._tasks_since_sync = 0
         #: When `tick` was called last, on the monotonic clock.
@@ -160,6 +178,7 @@ class Scheduler:
     def tick(self) -> float:
         """Send what is due; the seconds until the next tick."""
         self.monotonic_last_tick = time.monotonic()
+        self._follow_clock()
         schedule = self.schedule
         if self._heap is None or self._heap_invalidated or schedule is not self._seen:
             self.populate_heap()
@@ -195,11 +214,27 @@ class Scheduler:
         if self._seconds_away() > 0:
             self._push(entry, self._seconds_away())
             return
-        is_due, seconds = self.is_due(entry)
-        if is_due:
+        look = self._look(entry)
+        if look.runs is not None:
+            entry = self._send_due(entry, look.runs, look.now)
+        self._push_next(entry, look.runs is not None, look.seconds)
+
+    def _look(self, entry: ScheduleEntry) -> Look:
+        """Ask an entry; one whose schedule fails is not due, so that all others go on."""
+        try:
+            is_due, seconds = self.is_due(entry)
             now = entry.default_now()
-            entry = self._send_due(entry, self.runs_of(entry, now), now)
-        self._push_next(entry, is_due, seconds)
+            return Look(self.runs_of(entry, now) if is_due else None, seconds, now)
+        except Exception as error:  # noqa: BLE001  # whatever a schedule raises is its own
+            self._tell_of_failed(entry, error)
+            return Look(None, _ASKED_AGAIN, wall.now())
+
+    @staticmethod
+    def _tell_of_failed(entry: ScheduleEntry, error: Exception) -> None:
+        logger.error(
+            "beat: the schedule of %s (%s) fails, and is asked again in %.0f s: %r",
+            *(entry.name, entry.task, _ASKED_AGAIN, error),
+        )
 
     def _is_current(self, entry: ScheduleEntry) -> bool:
         return self.schedule.get(entry.name) is entry and entry.enabled
@@ -245,7 +280,11 @@ class Scheduler:
 
     def _delay_of(self, entry: ScheduleEntry) -> float:
         """Seconds until the entry is looked at."""
-        is_due, seconds = self.is_due(entry)
+        try:
+            is_due, seconds = self.is_due(entry)
+        except Exception as error:  # noqa: BLE001  # as in `_look`
+            self._tell_of_failed(entry, error)
+            return _ASKED_AGAIN
         if is_due:
             return 0.0
         return self.max_interval if seconds is None else seconds
@@ -270,6 +309,33 @@ class Scheduler:
         # One that was written for Celery is told of no moment, since its is now, and may not keep what it gives.
         following = self.schedule[entry.name] = self.reserve(entry)
         return following
+
+    # -- the clock ----------------------------------------------------------------------------------------------------
+
+    def _shift(self) -> float:
+        """Seconds by which the wall clock was set on since `_follow_clock`, below zero where it was set back."""
+        return wall.time() - time.monotonic() - self._wall_offset
+
+    def _follow_clock(self) -> None:
+        """Where the clock was set back, look at all entries anew: none is to wait until it has caught up."""
+        shift = self._shift()
+        self._wall_offset += shift
+        if shift > -_SHIFT:
+            return
+        logger.warning("beat: the clock was set back by %.0f s", -shift)
+        for entry in self.schedule.values():
+            try:
+                self._follow_clock_of(entry)
+            except Exception as error:  # noqa: BLE001  # as in `_look`
+                self._tell_of_failed(entry, error)
+        self._heap_invalidated = True
+
+    def _follow_clock_of(self, entry: ScheduleEntry) -> None:
+        last = entry.last_run_at
+        aware = last if last.tzinfo is not None else last.replace(tzinfo=UTC)
+        counted = counted_from(entry.schedule, aware, entry.default_now())
+        if counted != aware:
+            entry.last_run_at = counted
 
     # -- sending ------------------------------------------------------------------------------------------------------
 
@@ -354,7 +420,10 @@ class Scheduler:
 
     def wait(self, seconds: float) -> None:
         """Sleep until the next tick, or until `interrupt`."""
-        self._woken.wait(seconds)
+        monotonic_end = time.monotonic() + seconds
+        while (left := monotonic_end - time.monotonic()) > 0 and not self._woken.wait(min(left, _GLANCE)):
+            if abs(self._shift()) > _SHIFT:
+                break
         self._woken.clear()
 
     def interrupt(self) -> None:

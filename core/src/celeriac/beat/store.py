@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from celeriac.beat.leadership import RENEWAL, Leadership
-from celeriac.beat.scheduler import Scheduler
+from celeriac.beat.missed import counted_from
+from celeriac.beat.scheduler import Look, Scheduler
 from celeriac.beat.stored import CONFIGURED, RunState, Stored, StoredSchedule, fields_of
 from celeriac.canvas.admission import ADMISSION, mark_of
-from celeriac.exceptions import CeleryError, StoreUnavailable
+from celeriac.exceptions import StoreUnavailable
 from celeriac.protocol import wall
 
 if TYPE_CHECKING:
@@ -148,10 +149,11 @@ class StoreScheduler(Scheduler):
         if self._seconds_away() > 0:
             return False
         for name, state in self._unsent.items():
-            known = self.app.backend.fetch([self.stored.task_id(name, run) for run in state.sending])
-            for run in state.sending:
-                sent = self.stored.task_id(name, run) in known
-                if not sent and name in self.data and not self._send_run(self.data[name], run):
+            first = state.total_run_count - len(state.sending)
+            task_ids = [self.stored.task_id(name, run, n) for n, run in enumerate(state.sending, first)]
+            known = self.app.backend.fetch(task_ids)
+            for task_id in task_ids:
+                if task_id not in known and name in self.data and not self._send_run(self.data[name], task_id):
                     return False
         if not self._note({name: state._replace(sending=()) for name, state in self._unsent.items()}):
             return False
@@ -195,7 +197,7 @@ class StoreScheduler(Scheduler):
             self._known[name] = found
             try:
                 entry = self.data[name] = self.stored.entry(name, found)
-            except (CeleryError, ValueError, TypeError, KeyError) as error:
+            except Exception as error:  # noqa: BLE001  # whatever somebody has put there, all others go on
                 logger.error("beat: the entry %r of the store is left out: %s", name, error)
                 continue
             if before is not None and entry.enabled and not before.enabled:
@@ -215,8 +217,7 @@ class StoreScheduler(Scheduler):
             state = states.get(name)
             if state is None or name in resumed:
                 state = fresh[name] = RunState(now, 0 if state is None else state.total_run_count)
-            # A clock that was set back must not keep a task from running until it has caught up.
-            entry.last_run_at = min(state.last_run_at, now)
+            entry.last_run_at = counted_from(entry.schedule, state.last_run_at, now)
             entry.total_run_count = state.total_run_count
         return not fresh or self.stored.note(self._leadership.lock, token, fresh)
 
@@ -229,14 +230,13 @@ class StoreScheduler(Scheduler):
     def _look_at_some(self, entries: Iterable[ScheduleEntry]) -> None:
         looked, due = [], []
         for entry in entries:
-            is_due, seconds = (False, 0.0) if self._seconds_away() > 0 else self.is_due(entry)
-            looked.append((entry.name, is_due, seconds))
-            if is_due:
-                now = entry.default_now()
-                due.append(_due(entry, self.runs_of(entry, now), now))
+            look = Look(None, 0.0, wall.now()) if self._seconds_away() > 0 else self._look(entry)
+            looked.append((entry.name, look))
+            if look.runs is not None:
+                due.append(_due(entry, look.runs, look.now))
         self._send_all(due)
-        for name, was_due, seconds in looked:
-            self._push_next(self.data[name], was_due, seconds)
+        for name, look in looked:
+            self._push_next(self.data[name], look.runs is not None, look.seconds)
 
     def _send_due(self, entry: ScheduleEntry, runs: list[datetime], now: datetime | None = None) -> ScheduleEntry:
         self._send_all([_due(entry, runs, now or entry.default_now())])
@@ -262,7 +262,8 @@ class StoreScheduler(Scheduler):
         """Send the runs of an entry; its state after that."""
         entry = due.entry
         for run in due.moments:
-            if self._seconds_away() > 0 or not self._send_run(entry, run):
+            task_id = self.stored.task_id(entry.name, run, entry.total_run_count)
+            if self._seconds_away() > 0 or not self._send_run(entry, task_id):
                 return RunState(entry.last_run_at.astimezone(UTC), entry.total_run_count)
             entry = self.reserve(entry, run)
         if not due.moments:
@@ -270,9 +271,9 @@ class StoreScheduler(Scheduler):
             self.reserve(entry, due.state.last_run_at)
         return due.state._replace(sending=())
 
-    def _send_run(self, entry: ScheduleEntry, run: datetime) -> bool:
+    def _send_run(self, entry: ScheduleEntry, task_id: str) -> bool:
         sent = copy.copy(entry)
-        sent.options = {**entry.options, "task_id": self.stored.task_id(entry.name, run)}
+        sent.options = {**entry.options, "task_id": task_id}
         if self._broker_decides:
             sent.options["publish_once"] = True
         else:

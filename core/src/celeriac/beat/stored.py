@@ -189,9 +189,12 @@ class StoredSchedule:
         values = {self._key("state", name): _encoded(state) for name, state in states.items()}
         return self.store.set_fenced(lock, token, values)
 
-    def task_id(self, name: str, run: datetime) -> str:
-        """The id of the task of one run: whoever sends it, it is the same."""
-        return str(uuid5(NAMESPACE_URL, f"celeriac:{self.base}:{name}:{run.timestamp():.6f}"))
+    def task_id(self, name: str, run: datetime, count: int) -> str:
+        """The id of the task of one run, before which there were `count`: whoever sends it, it is the same.
+
+        Where the clock was set back the same moment comes again, and is another run.
+        """
+        return str(uuid5(NAMESPACE_URL, f"celeriac:{self.base}:{name}:{count}:{run.timestamp():.6f}"))
 
 
 def fields_of(entry: ScheduleEntry) -> dict[str, Any]:

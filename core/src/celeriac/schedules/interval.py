@@ -55,21 +55,25 @@ class schedule(ComputedSchedule):  # noqa: N801  # Celery's name
         return "now" if not seconds else f"{seconds:g} seconds"
 
     def next_after(self, moment: datetime) -> datetime | None:
-        # Elapsed time is counted in UTC: an hour is an hour on the day that the clocks change.
-        if not self.relative:
-            return moment.astimezone(UTC) + self.run_every
-        last = moment.astimezone(self.tz)
-        for size, cut in _RESOLUTIONS:
-            if self.run_every >= size:
-                last = last.replace(**cut)  # type: ignore[arg-type]  # hour, minute, second and microsecond only
-                break
-        return last.astimezone(UTC) + self.run_every
+        last = moment
+        if self.relative:
+            last = moment.astimezone(self.tz)
+            for size, cut in _RESOLUTIONS:
+                if self.run_every >= size:
+                    last = last.replace(**cut)  # type: ignore[arg-type]  # hour, minute, second and microsecond only
+                    break
+        try:
+            # Elapsed time is counted in UTC: an hour is an hour on the day that the clocks change.
+            return last.astimezone(UTC) + self.run_every
+        except OverflowError:  # the calendar ends before it
+            return None
 
     def is_due(self, last_run_at: datetime) -> schedstate:
         left = self.remaining_estimate(last_run_at)
-        if left is not None and (seconds := left.total_seconds()) > 0:
-            return schedstate(False, seconds)
-        return schedstate(True, self.seconds)
+        if left is None:
+            return schedstate(False, None)
+        seconds = left.total_seconds()
+        return schedstate(False, seconds) if seconds > 0 else schedstate(True, self.seconds)
 
     def to_dict(self) -> dict[str, Any]:
         return {"type": "interval", "seconds": self.seconds, "relative": self.relative, **self._zone_entry()}
@@ -100,7 +104,10 @@ def _interval(value: float | timedelta | None) -> timedelta:
         raise TypeError(f"an interval is a number of seconds or a timedelta, not {value!r}")
     if not math.isfinite(value):
         raise ValueError(f"an interval has a finite number of seconds, not {value!r}")
-    return timedelta(seconds=value)
+    try:
+        return timedelta(seconds=value)
+    except OverflowError:
+        raise ValueError(f"an interval is no longer than {timedelta.max.days} days, not {value:g} seconds") from None
 
 
 def maybe_schedule(s: Any, relative: bool = False, app: Any = None) -> Any:

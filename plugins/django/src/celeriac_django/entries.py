@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
 from celeriac.beat import ScheduleEntry
+from celeriac.beat.missed import counted_from
 from celeriac.exceptions import ImproperlyConfigured
 from celeriac_django import moments
 from celeriac_django.models import ScheduledTask
@@ -45,7 +46,7 @@ def entry_of(row: ScheduledTask, app: Any) -> DjangoEntry:
         app=app,
     )
     if row.last_run_at is not None:
-        entry.last_run_at = min(moments.known(row.last_run_at), datetime.now(UTC))
+        entry.last_run_at = counted_from(entry.schedule, moments.known(row.last_run_at), datetime.now(UTC))
     entry.row_id, entry.changed_at = row.pk, row.changed_at
     return entry
 

@@ -123,12 +123,21 @@ class DjangoScheduler(Scheduler):
         except (ValueError, TypeError) as error:
             logger.error("beat: the scheduled task %r is left out: %s", row.name, error)
             return
-        if row.last_run_at is None or (before is not None and entry.enabled and not before.enabled):
+        resumed = before is not None and entry.enabled and not before.enabled
+        if resumed or row.last_run_at is None or entry.last_run_at < moments.known(row.last_run_at):
             # From now on: another beat counts from there as well.
             now = datetime.now(UTC)
             type(row).objects.filter(pk=row.pk, last_run_at=row.last_run_at).update(last_run_at=moments.stored(now))
             entry.last_run_at = now
         self.data[row.name] = entry
+
+    def _follow_clock_of(self, entry: Any) -> None:
+        before = entry.last_run_at
+        super()._follow_clock_of(entry)
+        if entry.last_run_at != before:  # a run is taken by whoever knows when the last one was
+            self._rows(entry).filter(last_run_at=moments.stored(before)).update(
+                last_run_at=moments.stored(entry.last_run_at)
+            )
 
     # -- sending ------------------------------------------------------------------------------------------------------
 
