@@ -12,7 +12,8 @@ IMPORTS = (
     "from datetime import datetime, timedelta\n"
     "from asgiref.sync import async_to_sync\n"
     "from django.utils import timezone\n"
-    "from shop.later import InvalidTask, count, exceptions, finished, signals, tasks, wait_for_order, whoami\n"
+    "from shop.later import InvalidTask, count, exceptions, finished, give_what_no_store_takes, signals, tasks\n"
+    "from shop.later import wait_for_order, whoami\n"
 )
 
 
@@ -99,6 +100,40 @@ def test_coroutines_enqueue_and_look_as_well(start_worker, in_project):
     assert status == "SUCCESSFUL"
     assert value == ["Ada", 1]
     assert other == "mismatch"
+
+
+def test_a_backend_of_the_projects_own_has_its_tasks_run(start_worker, in_project):
+    environment = {**RESULTS, "TASK_BACKEND": "shop.later.Shouting"}
+    start_worker("solo", env=environment)
+    value, told = in_project(
+        IMPORTS + "result = finished(whoami.enqueue('Ada'))\n"
+        "failed = finished(give_what_no_store_takes.enqueue())\n"
+        "answer = [result.return_value[1], [failed.status, failed.errors[0].exception_class.__module__]]\n",
+        environment,
+    )
+    assert value == "ADA"
+    assert told == ["FAILED", "celeriac.exceptions"]
+
+
+def test_an_eager_app_runs_the_task_where_it_is_enqueued(in_project):
+    seen, done, context, failed, unstored = in_project(
+        IMPORTS + "seen = []\n"
+        "def see(sender, task_result, **_):\n"
+        "    seen.append(task_result.status)\n"
+        "for signal in (signals.task_enqueued, signals.task_started, signals.task_finished):\n"
+        "    signal.connect(see)\n"
+        "done = count.enqueue()\n"
+        "answer = [seen[:], [done.status, done.return_value, done.attempts], whoami.enqueue('Ada').return_value[1:]]\n"
+        "failed = count.enqueue(at_least=3)\n"
+        "answer.append([failed.status, failed.errors[0].exception_class_path])\n"
+        "answer.append([give_what_no_store_takes.enqueue().status, seen[-1]])\n",
+        {**RESULTS, "EAGER": "1"},
+    )
+    assert seen == ["READY", "RUNNING", "SUCCESSFUL"]
+    assert done == ["SUCCESSFUL", 0, 1]
+    assert context == ["Ada", 1]
+    assert failed == ["FAILED", "builtins.LookupError"]
+    assert unstored == ["FAILED", "FAILED"]
 
 
 SENT = (

@@ -171,6 +171,24 @@ def test_results_are_stored_only_where_that_is_asked_for(make_app):
     app.conf.task_store_eager_result = False
 
 
+def test_a_value_that_cannot_be_stored_fails_the_task_as_in_a_worker(make_app):
+    app = make_app(task_store_eager_result=True)
+
+    @app.task
+    def job():
+        return object()
+
+    @app.task(store_eager_result=False)
+    def not_kept():
+        return object()
+
+    result = job.apply()
+    assert result.state == "FAILURE"
+    assert isinstance(result.result, SerializationError)
+    assert app.AsyncResult(result.id).state == "FAILURE"
+    assert not_kept.apply().successful()
+
+
 def test_without_a_result_store_eager_tasks_run_all_the_same(make_app):
     app = make_app(backend=None, task_always_eager=True)
 

@@ -72,7 +72,7 @@ class Trace:
         self._on_success = task.overrides("on_success")
         self._after_return = task.overrides("after_return")
         #: Whether results are stored, and whether the task itself wants to know how it has ended.
-        self._stores = not eager and not app.results.of_task(task).backend.disabled
+        self._stores = (not eager or task.store_eager_result) and not app.results.of_task(task).backend.disabled
         self._is_told = self._on_success or self._after_return or task.overrides("on_failure")
         self._fixups = app.fixups
 
@@ -96,7 +96,8 @@ class Trace:
                 self._started(request, args, kwargs)
                 value = self._run(*args, **kwargs) if self._wrapped is None else self._wrapped(request)
                 runtime = time.perf_counter() - begun
-                if self._is_told or request.errbacks or signals.task_success or signals.task_failure:
+                # Nobody looks at a value once more after an eager run.
+                if self.eager or self._is_told or request.errbacks or signals.task_success or signals.task_failure:
                     self._check(request, value)
                 self._follow(request, value)
                 ended = Ended(OutcomeKind.SUCCESS, states.SUCCESS, value, runtime)

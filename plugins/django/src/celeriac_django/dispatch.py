@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
-from celeriac_django.names import BACKEND, RUN_TASK
+from celeriac_django.names import RUN_TASK
+
+#: Where the backends are that Django has itself, which run nothing in workers.
+_DJANGOS: Final = ("django.tasks.backends.", "django_tasks.backends.")
 
 
 def is_wanted() -> bool:
-    """Whether the settings of the project have that backend."""
+    """Whether the settings of the project have that backend, or one of their own, which may be made of it."""
     from django.conf import settings  # type: ignore[import-untyped]  # Django has no annotations
 
     backends = getattr(settings, "TASKS", None) or {}
-    return any(isinstance(one, dict) and one.get("BACKEND") == BACKEND for one in backends.values())
+    named = [str(one.get("BACKEND", "")) for one in backends.values() if isinstance(one, dict)]
+    return any(name and not name.startswith(_DJANGOS) for name in named)
 
 
 def register(app: Any) -> None:
     """Have the app run tasks of ``django.tasks``."""
-    app.task(run_task, name=RUN_TASK, bind=True, ignore_result=False)
+    app.task(run_task, name=RUN_TASK, bind=True, ignore_result=False, store_eager_result=True)
 
 
 def run_task(self: Any, path: str, backend: str, args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:

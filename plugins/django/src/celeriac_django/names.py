@@ -7,8 +7,6 @@ from typing import Final
 
 #: The task in which workers run tasks of ``django.tasks``.
 RUN_TASK: Final = "celeriac_django.run_task"
-#: In ``TASKS``, the class of the backend.
-BACKEND: Final = "celeriac_django.task_backend.CeleriacBackend"
 #: Characters of a name that is kept as it is.
 _LONGEST: Final = 200
 

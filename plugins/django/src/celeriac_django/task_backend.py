@@ -13,7 +13,7 @@ from uuid import uuid4
 from django.core.checks import Error  # type: ignore[import-untyped]  # Django has no annotations
 from django.utils.module_loading import import_string  # type: ignore[import-untyped]  # as above
 
-from celeriac import current_app
+from celeriac import current_app, exceptions
 from celeriac_django.names import RUN_TASK
 
 try:
@@ -93,7 +93,10 @@ class CeleriacBackend(BaseTaskBackend):  # type: ignore[misc]  # as above
         return errors
 
     def enqueue(self, task: Task, args: Any, kwargs: dict[str, Any]) -> TaskResult:
-        """Send the task.  Raises as `send_task`, when the broker or the store is out of reach."""
+        """Send the task, or run it here where the app is eager.
+
+        Raises as `send_task`, when the broker or the store is out of reach.
+        """
         self.validate_task(task)
         app = current_app
         result = _result(task, str(uuid4()), self.alias, list(args), dict(kwargs), enqueued_at=datetime.now(UTC))
@@ -108,14 +111,13 @@ class CeleriacBackend(BaseTaskBackend):  # type: ignore[misc]  # as above
         }
         # First what was called, so that whoever has the id finds it.
         app.results.store_state(_call_of(result.id), "SUCCESS", call)
-        _ = app.send_task(
-            RUN_TASK,
-            [task.module_path, self.alias, result.args, result.kwargs],
-            task_id=result.id,
-            eta=task.run_after,
-            shadow=task.module_path,
-            **self._options(app, task),
-        )
+        what = [task.module_path, self.alias, result.args, result.kwargs]
+        if app.conf.task_always_eager:
+            signals.task_enqueued.send(type(self), task_result=result)
+            _ = app.tasks[RUN_TASK].apply_async(what, task_id=result.id)
+            return self.get_result(result.id)
+        options = self._options(app, task)
+        _ = app.send_task(RUN_TASK, what, task_id=result.id, eta=task.run_after, shadow=task.module_path, **options)
         signals.task_enqueued.send(type(self), task_result=result)
         return result
 
@@ -159,8 +161,15 @@ def running(
     current_app.results.store_state(request.id, "STARTED", _run(result))
     signals.task_started.send(CeleriacBackend, task_result=result)
     context = [TaskContext(task_result=result)] if task.takes_context else []
+
+    def call() -> Any:
+        value = task.call(*context, *result.args, **result.kwargs)
+        # Before anybody is told of a success: what cannot be stored is none.
+        current_app.serializers.encode(value, current_app.conf.result_serializer)
+        return value
+
     try:
-        yield lambda: task.call(*context, *result.args, **result.kwargs)
+        yield call
     except BaseException as error:
         failed = TaskError(exception_class_path=_path_of(error), traceback="".join(format_exception(error)))
         result.errors.append(failed)
@@ -223,7 +232,10 @@ def _ended(result: TaskResult, meta: dict[str, Any], run: dict[str, Any]) -> Tas
 def _error(value: Any, traceback: str | None) -> TaskError:
     if not isinstance(value, dict) or "exc_type" not in value:
         return TaskError(exception_class_path="builtins.Exception", traceback=traceback or str(value))
-    path = f"{value.get('exc_module') or 'builtins'}.{value['exc_type']}"
+    module = value.get("exc_module") or "builtins"
+    if module == "celery.exceptions" and hasattr(exceptions, str(value["exc_type"])):
+        module = exceptions.__name__  # as which ours are stored, for clients of Celery; Django imports the path
+    path = f"{module}.{value['exc_type']}"
     return TaskError(exception_class_path=path, traceback=traceback or path)
 
 

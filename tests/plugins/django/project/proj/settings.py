@@ -21,7 +21,7 @@ USE_TZ = True
 TIME_ZONE = "Europe/Berlin"
 TASKS = {
     "default": {
-        "BACKEND": "celeriac_django.task_backend.CeleriacBackend",
+        "BACKEND": os.environ.get("TASK_BACKEND", "celeriac_django.task_backend.CeleriacBackend"),
         "QUEUES": ["default", "other"],
         "OPTIONS": json.loads(os.environ.get("TASK_OPTIONS", "{}")),
     }
@@ -33,6 +33,7 @@ EMAIL_FILE_PATH = BASE_DIR / "mail"
 CELERY_BROKER_URL = f"sqlite:///{BASE_DIR / 'queue.sqlite3'}"
 CELERY_RESULT_BACKEND = os.environ.get("RESULTS", CELERY_BROKER_URL)
 CELERY_RESULT_EXTENDED = True
+CELERY_TASK_ALWAYS_EAGER = "EAGER" in os.environ
 CELERY_DJANGO_MAIL_FAILURES = True
 CELERY_BEAT_SCHEDULER = "django"
 CELERY_BEAT_SCHEDULE = {"restock": {"task": "shop.tasks.restock", "schedule": 0.2}}

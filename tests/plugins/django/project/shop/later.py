@@ -9,11 +9,20 @@ except ImportError:  # before Django 6.0
     import django_tasks as tasks
     from django_tasks import exceptions, signals
 
+from celeriac_django.task_backend import CeleriacBackend
 from shop.models import Order
 
 #: The package has another name for it than Django.
 InvalidTask = getattr(exceptions, "InvalidTask", None) or exceptions.InvalidTaskError
-__all__ = ["InvalidTask", "count", "exceptions", "finished", "signals", "tasks", "wait_for_order", "whoami"]
+__all__ = ["InvalidTask", "count", "exceptions", "finished", "give_what_no_store_takes", "signals", "tasks"]
+__all__ += ["wait_for_order", "whoami"]
+
+
+class Shouting(CeleriacBackend):
+    """A backend of the project's own."""
+
+    def enqueue(self, task, args, kwargs):
+        return super().enqueue(task, [str(each).upper() for each in args], kwargs)
 
 
 @tasks.task
@@ -22,6 +31,11 @@ def count(*, at_least=0):
     if found < at_least:
         raise LookupError(f"only {found}")
     return found
+
+
+@tasks.task
+def give_what_no_store_takes():
+    return object()
 
 
 @tasks.task(takes_context=True)
