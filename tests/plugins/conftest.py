@@ -23,7 +23,7 @@ from celeriac.testing.conformance.claims import AGREEMENT, needs_of
 from celeriac.testing.conformance.suite import test_names, words_of
 from celeriac.testing.conformance.table import MARKS
 
-_ROW = re.compile(r"^\| (?P<test>[^|]*) \| [^|]+ \| (?P<marks>.*) \|$")
+_ROW = re.compile(r"^\| (?P<test>[^|`]+) \| \w+ \| (?P<marks>.*) \|$")
 
 
 @cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import queue
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -68,6 +70,39 @@ class NeverLooksForTheDead(RedisConsumerLane):
         return []
 
 
+class SendsFromAThread(RedisProducerLane):
+    """One for the whole program, which a forked child has not: nobody starts it there."""
+
+    waiting, sender = queue.SimpleQueue(), None
+
+    def publish(self, messages):
+        cls = type(self)
+        if cls.sender is None:
+            cls.sender = threading.Thread(target=self._send, daemon=True)
+            cls.sender.start()
+        sent = threading.Event()
+        cls.waiting.put((super().publish, messages, sent))
+        sent.wait(0.01 if not cls.sender.is_alive() else 60)
+
+    def _send(self):
+        while True:
+            publish, messages, sent = self.waiting.get()
+            publish(messages)
+            sent.set()
+
+
+class SendsAgainWhatItInherits(RedisProducerLane):
+    """Keeps what it sent last, in case its connection is lost; a child takes what its parent kept for its own."""
+
+    kept, kept_by = (), None
+
+    def publish(self, messages):
+        cls = type(self)
+        doubtful = cls.kept if cls.kept_by not in {None, os.getpid()} else ()
+        cls.kept, cls.kept_by = messages, os.getpid()
+        super().publish([*doubtful, *messages])
+
+
 class WaitsForEver(RedisProducerLane):
     def publish(self, messages):
         self._link._options = replace(self._link._options, socket_timeout=None)
@@ -118,6 +153,8 @@ MUTANTS = {
     PublishesTwice: {"of messages to be published once one is kept"},
     ForgetsDoubts: {"a claim whose answer is lost loses nothing"},
     RequeuesWhatIsBegun: {"what was begun before a cut never comes again", "a begun message never returns"},
+    SendsFromAThread: {"a forked child leaves its parents connections alone"},
+    SendsAgainWhatItInherits: {"a forked child leaves its parents connections alone"},
     WaitsForEver: {"a connection that stalls for good is given up"},
     GivesUpInSilence: {"a connection that stalls loses nothing"},
     AcksAhead: {"a cut between claims loses nothing", "a settlement that is cut off loses nothing"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from contextlib import suppress
 
@@ -41,6 +42,27 @@ class GivesUpInSilence(RedisBackend):
             super().store(results)
 
 
+class StoresFromAThread(RedisBackend):
+    """Which a forked child has not: nobody starts it there."""
+
+    def __init__(self, app, url):
+        super().__init__(app, url)
+        self.waiting = queue.SimpleQueue()
+        self.storer = threading.Thread(target=self._store, daemon=True)
+        self.storer.start()
+
+    def store(self, results):
+        stored = threading.Event()
+        self.waiting.put((results, stored))
+        stored.wait(60 if self.storer.is_alive() else 0.01)
+
+    def _store(self):
+        while True:
+            results, stored = self.waiting.get()
+            super().store(results)
+            stored.set()
+
+
 class WaitsForEver(RedisBackend):
     def __init__(self, app, url):
         app.conf.result_backend_transport_options = {"socket_timeout": None}
@@ -78,6 +100,7 @@ MUTANTS = {
     },
     CountsForItself: {"primitives of a store that is away are an error"},
     GivesUpInSilence: {"a store that stalls loses nothing"},
+    StoresFromAThread: {"a forked child leaves its parents connections alone"},
     WaitsForEver: {"a store that stalls for good is an error"},
     IsDeafAfterACut: {"a watcher that was cut off misses nothing"},
 }

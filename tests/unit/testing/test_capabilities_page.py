@@ -17,8 +17,9 @@ from celeriac.testing.conformance import (
     VerdictKind,
     check,
 )
+from celeriac.testing.conformance.claims import needs_of
 from celeriac.testing.conformance.suite import level_of, test_names, words_of
-from celeriac.testing.conformance.table import main, read, render
+from celeriac.testing.conformance.table import INSTEAD, main, read, render
 
 REMEDY = "run `make capabilities`"
 
@@ -96,3 +97,22 @@ def test_a_broker_is_checked_on_queues_of_the_type_that_is_named(rabbitmq_url):
     assert verdicts["deliveries are counted"] is VerdictKind.PASSED
     plain = check("broker", rabbitmq_url, only="deliveries are counted")
     assert [each.kind for each in plain.verdicts] == [VerdictKind.NOT_CLAIMED]
+
+
+def test_what_is_not_claimed_is_told_with_what_there_is_instead(pytestconfig, tmp_path):
+    # Given what the kit finds of a broker that leaves things
+    (tmp_path / "report.json").write_text(
+        json.dumps([check("broker", "memory://", Level.STRESS, only="renewed").as_data()])
+    )
+    # When the page is made
+    (row,) = re.findall(
+        r"^\| `LEASES` \| (.*) \| (.*) \|$", render(read([str(tmp_path / "report.json")])), re.MULTILINE
+    )
+    # Then it says who leaves it and why nothing is lost by that; and so it is of all that a driver may leave
+    assert row == ("`memory`", INSTEAD["LEASES"])
+    tests = [getattr(suite, name) for suite in (BrokerSuite, BackendSuite) for name in test_names(suite)]
+    assert INSTEAD.keys() == {feature for test in tests for feature in needs_of(test)}
+    page = (pytestconfig.rootpath / "docs" / "reference" / "capabilities.md").read_text()
+    for kind in ("## Brokers", "## Result stores"):
+        part = page.partition(kind)[2].partition("\n## ")[0]
+        assert ("| - |" in part) == ("| not claimed | by whom | instead |" in part), REMEDY

@@ -17,11 +17,6 @@ from celeriac.testing.conformance import (
 )
 from celeriac.testing.conformance.suite import test_names, words_of
 
-#: Tests that no driver fails by name, and why.
-WITHOUT_MUTANT = {
-    "a forked child leaves its parents connections alone": "answers on a shared connection are mixed up at times",
-}
-
 
 def mutants(path):
     """The suite of a module of broken drivers, and the tests that they fail; running the module shows that they do."""
@@ -45,6 +40,5 @@ def failed_by_a_mutant(pytestconfig):
 )
 def test_every_test_is_failed_by_a_mutant(suite, failed_by_a_mutant):
     tests = {words_of(name) for name in test_names(suite)}
-    assert sorted(tests - failed_by_a_mutant[suite] - WITHOUT_MUTANT.keys()) == []
+    assert sorted(tests - failed_by_a_mutant[suite]) == []
     assert failed_by_a_mutant[suite] <= tests
-    assert not failed_by_a_mutant[suite] & WITHOUT_MUTANT.keys()

@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from queue import Empty
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kombu.transport import virtual
 
@@ -31,6 +31,7 @@ class Transport(virtual.Transport):
     Channel = Channel
     cycle: FairCycle
     api_version = BROKER_API
+    publishes_once: ClassVar[bool] = True
     driver_type = "memory"
     driver_name = "memory"
     implements = virtual.Transport.implements.extend(

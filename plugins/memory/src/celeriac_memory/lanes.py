@@ -10,6 +10,7 @@ from kombu.exceptions import OperationalError
 from kombu.transport.virtual import NotEquivalentError
 
 from celeriac.contracts import (
+    ONCE_SECONDS,
     ConsumerLane,
     Delivery,
     EventLoop,
@@ -39,10 +40,16 @@ class MemoryProducerLane(ProducerLane):
         self._declared: set[str] = set()
 
     def publish(self, messages: Sequence[OutgoingMessage]) -> None:
-        self._store.put([self._entry(message, queue) for message in messages for queue in self._queues_of(message)])
+        routed = [(message, self._queues_of(message)) for message in messages]
+        with self._store.lock:
+            new = [each for each in routed if not each[0].once or self._is_first(each[0])]
+            self._store.put([self._entry(message, queue) for message, queues in new for queue in queues])
 
     def close(self) -> None:
         self._connection.release()
+
+    def _is_first(self, message: OutgoingMessage) -> bool:
+        return self._store.take_once(message.properties["correlation_id"], ONCE_SECONDS)
 
     def _queues_of(self, message: OutgoingMessage) -> list[str]:
         if message.queue is not None and message.queue.name not in self._declared:

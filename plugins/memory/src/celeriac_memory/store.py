@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from itertools import count
@@ -43,6 +44,8 @@ class MessageStore(Owned):
         self._ages = count()
         self._listeners: dict[Listener, Collection[str] | None] = {}
         self._lost: list[Entry] = []
+        #: Until when a message with that id is not taken again, the earliest first: seconds of the monotonic clock.
+        self._once: dict[str, float] = {}
         #: Asked only when somebody wants figures, so that taking and settling count nothing.
         self.holders: WeakSet[Holder] = WeakSet()
 
@@ -115,6 +118,17 @@ class MessageStore(Owned):
                     queue = self._queues[entry.queue] = MessageQueue()
                 queue.put(entry, now)
             self._announce({entry.queue for entry in entries})
+
+    def take_once(self, message_id: str, seconds: float) -> bool:
+        """Whether nobody has taken that id within so many seconds, which are the same for all ids."""
+        with self.lock:
+            now, taken = time.monotonic(), self._once
+            while taken and taken[oldest := next(iter(taken))] <= now:
+                del taken[oldest]
+            if message_id in taken:
+                return False
+            taken[message_id] = now + seconds
+            return True
 
     def take(self, names: Iterable[str], limit: int) -> list[Entry]:
         """Take up to `limit` ready entries out of the queues, best priority first, then oldest; counts a delivery."""

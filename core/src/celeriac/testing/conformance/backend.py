@@ -7,7 +7,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from contextlib import closing
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
@@ -24,6 +24,7 @@ from celeriac.testing.conformance.demands import NotClaimed, demand, fail
 from celeriac.testing.conformance.keeping import KeepingChecks
 from celeriac.testing.conformance.primitives import PrimitiveChecks
 from celeriac.testing.conformance.proxy import Proxy, server_of, through
+from celeriac.testing.conformance.threads import together
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -364,23 +365,15 @@ class BackendSuite(ChordChecks, KeepingChecks, PrimitiveChecks, ABC):
 
     def test_threads_share_a_store(self) -> None:
         results = [self._succeeded(self.harness.new_id(), number) for number in range(80)]
-        errors: list[BaseException] = []
+        store = self.store
 
         def use(own: list[StoredResult]) -> None:
-            try:
-                for result in own:
-                    self.store.store([result])
-                    self.store.fetch([result.task_id])
-            except BaseException as error:  # noqa: BLE001  # carried to the thread that judges
-                errors.append(error)
+            for result in own:
+                store.store([result])
+                store.fetch([result.task_id])
 
-        threads = [threading.Thread(target=use, args=(results[start::4],)) for start in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        demand(not errors, f"four threads on one store: {errors[:1]!r}")
-        found = self.store.fetch([result.task_id for result in results])
+        together([partial(use, results[first::4]) for first in range(4)])
+        found = store.fetch([result.task_id for result in results])
         demand(len(found) == len(results), f"four threads stored 80 results, {len(found)} are there")
 
     @needs("passwords")

@@ -303,7 +303,6 @@ class BrokerSuite(ConnectionChecks, SharingChecks, RoutingChecks, Suite, ABC):
         demand(ready == 3, f"of 4 messages one is claimed, and depth says {ready}")
 
     @level(Level.RECOMMENDED)
-    @needs("LEASES")
     def test_renewing_keeps_the_claims(self) -> None:
         lane = self.harness.consumer()
         self._publish(self.harness.message())

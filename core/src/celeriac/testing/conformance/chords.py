@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
+from functools import partial
+from itertools import chain
 from typing import Any
 
 from celeriac import states
@@ -13,6 +14,7 @@ from celeriac.protocol.results import build_meta
 from celeriac.testing.conformance.claims import needs
 from celeriac.testing.conformance.demands import demand
 from celeriac.testing.conformance.suite import Suite
+from celeriac.testing.conformance.threads import together
 
 _HEADER = 5
 _PATIENCE = 10.0
@@ -136,21 +138,14 @@ class ChordChecks(Suite):
         group_id = self.harness.new_id()
         more = _parts(group_id, [self.harness.new_id() for _ in range(40)])
         stores[0].start_chords([NewChord(group_id, len(more))])
-        claims: list[dict[str, Turn]] = []
-        start = threading.Barrier(len(stores))
 
-        def report(own: Any, first: int) -> None:
-            start.wait()
+        def report(own: Any, first: int) -> list[dict[str, Turn]]:
             # Each part comes from two of the threads.
             twice = (*more[first::4], *more[(first + 1) % 4 :: 4])
-            claims.extend([own.store_with_parts([], [part]) for part in twice])
+            return [own.store_with_parts([], [part]) for part in twice]
 
-        threads = [threading.Thread(target=report, args=(store, index)) for index, store in enumerate(stores)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        claimed = sum(claim.get(group_id) is Turn.CLAIMED for claim in claims)
+        claims = together([partial(report, store, index) for index, store in enumerate(stores)])
+        claimed = sum(claim.get(group_id) is Turn.CLAIMED for claim in chain.from_iterable(claims))
         demand(claimed == 1, f"four threads reported each part twice, and {claimed} of them claimed the chord")
 
     @needs("chords")
@@ -172,18 +167,13 @@ class ChordChecks(Suite):
     def test_one_of_many_threads_is_admitted(self) -> None:
         stores = [self.harness.store() for _ in range(4)]
         bodies = [self.harness.new_id() for _ in range(20)]
-        admitted: list[str] = []
-        start = threading.Barrier(len(stores))
 
-        def ask(own: Any, token: str) -> None:
-            start.wait()
-            admitted.extend([task_id for task_id in bodies if own.admit(task_id, token)])
+        def ask(own: Any, token: str) -> list[str]:
+            return [task_id for task_id in bodies if own.admit(task_id, token)]
 
-        threads = [threading.Thread(target=ask, args=(store, str(index))) for index, store in enumerate(stores)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        admitted = chain.from_iterable(
+            together([partial(ask, store, str(index)) for index, store in enumerate(stores)])
+        )
         demand(sorted(admitted) == sorted(bodies), "of four messages of each body not exactly one was admitted")
 
     @needs("chords")

@@ -30,7 +30,7 @@ def needs(*features: str, tried: bool = False) -> Callable[[_Test], _Test]:
                 return test(suite)
             if tried:
                 _demand_failure(test, suite, missing)
-            reason = NotClaimed(f"it does not claim {' or '.join(missing)}")
+            reason = NotClaimed(f"it does not claim {' or '.join(missing)}", missing)
             reason.add_note(f"its suite is to say so: unclaimed = {_shown(missing)}")
             raise reason
 

@@ -13,8 +13,8 @@ from celeriac.exceptions import ProtocolError
 from celeriac.protocol import compression
 from celeriac.testing.conformance.demands import demand, fail
 from celeriac.testing.conformance.forks import in_a_child
-from celeriac.testing.conformance.sharing import together
 from celeriac.testing.conformance.suite import Suite
+from celeriac.testing.conformance.threads import together
 
 #: What random bytes are made of, so that every run has the same.
 _SEED: Final = 20_01

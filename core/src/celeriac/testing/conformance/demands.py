@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unittest
+from collections.abc import Sequence
 from typing import NoReturn
 
 
@@ -11,7 +12,11 @@ class Violation(AssertionError):
 
 
 class NotClaimed(Exception):  # no error of the driver; a failure where the suite does not say so
-    """The driver does not claim to do what the test is about."""
+    """The driver does not claim to do what the test is about; `missing` names that."""
+
+    def __init__(self, reason: str, missing: Sequence[str] = ()) -> None:
+        super().__init__(reason)
+        self.missing = tuple(missing)
 
 
 class KnownGap(unittest.SkipTest):  # no error, either; pytest knows a SkipTest and reports it as skipped

@@ -6,12 +6,15 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
+from itertools import chain
 from typing import Any
 
 from celeriac.exceptions import StoreUnavailable
 from celeriac.testing.conformance.claims import needs
 from celeriac.testing.conformance.demands import demand, fail
 from celeriac.testing.conformance.suite import Suite
+from celeriac.testing.conformance.threads import together
 
 _PATIENCE = 10.0
 
@@ -89,15 +92,18 @@ class PrimitiveChecks(Suite):
     @needs("primitives")
     def test_one_of_many_threads_sets_the_value(self) -> None:
         stores, key = [self.harness.store() for _ in range(4)], self.harness.new_id()
-        won = _together(stores, lambda store: store.compare_and_set(key, None, b"1"))
+        won = together([partial(store.compare_and_set, key, None, b"1") for store in stores])
         stores[0].delete_values([key])
         demand(won.count(True) == 1, f"{won.count(True)} of four threads have set a value that was to be set once")
 
     @needs("primitives")
     def test_a_counter_loses_nothing(self) -> None:
         stores, name = [self.harness.store() for _ in range(4)], self.harness.new_id()
-        counts = _together(stores, lambda store: [store.increment(name) for _ in range(10)])
-        found = sorted(count for own in counts for count in own)
+
+        def count(store: Any) -> list[int]:
+            return [store.increment(name) for _ in range(10)]
+
+        found = sorted(chain.from_iterable(together([partial(count, store) for store in stores])))
         demand(found == list(range(1, 41)), f"forty increments counted {found!r}")
         demand(stores[0].increment(name, -40) == 0, "a counter cannot be taken back")
 
@@ -164,19 +170,3 @@ class PrimitiveChecks(Suite):
             woken = notices.wait(_PATIENCE)
             timer.join()
             demand(woken, f"a notice did not come within {_PATIENCE:g} s")
-
-
-def _together(stores: list[Any], operation: Any) -> list[Any]:
-    """What the operation gives in a thread for each store, all beginning at once."""
-    start, found = threading.Barrier(len(stores)), []
-
-    def run(store: Any) -> None:
-        start.wait()
-        found.append(operation(store))
-
-    threads = [threading.Thread(target=run, args=(store,)) for store in stores]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return found

@@ -93,6 +93,7 @@ class Report:
                     "level": str(verdict.level),
                     "verdict": str(verdict.kind),
                     "detail": verdict.detail,
+                    "not_claimed": list(verdict.missing),
                 }
                 for verdict in self.verdicts
             ],
@@ -105,7 +106,13 @@ class Report:
             data["kind"],
             data["subject"],
             tuple(
-                Verdict(found["test"], VerdictKind(found["verdict"]), found["detail"], Level(found["level"]))
+                Verdict(
+                    found["test"],
+                    VerdictKind(found["verdict"]),
+                    found["detail"],
+                    Level(found["level"]),
+                    tuple(found["not_claimed"]),
+                )
                 for found in data["tests"]
             ),
             data["queue_type"],

@@ -20,9 +20,10 @@ from celeriac.testing.conformance.demands import demand
 from celeriac.testing.conformance.forks import in_a_child
 from celeriac.testing.conformance.loop import PATIENCE, TurningLoop
 from celeriac.testing.conformance.suite import Level, Suite, level
+from celeriac.testing.conformance.threads import together
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
 
     from celeriac.contracts.broker import OutgoingMessage, ProducerLane
 
@@ -53,11 +54,11 @@ class SharingChecks(Suite):
     def test_consumers_in_four_threads_share_no_message(self) -> None:
         count = 200
         self._publish_numbers(range(count))
-        start, found = threading.Barrier(4), list[int]()
+        is_open, found = threading.Barrier(4), list[int]()
 
         def consume() -> None:
             with closing(TurningLoop()) as loop, closing(self.harness.consumer_on(loop)) as lane:
-                start.wait()
+                is_open.wait(PATIENCE)
                 monotonic_deadline = time.monotonic() + PATIENCE
                 while len(found) < count and time.monotonic() < monotonic_deadline:
                     claimed = lane.claim(7)
@@ -163,21 +164,3 @@ class SharingChecks(Suite):
 def _one_by_one(lane: ProducerLane, messages: list[OutgoingMessage]) -> None:
     for message in messages:
         lane.publish([message])
-
-
-def together(actions: Collection[Callable[[], object]]) -> None:
-    """Run these, each in a thread; the test fails with what one of them raises."""
-    errors: list[BaseException] = []
-
-    def run(action: Callable[[], object]) -> None:
-        try:
-            action()
-        except BaseException as error:  # noqa: BLE001  # carried to the thread that judges
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=(action,)) for action in actions]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    demand(not errors, f"{len(threads)} threads at once: {errors[:1]!r}")

@@ -103,12 +103,16 @@ class VerdictKind(StrEnum):
 
 
 class Verdict(NamedTuple):
-    """What came of one test: its name without ``test_``, in words; `detail` says why it did not pass."""
+    """What came of one test: its name without ``test_``, in words; `detail` says why it did not pass.
+
+    `missing` is what the driver would have to claim, by name.
+    """
 
     test: str
     kind: VerdictKind
     detail: str = ""
     level: Level = Level.CORE
+    missing: tuple[str, ...] = ()
 
 
 def _expected_to_fail(test: Callable[..., None], reason: str) -> Callable[..., None]:
@@ -170,18 +174,19 @@ def run(suite: type[Suite], up_to: Level = Level.STRESS, only: str = "") -> Iter
 def judge(suite: type[Suite], name: str) -> Verdict:
     """What comes of one test.  Raises nothing that the test raises."""
     kind, detail = VerdictKind.PASSED, ""
+    missing: tuple[str, ...] = ()
     try:
         if is_of_the_unclaimed(test := getattr(suite, name)):
             kind, detail = VerdictKind.NOT_CLAIMED, "its suite says so"
         if test is not None:
             _run_one(suite(), name)
     except NotClaimed as reason:
-        kind, detail = VerdictKind.NOT_CLAIMED, str(reason)
+        kind, detail, missing = VerdictKind.NOT_CLAIMED, str(reason), reason.missing
     except KnownGap as reason:
         kind, detail = VerdictKind.KNOWN_GAP, str(reason)
     except Exception as error:  # noqa: BLE001  # a driver may raise anything, and that is its verdict
         kind, detail = VerdictKind.FAILED, _explain(error)
-    return Verdict(words_of(name), kind, detail, level_of(suite, name))
+    return Verdict(words_of(name), kind, detail, level_of(suite, name), missing)
 
 
 def _run_one(suite: Suite, name: str) -> None:
