@@ -39,7 +39,7 @@ def test_a_hard_limit_kills_the_task_and_no_other(driver, caplog):
     driver.until_ready()
     (pid,) = pool.pids()
     before, limited, *behind = driver.submit(
-        driver.job(), driver.job("sleep", timelimit=[0.2, None]), *(driver.job() for _ in range(20))
+        driver.job(), driver.job("sleep", id="x", timelimit=[0.2, None]), *(driver.job() for _ in range(20))
     )
     driver.until_reported([before, limited, *behind])
     assert driver.reports[limited].kind is OutcomeKind.HARD_TIME_LIMIT
@@ -50,7 +50,7 @@ def test_a_hard_limit_kills_the_task_and_no_other(driver, caplog):
     assert pid not in pool.pids()
     assert len(pool.pids()) == 1
     assert [record.message for record in caplog.records] == [
-        f"Hard time limit of 0.2 s reached by job {limited}; its process is killed."
+        "Task sleep[x] reached its hard time limit of 0.2 s; its process is killed"
     ]
 
 

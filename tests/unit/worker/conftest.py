@@ -83,6 +83,9 @@ class ToldLane(ConsumerLane):
         self._settle(batch)
         return self._claim(limit)
 
+    def probe(self):
+        self._fail()
+
     def lost(self):
         found, self.dead = self.dead, []
         self.claimed.update((delivery.tag, delivery) for delivery in found)

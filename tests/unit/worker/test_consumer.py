@@ -424,6 +424,23 @@ def test_while_the_broker_is_away_it_is_asked_by_a_timer_and_not_by_each_report(
     assert lane.calls - calls <= 3
 
 
+def test_a_worker_that_has_no_room_finds_out_that_the_broker_is_away_and_that_it_is_back(
+    consumer, lane, start, turn_until, monkeypatch, caplog
+):
+    start(50)
+    assert consumer.is_claiming
+    assert not consumer._appetite()
+    # When it looks for the tasks of the dead, as it does every few seconds
+    monkeypatch.setattr(lane, "lost", lambda: lane._fail() or [])
+    lane.failures.extend([BROKEN[0]] * 3)
+    consumer._upkeep._find_lost()
+    assert not consumer.is_claiming
+    turn_until(lambda: not lane.failures)
+    assert not consumer.is_claiming
+    turn_until(lambda: consumer.is_claiming)
+    assert "Connected to the broker again, after" in caplog.text
+
+
 def test_what_cannot_be_said_at_the_end_is_tried_again_and_then_told_of(consumer, lane, pool, start, caplog):
     start(2)
     pool.end()

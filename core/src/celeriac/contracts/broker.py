@@ -256,6 +256,15 @@ class ConsumerLane(ABC):
     def renew(self) -> None:
         """Extend the leases of all open claims; called every `renew_interval` seconds."""
 
+    def probe(self) -> None:
+        """See that the broker answers, connecting anew where the connection was lost.
+
+        Called after an error, when there is nothing else to say; what is kept in this process may leave it as it is.
+
+        Raises `kombu.exceptions.OperationalError` when the broker cannot be reached.
+        """
+        self.renew()
+
     #: Seconds between two calls of `renew`; 0 means never.
     renew_interval: float = 0.0
 

@@ -28,6 +28,11 @@ def seconds(value: Any, default: float) -> float:
     return default
 
 
+def task_of(headers: dict[str, Any]) -> str:
+    """The task of a job, as the log names it: ``name[id]``."""
+    return f"{headers.get('task')}[{headers.get('id')}]"
+
+
 def limits_of(headers: dict[str, Any], default: Limits) -> Limits:
     """The limits of a job: those of its message (``timelimit``: hard, soft), then those of the pool."""
     stated = headers.get("timelimit")

@@ -333,7 +333,8 @@ class EventDispatcher:
 
     def _reached(self) -> None:
         if self._monotonic_retry:
-            logger.warning("Events are sent again; %d were too many to keep", self._dropped)
+            dropped = f"; {self._dropped} were too many to keep, and are lost" if self._dropped else ""
+            logger.warning("Events are sent again%s", dropped)
             self._monotonic_retry, self._pause, self._dropped = 0.0, _SOONEST, 0
 
     def _release(self, is_lost: bool = False) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from celeriac.contracts.limits import NO_LIMITS, Limits
+from celeriac.contracts.limits import NO_LIMITS, Limits, task_of
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import TERMINATED, Job, Report
 from celeriac.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded
@@ -43,6 +43,10 @@ class GreenletRun(ABC):
         self._timers: list[Any] = []
         self._has_ended = False
         self._greenlet = self._spawn()
+
+    @property
+    def _named(self) -> str:
+        return task_of(self._job.headers)
 
     def terminate(self) -> None:
         """End the job; reported as revoked, unless it ends by itself before that."""
@@ -95,13 +99,15 @@ class GreenletRun(ABC):
 
     def _on_soft_limit(self) -> None:
         if not self._has_ended:
-            logger.warning("Soft time limit of %g s reached by job %d.", self._limits.soft, self.number)
+            logger.warning("Task %s reached its soft time limit of %g s", self._named, self._limits.soft)
             self._raise_in_task(SoftTimeLimitExceeded)
 
     def _on_hard_limit(self) -> None:
         limit = self._limits.hard
         if not self._has_ended:
-            logger.error("Hard time limit of %g s reached by job %d; its %s is ended.", limit, self.number, self.called)
+            logger.error(
+                "Task %s reached its hard time limit of %g s; its %s is ended", self._named, limit, self.called
+            )
             self._end_it((OutcomeKind.HARD_TIME_LIMIT, repr(TimeLimitExceeded(limit))))
 
     def _end_it(self, verdict: tuple[OutcomeKind, str]) -> None:

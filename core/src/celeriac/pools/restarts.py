@@ -29,8 +29,8 @@ class RestartDelay:
         """
         manner = describe_exit(code)
         if was_useful or lost:
-            jobs = ", ".join(map(str, lost)) or "none"
-            logger.error("Child process %d ended with %s; jobs lost: %s.", pid, manner, jobs)
+            ran = "nothing" if not lost else "a task" if len(lost) == 1 else f"{len(lost)} tasks"
+            logger.error("Child process %d ended with %s while it ran %s", pid, manner, ran)
             return 0.0
         delay = self.after_failure()
         logger.error(

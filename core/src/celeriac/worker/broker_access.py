@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,8 @@ class BrokerAccess:
         self._backoff = Backoff()
         self._persistence = Persistence(app, give_up)
         self._tries = 0
+        #: Since when it is not known to answer; None while it does.
+        self._monotonic_lost: float | None = None
         self._retry: Timer | None = None
         #: What is called when the pause between two tries is over.
         self._try_again: Callable[[], None] | None = None
@@ -108,7 +111,9 @@ class BrokerAccess:
                 if not retry or (tries and done >= tries):
                     raise self._explained(error) from error
                 pause = backoff.pause()
-                logger.error("Cannot reach the broker %s: %s. Trying again in %.1f s", self.uri(), error, pause)
+                logger.error(
+                    "Cannot reach the broker %s: %s. Trying again in %.1f s", self.uri(), sentence(error), pause
+                )
                 done += 1
                 self._wait(pause)
             else:
@@ -188,14 +193,23 @@ class BrokerAccess:
         """Whether it did not answer the last time; whoever waits for it is called when it is time to try again."""
         return self._retry is not None
 
+    @property
+    def is_doubted(self) -> bool:
+        """Whether something has failed, and it has not answered since."""
+        return self._monotonic_lost is not None
+
     def _is_sought_again(self, error: BaseException, tries: int) -> bool:
         """The lane has lost its connection: whether it is to make another."""
+        if self._monotonic_lost is None:
+            self._monotonic_lost = time.monotonic()
         errors = () if self.connection is None else self.connection.channel_errors
         return self._persistence.lasts(error, tries, errors)
 
-    def note_away(self, error: Exception, try_again: Callable[[], None]) -> None:
+    def note_away(self, error: BaseException, try_again: Callable[[], None]) -> None:
         """It did not answer: `try_again` is called after a while, a longer one each time, as the settings say."""
         expected = isinstance(error, self.app.connection_errors)
+        if self._monotonic_lost is None:
+            self._monotonic_lost = time.monotonic()
         if expected and not self._is_sought_again(error, self._tries):
             return
         self._tries += 1
@@ -203,11 +217,10 @@ class BrokerAccess:
         logger.error(
             "Broker %s out of reach: %s. Trying again in %.1f s",
             self.uri(),
-            error if expected else repr(error),
+            sentence(error) if expected else repr(error),
             pause,
             exc_info=None if expected else error,
         )
-
         if self._retry is None:
             self._try_again = try_again
             self._retry = self._hub.call_later(pause, self.try_now)
@@ -221,7 +234,9 @@ class BrokerAccess:
 
     def note_answer(self) -> None:
         """It has answered."""
-        if self._tries:
+        if self._monotonic_lost is not None:
+            logger.warning("Connected to the broker again, after %.1f s", time.monotonic() - self._monotonic_lost)
+            self._monotonic_lost = None
             self._tries = 0
             self._backoff.reset()
             if self.on_return is not None:
@@ -240,6 +255,11 @@ class BrokerAccess:
                     end()
                 except Exception as error:  # noqa: BLE001  # the rest of the worker must end all the same
                     logger.error("The connection to the broker did not end well: %r", error)
+
+
+def sentence(error: BaseException) -> str:
+    """The text of an error, to be followed by a full stop."""
+    return str(error).rstrip(".")
 
 
 def no_stop() -> bool:

@@ -35,7 +35,7 @@ class ConnectedSteps:
             lane.pump.join(listener)
         else:
             rate = consumer.app.conf.broker_heartbeat_checkrate
-            pump = self._pump = KombuPump(consumer.connection, consumer.hub, rate)
+            pump = self._pump = KombuPump(consumer.connection, consumer.hub, rate, "remote control and events")
             pump.open(listener)
             # Two connections to one broker: the first that reaches it again need not be waited for by the other.
             consumer.broker.on_return = pump.try_now

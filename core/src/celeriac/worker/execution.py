@@ -33,6 +33,7 @@ from celeriac.protocol.headers import HEADER_KEYS
 from celeriac.protocol.reprs import safe_repr
 from celeriac.worker.backoff import Backoff
 from celeriac.worker.doubles import Doubles
+from celeriac.worker.store_away import StoreAway
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
@@ -291,7 +292,7 @@ class TaskExecutor:
 
         Raises `StoreUnavailable` only where the settings say how often to try.
         """
-        backoff = Backoff(longest=_LONGEST_PAUSE)
+        backoff, log = Backoff(longest=_LONGEST_PAUSE), StoreAway()
         while True:
             try:
                 store(self.app, deposits)
@@ -299,9 +300,10 @@ class TaskExecutor:
                 if self.app.conf.result_backend_always_retry:
                     raise
                 pause = backoff.pause()
-                logger.error("%d results wait for the store: %s. Trying again in %.1f s", len(deposits), error, pause)
+                log.tell(len(deposits), error, pause)
                 time.sleep(pause)
             else:
+                log.end()
                 return
 
     def _flush_one(self, report: Report) -> Report:

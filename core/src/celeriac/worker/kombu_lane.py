@@ -319,6 +319,10 @@ class KombuConsumerLane(ConsumerLane):
             # Soon: who called this must come to its end before it is told which of its claims are void.
             self._loop.call_soon(self.pump.lost, error)
 
+    def probe(self) -> None:
+        if self.pump is not None and not self.pump.is_connected:
+            raise ConnectionError(str(self.pump.last_error or "the connection is lost"))
+
     # -- the end ------------------------------------------------------------------------------------------------------
 
     def close(self) -> None:

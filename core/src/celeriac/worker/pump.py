@@ -39,7 +39,11 @@ class Listener(NamedTuple):
 class KombuPump:
     """One connection, turned by one loop."""
 
-    def __init__(self, connection: Any, loop: EventLoop, heartbeat_rate: float = 3.0) -> None:
+    def __init__(self, connection: Any, loop: EventLoop, heartbeat_rate: float = 3.0, used_for: str = "") -> None:
+        """`used_for` says in the log what the connection is for, where the worker's messages do not come by it."""
+        self._used_for = used_for and f" ({used_for})"
+        #: Why there is no connection, where there was one.
+        self.last_error: BaseException | None = None
         self.connection = connection
         self._loop = loop
         self._heartbeat_rate = heartbeat_rate
@@ -144,7 +148,7 @@ class KombuPump:
         """The connection is lost: give it up, and try until there is another."""
         if self._lent is None:
             return
-        logger.error("Connection to the broker lost: %s", _text(error))
+        logger.error("Connection to the broker lost%s: %s", self._used_for, _text(error))
         self._stop_turning()
         self._tell_lost()
         self._give_up()
@@ -166,6 +170,7 @@ class KombuPump:
             logger.debug("The lost connection was given up with %r", error)
 
     def _try_later(self, error: BaseException) -> None:
+        self.last_error = error
         if any(each.is_sought is not None and not each.is_sought(error, self._tries) for each in self._listeners):
             return
         pause = self._backoff.pause()
@@ -179,11 +184,12 @@ class KombuPump:
             self._tell_lost()
             self._give_up()
             self._tries += 1
-            logger.error("The broker is still out of reach: %s", _text(error))
+            # The worker itself tells of its tries, and of the first that is not in vain.
+            logger.debug("The broker is still out of reach%s: %s", self._used_for, _text(error))
             self._try_later(error)
             return
         self._backoff.reset()
-        logger.warning("Connected to the broker again")
+        logger.info("Connected again%s", self._used_for)
 
     # -- transports that have to be asked -----------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from celeriac import signals
-from celeriac.contracts.limits import NO_LIMITS, Limits, limits_of, seconds
+from celeriac.contracts.limits import NO_LIMITS, Limits, limits_of, seconds, task_of
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import TERMINATED, Executor, Job, Pool, PoolContext, Report, Run
 from celeriac.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerTerminate
@@ -113,14 +113,16 @@ class SoloPool(Pool):
         if limits == NO_LIMITS:
             return executor.run(job)
         if not can_ring():
-            logger.warning("Time limits of job %d are not kept: this worker runs in a thread of its own", job.number)
+            logger.warning(
+                "The time limits of task %s are not kept: this worker runs in a thread of its own", task_of(job.headers)
+            )
             return executor.run(job)
         begun, report = time.monotonic(), None
         try:
             with Alarm(limits):
                 report = executor.run(job)
         except HardLimitReached:
-            logger.error("Hard time limit of %g s reached by job %d", limits.hard, job.number)
+            logger.error("Task %s reached its hard time limit of %g s", task_of(job.headers), limits.hard)
             detail = repr(TimeLimitExceeded(limits.hard))
             report = report or Report(job.number, OutcomeKind.HARD_TIME_LIMIT, time.monotonic() - begun, detail)
         except SoftTimeLimitExceeded as late:  # came between the end of the task and the end of the alarm

@@ -53,7 +53,9 @@ class Upkeep:
         try:
             consumer.lane.renew()
         except consumer.app.connection_errors as error:
-            logger.error("Could not renew the leases of %d messages: %s", consumer.held, error)
+            if not consumer.broker.is_doubted:  # else that has been said, and is said again by whoever tries
+                logger.error("Could not renew the leases of %d messages: %s", consumer.held, error)
+            self._note_away(error)
 
     def _find_lost(self) -> None:
         consumer = self._consumer
@@ -62,10 +64,15 @@ class Upkeep:
         try:
             found = consumer.lane.lost()
         except consumer.app.connection_errors as error:
-            logger.error("Could not look for tasks of dead workers: %s", error)
+            self._note_away(error)
             return
         if found:
             consumer.tell_of_lost(found)
+
+    def _note_away(self, error: BaseException) -> None:
+        consumer = self._consumer
+        if not consumer.broker.is_away:
+            consumer.broker.note_away(error, consumer.wake)
 
     def _lean(self) -> None:
         """Give back what was claimed while tasks were fast, and has waited here since they became slow."""

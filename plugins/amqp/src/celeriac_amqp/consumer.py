@@ -141,7 +141,6 @@ class AmqpConsumerLane(ConsumerLane):
         intake = self._intake
         if intake is None:
             intake = self._connect()
-            logger.warning("Connected to the broker again")
         if intake.is_failing:
             raise self._link.lost()
         return intake
@@ -278,6 +277,9 @@ class AmqpConsumerLane(ConsumerLane):
         )
 
     # -- what else there is to ask ------------------------------------------------------------------------------------
+
+    def probe(self) -> None:
+        self._usable()
 
     def stop_receiving(self) -> None:
         try:

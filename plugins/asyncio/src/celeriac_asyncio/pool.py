@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from celeriac.contracts.limits import NO_LIMITS, limits_of
+from celeriac.contracts.limits import NO_LIMITS, limits_of, task_of
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import PoolContext, Report, Run
 from celeriac.exceptions import TimeLimitExceeded
@@ -45,7 +45,7 @@ class AsyncioPool(ProcessPool[Child]):
         conf = getattr(context.app, "conf", None)
         self._configured: int | None = getattr(conf, "worker_asyncio_children", None)
         #: Hard limits of jobs that are neither reported nor taken back.
-        self._hard_limits: dict[int, float] = {}
+        self._hard_limits: dict[int, tuple[float, str]] = {}
         self._timers: dict[int, Timer] = {}
 
     @classmethod
@@ -104,7 +104,7 @@ class AsyncioPool(ProcessPool[Child]):
     def _note(self, number: int, headers: dict[str, Any]) -> None:
         hard = limits_of(headers, self._default_limits).hard
         if hard < NO_LIMITS.hard:
-            self._hard_limits[number] = hard
+            self._hard_limits[number] = hard, task_of(headers)
 
     def _sender(self) -> Callable[[Child, Parcel], bool]:
         return self._send if self._hard_limits else Child.send
@@ -112,9 +112,10 @@ class AsyncioPool(ProcessPool[Child]):
     def _send(self, child: Child, parcel: Parcel) -> bool:
         if not child.send(parcel):
             return False
-        if (hard := self._hard_limits.get(parcel.number)) is not None:
+        if (found := self._hard_limits.get(parcel.number)) is not None:
+            hard, task = found
             self._timers[parcel.number] = self._loop.call_later(
-                hard + STUCK_AFTER, self._on_stuck, child, parcel.number, hard
+                hard + STUCK_AFTER, self._on_stuck, child, parcel.number, hard, task
             )
         return True
 
@@ -134,14 +135,14 @@ class AsyncioPool(ProcessPool[Child]):
             if (timer := self._timers.pop(number, None)) is not None:
                 timer.cancel()
 
-    def _on_stuck(self, child: Child, number: int, limit: float) -> None:
+    def _on_stuck(self, child: Child, number: int, limit: float, task: str) -> None:
         self._timers.pop(number, None)
         self._take_from(child)
         if number in child.assigned and not child.is_killed:
             logger.error(
-                "Hard time limit of %g s reached by job %d, and the loop of process %d stands still; it is killed.",
+                "Task %s reached its hard time limit of %g s, and the loop of process %d stands still; it is killed",
+                task,
                 limit,
-                number,
                 child.pid,
             )
             child.kill = Kill(number, signal.SIGKILL, OutcomeKind.HARD_TIME_LIMIT, repr(TimeLimitExceeded(limit)))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from celeriac.contracts.limits import NO_LIMITS, Limits
+from celeriac.contracts.limits import NO_LIMITS, Limits, task_of
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import TERMINATED, Job, Report
 from celeriac.exceptions import TimeLimitExceeded
@@ -67,12 +67,12 @@ class JobRun(ABC):
         """End the task, by an error that it should not catch."""
 
     def _on_soft_limit(self) -> None:
-        logger.warning("Soft time limit of %g s reached by job %d.", self._limits.soft, self.number)
+        logger.warning("Task %s reached its soft time limit of %g s", task_of(self.job.headers), self._limits.soft)
         self._interrupt()
 
     def _on_hard_limit(self) -> None:
         limit = self._limits.hard
-        logger.error("Hard time limit of %g s reached by job %d; it is cancelled.", limit, self.number)
+        logger.error("Task %s reached its hard time limit of %g s; it is cancelled", task_of(self.job.headers), limit)
         self._give_up_after_grace((OutcomeKind.HARD_TIME_LIMIT, repr(TimeLimitExceeded(limit))))
 
     def _give_up_after_grace(self, verdict: tuple[OutcomeKind, str]) -> None:

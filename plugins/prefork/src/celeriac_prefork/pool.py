@@ -123,7 +123,8 @@ class PreforkPool(ProcessPool[Child]):
     def _on_hard_limit(self, child: Child, number: int, limit: float) -> None:
         self._take_from(child)
         if child.board.read()[0] == number:
-            logger.error("Hard time limit of %g s reached by job %d; its process is killed.", limit, number)
+            task = self._times.task(number)
+            logger.error("Task %s reached its hard time limit of %g s; its process is killed", task, limit)
             detail = repr(TimeLimitExceeded(limit))
             self._killer.kill(child, Kill(number, signal.SIGKILL, OutcomeKind.HARD_TIME_LIMIT, detail))
         self._spread()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from celeriac.contracts.limits import NO_LIMITS, Limits, limits_of
+from celeriac.contracts.limits import NO_LIMITS, Limits, limits_of, task_of
 from celeriac_prefork.limits import LimitWatch
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ class Timekeeper:
         self._loop = loop
         self._default = default
         self._on_hard = on_hard
-        #: Of jobs that are neither reported nor taken back.
-        self._limits: dict[int, Limits] = {}
+        #: With the headers of their messages: of jobs that are neither reported nor taken back.
+        self._limits: dict[int, tuple[Limits, dict[str, Any]]] = {}
         self._watches: dict[Child, LimitWatch] = {}
 
     def __bool__(self) -> bool:
@@ -44,18 +44,18 @@ class Timekeeper:
             return  # as nearly all
         limits = limits_of(headers, self._default)
         if limits is not NO_LIMITS:
-            self._limits[number] = limits
+            self._limits[number] = limits, headers
 
     def given(self, child: Child, number: int) -> None:
         """The child was given the job."""
-        limits = self._limits.get(number)
-        if limits is None:
+        found = self._limits.get(number)
+        if found is None:
             return
         watch = self._watches.get(child)
         if watch is None:
             watch = LimitWatch(self._loop, child.board.read, partial(self._warn, child), partial(self._on_hard, child))
             self._watches[child] = watch
-        watch.add(number, limits)
+        watch.add(number, found[0])
 
     def taken(self, child: Child, numbers: Iterable[int]) -> None:
         """The jobs were taken back from the child, to be given to another."""
@@ -73,11 +73,16 @@ class Timekeeper:
         for number in numbers:
             self._limits.pop(number, None)
 
+    def task(self, number: int) -> str:
+        """The task of a job that has limits, as the log names it."""
+        found = self._limits.get(number)
+        return f"of job {number}" if found is None else task_of(found[1])
+
     def dismiss(self, child: Child) -> None:
         """The child is gone."""
         if (watch := self._watches.pop(child, None)) is not None:
             watch.close()
 
     def _warn(self, child: Child, number: int, limit: float) -> None:
-        logger.warning("Soft time limit of %g s reached by job %d.", limit, number)
+        logger.warning("Task %s reached its soft time limit of %g s", self.task(number), limit)
         child.interrupt(number)

@@ -184,7 +184,7 @@ class Watch:
             self._later("back", random.uniform(0, most), self._ready)  # noqa: S311  # spreads load, hides nothing
 
     def _lost(self, error: Exception) -> None:
-        logger.warning("the connection that tells of arrivals is lost and will be made again: %s", error)
+        logger.info("The connection that tells of arrivals is lost and will be made again: %s", error)
         self._deafen()
         self._bell.close()
         self._later("bell", self._pause, self._reopen)

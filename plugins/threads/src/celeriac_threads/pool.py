@@ -269,7 +269,7 @@ class ThreadPool(Pool):
 
     def _on_soft_limit(self, begun: Begun) -> None:
         if begun.worker.interrupt(begun.number):
-            logger.warning("Soft time limit of %g s reached by job %d.", begun.limits.soft, begun.number)
+            logger.warning("Task %s reached its soft time limit of %g s", begun.task, begun.limits.soft)
 
     def _on_hard_limit(self, begun: Begun) -> None:
         runtime = begun.worker.abandon(begun.number)
@@ -277,9 +277,9 @@ class ThreadPool(Pool):
             return
         limit = begun.limits.hard
         logger.error(
-            "Hard time limit of %g s reached by job %d; its thread cannot be killed, and is left to itself.",
+            "Task %s reached its hard time limit of %g s; its thread cannot be killed, and is left to itself",
+            begun.task,
             limit,
-            begun.number,
         )
         detail = repr(TimeLimitExceeded(limit))
         self._replace_abandoned(begun.worker, Report(begun.number, OutcomeKind.HARD_TIME_LIMIT, runtime, detail))

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from celeriac.contracts.limits import NO_LIMITS, Limits, limits_of
+from celeriac.contracts.limits import NO_LIMITS, Limits, limits_of, task_of
 from celeriac.contracts.outcome import OutcomeKind
 from celeriac.contracts.pool import TERMINATED, Executor, Job, Report
 from celeriac.exceptions import SoftTimeLimitExceeded
@@ -28,6 +28,8 @@ class Begun:
 
     worker: Worker
     number: int
+    #: ``name[id]``, for the log.
+    task: str
     limits: Limits
     #: As told by `time.monotonic`.
     since: float
@@ -155,7 +157,7 @@ class Worker:
         limits = limits_of(job.headers, self._shared.default_limits)
         report: Report | None = None
         try:
-            self._begin(job.number, limits)
+            self._begin(job, limits)
             try:
                 report = executor.run(job)
             except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001  # must be reported, whatever it is
@@ -168,11 +170,11 @@ class Worker:
             report = Report(job.number, OutcomeKind.REVOKED, monotonic() - self._since, TERMINATED)
         return report if is_ours else None
 
-    def _begin(self, number: int, limits: Limits) -> None:
+    def _begin(self, job: Job, limits: Limits) -> None:
         self._since = monotonic()
-        self._number = number
+        self._number = job.number
         if limits is not NO_LIMITS or self._shared.tells_starts:
-            self._shared.post(Begun(self, number, limits, self._since))
+            self._shared.post(Begun(self, job.number, task_of(job.headers), limits, self._since))
 
     def _end(self) -> tuple[bool, bool]:
         """Whether the job is still this thread's, and whether it was terminated."""

@@ -146,6 +146,9 @@ class JournaledLane(ConsumerLane):
     def renew(self) -> None:
         self.lane.renew()
 
+    def probe(self) -> None:
+        self.lane.probe()
+
     def keeper(self) -> Callable[[], None] | None:
         return self.lane.keeper()
 

@@ -206,7 +206,7 @@ class Consumer:
     @property
     def is_claiming(self) -> bool:
         """Whether it takes new messages, and reaches the broker as far as it knows."""
-        return self._claiming and not self.broker.is_away
+        return self._claiming and not self.broker.is_away and not self.broker.is_doubted
 
     def figures(self) -> dict[str, int]:
         """What heartbeats tell: tasks that run, and that have ended."""
@@ -235,6 +235,8 @@ class Consumer:
         lane, batch = self.broker.lane, self._ledger.take()
         deliveries: list[Delivery] = []
         try:
+            if self.broker.is_doubted:
+                lane.probe()  # there may be nothing to claim and nothing to settle for long
             limit = self._appetite()
             if limit:
                 deliveries = lane.turn(batch, limit)
@@ -244,8 +246,7 @@ class Consumer:
             self._ledger.put_back(batch)
             self.broker.note_away(error, self.wake)
             return
-        if limit or batch:
-            self.broker.note_answer()
+        self.broker.note_answer()
         if deliveries:
             self._receive(deliveries)
             if len(deliveries) == limit:

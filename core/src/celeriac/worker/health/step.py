@@ -72,7 +72,11 @@ class WorkerHealth:
         if worker.is_stopping():
             found.append("the worker is stopping")
         elif not worker.consumer.is_claiming:
-            found.append("the broker is out of reach, or the worker has not begun to take messages")
+            found.append(
+                "the broker is out of reach"
+                if worker.consumer.broker.is_doubted
+                else "the worker has not begun to take messages, or takes none any more"
+            )
         for name, check in self._checks:
             try:
                 fault = check()
