@@ -98,7 +98,8 @@ def test_an_app_that_is_not_there_is_an_error_that_says_what_was_tried(modules, 
         ("\n\nraise ValueError('of the module')\n", r"ValueError: of the module \(.*found_bad\.py, line 3\)"),
         ("import found_missing\n", r"No module named 'found_missing' \(.*found_bad\.py, line 1\)"),
         ("import json\n\njson.loads('')\n", r"JSONDecodeError: .*\(.*decoder\.py, line \d+\)"),
-        ("def (:\n", r"SyntaxError: .*found_bad\.py, line 1"),
+        ("\ndef (:\n", r"cannot be imported: SyntaxError: invalid syntax \(\S*found_bad\.py, line 2\)$"),
+        ("raise ValueError('of\\nlines')\n", r"ValueError: of lines \("),
     ],
 )
 def test_a_module_that_fails_is_an_error_that_says_where(modules, text, told):

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 import sys
 import uuid
 
 import pytest
+from kombu.exceptions import OperationalError
 from kombu.transport import pyamqp
 
+from celeriac.app import migrating
 from celeriac.app.base import Celery
+from celeriac.app.lanes import KombuProducerLane
 
 
 @pytest.fixture(params=["memory", "sqlite", "redis", "rabbitmq"])
@@ -244,6 +248,52 @@ def test_it_may_go_on_until_it_is_ended(spawn, tmp_path, put, taken, wait_until,
     assert process.wait() == 0
     assert "2 messages moved" in process.output()
     app.close()
+
+
+@pytest.mark.parametrize(("words", "kept"), [(["-a"], 150), ([], 250)])
+def test_one_that_is_interrupted_ends_when_those_have_arrived_that_are_on_their_way(
+    celeriac, memory_app, destination, put, taken, monkeypatch, words, kept
+):
+    ids = put(memory_app, "celery", *["t"] * 250)
+    publish = migrating._NamedLane.publish
+
+    def publish_and_be_interrupted(lane, messages):
+        publish(lane, messages)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(migrating._NamedLane, "publish", publish_and_be_interrupted)
+    before = signal.getsignal(signal.SIGINT)
+
+    code, output, errors = celeriac("migrate", memory_app.broker_url(), destination, *words, app=memory_app)
+
+    assert code == 130
+    assert output.startswith("100 messages ")
+    assert errors.startswith("interrupted: ")
+    assert [message.headers["id"] for message in taken(memory_app, "celery", destination)] == ids[:100]
+    assert [message.headers["id"] for message in taken(memory_app, "celery")] == ids[250 - kept :]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("which", ["source", "destination"])
+def test_a_broker_that_goes_away_half_way_is_named_and_nothing_is_lost(
+    celeriac, app, destination, put, taken, monkeypatch, which
+):
+    queue = app.conf.task_default_queue
+    ids = put(app, queue, *"abc")
+    failing = (migrating, "_taken") if which == "source" else (KombuProducerLane, "publish")
+    monkeypatch.setattr(migrating, "_lane_to", lambda app, url: KombuProducerLane(app.connection_for_write(url)))
+    with monkeypatch.context() as patch:
+        patch.setattr(*failing, lambda *_: _lose_connection())
+        code, _, errors = celeriac("migrate", app.broker_url(), destination, "-a", app=app)
+
+    assert code == 1
+    named = destination if which == "destination" else app.broker_uri()
+    assert errors.startswith(f"Error: cannot reach the broker {named}: connection reset\n")
+    assert sorted(message.headers["id"] for message in taken(app, queue)) == sorted(ids)
+
+
+def _lose_connection():
+    raise OperationalError("connection reset")
 
 
 def test_two_times_the_same_broker_is_refused(celeriac, memory_app):

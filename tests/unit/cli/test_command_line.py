@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import uuid
@@ -326,6 +327,23 @@ def test_where_the_broker_is_away_each_command_says_which_and_what_to_do(celeria
     assert told.startswith(f"Error: cannot reach the broker {url.replace('secret', '**').rstrip('/')}")
     assert hint == "Is it running? -b names another one; `celeriac doctor` looks for what is at fault."
     assert "secret" not in errors
+    sys.modules["tasks"].app.close()
+
+
+@pytest.mark.parametrize("words", ["status", "queues", "purge -f", "migrate URL memory://", "doctor"])
+def test_where_the_broker_refuses_the_login_each_command_says_which_and_what_to_check(
+    celeriac, project, words, rabbitmq_url
+):
+    (project / "tasks.py").write_text(TASKS)
+    url = re.sub("//.*@", "//guest:secret@", rabbitmq_url)
+    code, output, errors = celeriac("-A", "tasks", "-b", url, *words.replace("URL", url).split())
+    assert code == 1
+    told = re.search(r"^(?:Error: the|FAIL  broker:)(?: broker)? (\S+) refuses: (.*)$", output + errors, re.MULTILINE)
+    assert told is not None
+    assert told[1] == url.replace("secret", "**")
+    assert "check the user, the password and the login method" in told[2]
+    assert "secret" not in output + errors
+    assert "Traceback" not in errors
     sys.modules["tasks"].app.close()
 
 

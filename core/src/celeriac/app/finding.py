@@ -69,10 +69,14 @@ def _module(name: str, tried: list[str]) -> ModuleType | None:
 
 
 def _failed(name: str, error: Exception) -> ImproperlyConfigured:
+    told = " ".join(str(error).split())
+    if isinstance(error, SyntaxError) and error.filename:
+        told, place = str(error.msg), f" ({error.filename}, line {error.lineno})"
+        return ImproperlyConfigured(f"the module {name} cannot be imported: {type(error).__name__}: {told}{place}")
     frames = [frame for frame in extract_tb(error.__traceback__) if not frame.filename.startswith("<frozen ")]
-    # The first frames are this module's; a module with a syntax error has none, and its error says where.
+    # The first frames are this module's.
     where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames and frames[-1].filename != __file__ else ""
-    return ImproperlyConfigured(f"the module {name} cannot be imported: {type(error).__name__}: {error}{where}")
+    return ImproperlyConfigured(f"the module {name} cannot be imported: {type(error).__name__}: {told}{where}")
 
 
 def _attribute(module: ModuleType, attribute: str, tried: list[str]) -> Celery | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,7 +32,7 @@ class Migration:
 
     Without `ack` the messages stay in the source, out of the sight of others until the run ends.  `tasks` names those
     that go, all unless given; others stay.  Each message arrives in the queue that it was in, and is sent before it is
-    acked: one that is on its way when this process dies is in both brokers, none is in neither.
+    acked: those that are on their way when this process dies, a batch at most, are in both brokers, none is in neither.
     """
 
     app: Celery
@@ -49,7 +50,13 @@ class Migration:
     sent: dict[str, int] = field(default_factory=dict)
     #: How many were left, because they are of other tasks.
     passed_over: int = 0
+    #: Whether `stop` was called.
+    is_stopping: bool = False
     _kept: list[Any] = field(default_factory=list)
+
+    def stop(self) -> None:
+        """End when the batch that is on its way has arrived; from any thread, or a signal handler."""
+        self.is_stopping = True
 
     def waiting(self) -> int:
         """How many messages wait in the source.  Raises `OperationalError` where it is out of reach."""
@@ -58,7 +65,7 @@ class Migration:
             return sum(_waiting(connection, queue) or 0 for queue in self.queues)
 
     def run(self) -> int:
-        """Do it; gives how many messages were sent.  Raises `OperationalError` where one broker is out of reach."""
+        """Do it; gives how many messages were sent.  Raises `OperationalError` where one broker is or goes away."""
         with (
             self.app.connection_for_read(self.source) as connection,
             self.app.connection_for_write(self.destination) as target,
@@ -66,16 +73,19 @@ class Migration:
             _connect(connection, self.source)
             _connect(target, self.destination)
             there = list(self.queues) if self.forever else [each for each in self.queues if _may_have(connection, each)]
-            channel = connection.channel()
+            with _naming(connection, self.source):
+                channel = connection.channel()
             lane = _lane_to(self.app, self.destination)
             try:
-                self._move(channel, lane, there)
+                with _naming(connection, self.source):
+                    self._move(channel, _NamedLane(lane, target, self.destination), there)
             finally:
                 lane.close()
-                self._give_back(channel)
+                with _naming(connection, self.source):
+                    self._give_back(channel)
         return sum(self.sent.values())
 
-    def _move(self, channel: Any, lane: ProducerLane, queues: Sequence[str]) -> None:
+    def _move(self, channel: Any, lane: _NamedLane, queues: Sequence[str]) -> None:
         for queue in queues if self.forever else ():
             self.app.amqp.queues[queue](channel).declare()
         monotonic_last = time.monotonic()
@@ -88,12 +98,12 @@ class Migration:
                 time.sleep(_PAUSE)
 
     def _is_complete(self) -> bool:
-        return self.limit is not None and sum(self.sent.values()) >= self.limit
+        return self.is_stopping or (self.limit is not None and sum(self.sent.values()) >= self.limit)
 
-    def _move_batch(self, channel: Any, lane: ProducerLane, queue: str) -> int:
+    def _move_batch(self, channel: Any, lane: _NamedLane, queue: str) -> int:
         """Send what waits in one queue, up to a batch; gives how many messages were looked at."""
         wanted = _BATCH if self.limit is None else min(_BATCH, self.limit - sum(self.sent.values()))
-        if wanted <= 0:
+        if wanted <= 0 or self.is_stopping:
             return 0
         messages, looked_at = [], 0
         for message in _taken(channel, queue):
@@ -136,6 +146,36 @@ class Migration:
             message.requeue()
         self._kept.clear()
         channel.close()
+
+
+class _OneOfBoth(OperationalError):
+    """What one of both brokers says, and which it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class _NamedLane:
+    """Sends; what goes wrong names the destination."""
+
+    lane: ProducerLane
+    connection: Any
+    url: str
+
+    def publish(self, messages: list[OutgoingMessage]) -> None:
+        with _naming(self.connection, self.url):
+            self.lane.publish(messages)
+
+
+@contextmanager
+def _naming(connection: Any, url: str) -> Iterator[None]:
+    """Have errors of a broker say which of both it is.  Raises `OperationalError`."""
+    try:
+        yield
+    except _OneOfBoth:
+        raise
+    except (OperationalError, *connection.connection_errors) as error:
+        raise _OneOfBoth(f"cannot reach the broker {mask_password(url)}: {error}") from error
+    except connection.channel_errors as error:
+        raise _OneOfBoth(f"the broker {mask_password(url)} refuses: {error}") from error
 
 
 def _taken(channel: Any, queue: str) -> Iterator[Any]:
@@ -181,7 +221,5 @@ def _eta_of(headers: Any) -> float | None:
 
 def _connect(connection: Any, url: str) -> None:
     """Connect.  Raises `OperationalError`, saying which of both brokers it is."""
-    try:
+    with _naming(connection, url):
         connection.ensure_connection(max_retries=1)
-    except OperationalError as error:
-        raise OperationalError(f"cannot reach the broker {mask_password(url)}: {error}") from error

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from uuid import uuid4
 
 from celeriac.cli.state import describe
+from celeriac.cli.unreachable import in_a_line
+from celeriac.exceptions import StoreUnavailable
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
@@ -111,7 +113,11 @@ def _broker(app: Celery) -> Iterator[Finding]:
             connection.ensure_connection(max_retries=1)
             connection.default_channel.close()
     except app.connection_errors as error:
-        yield Finding("broker", "fault", f"{app.broker_uri()}: {error}", "start it, or correct broker_url")
+        yield Finding("broker", "fault", f"{app.broker_uri()}: {in_a_line(error)}", "start it, or correct broker_url")
+        return
+    except app.broker_transport.channel_errors as error:
+        remedy = "correct broker_url, or what its user is permitted to do"
+        yield Finding("broker", "fault", f"{app.broker_uri()} refuses: {in_a_line(error)}", remedy)
         return
     milliseconds = (time.perf_counter() - begin) * 1000
     yield Finding("broker", "ok", f"{app.broker_uri()} is reached in {milliseconds:.0f} ms")
@@ -129,11 +135,15 @@ def _store(app: Celery) -> Iterator[Finding]:
     task_id = f"celeriac-doctor-{uuid4()}"
     uri = app.backend.as_uri()
     begin = time.perf_counter()
-    app.results.store_state(task_id, "SUCCESS", "well")
     try:
-        found = app.AsyncResult(task_id).result
-    finally:
-        app.AsyncResult(task_id).forget()
+        app.results.store_state(task_id, "SUCCESS", "well")
+        try:
+            found = app.AsyncResult(task_id).result
+        finally:
+            app.AsyncResult(task_id).forget()
+    except StoreUnavailable as error:
+        yield Finding("result store", "fault", f"{uri}: {in_a_line(error)}", "start it, or correct result_backend")
+        return
     milliseconds = (time.perf_counter() - begin) * 1000
     if found == "well":
         yield Finding("result store", "ok", f"{uri} stores and gives a result in {milliseconds:.0f} ms")

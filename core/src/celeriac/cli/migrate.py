@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,11 +31,12 @@ if TYPE_CHECKING:
 @click.option("-F", "--forever", is_flag=True, help="Go on until interrupted.")
 @json_option
 @click.pass_obj
-def migrate(state: State, /, source: str, destination: str, as_json: bool, **options: Any) -> None:
+def migrate(state: State, /, source: str, destination: str, as_json: bool, **options: Any) -> int:
     """Copy or move waiting messages from one broker to another; SOURCE and DESTINATION are URLs.
 
-    A message arrives in the queue that it was in.  It is sent before it is acked (--ack-messages), so that none is lost
-    if this is interrupted; the one that is on its way may then be in both.
+    A message arrives in the queue that it was in.  It is sent before it is acked (--ack-messages), so that none is
+    lost.  Ctrl-C ends this when those have arrived that are on their way; pressed twice, or where this dies, up to 100
+    of them are in both.
     """
     from celeriac.app.migrating import Migration
     from celeriac.contracts.urls import mask_password
@@ -53,12 +56,8 @@ def migrate(state: State, /, source: str, destination: str, as_json: bool, **opt
         timeout=options["timeout"],
         forever=options["forever"],
     )
-    signal.signal(signal.SIGTERM, _end)
-    try:
+    with _stopping_at_signals(migration) as ended_by:
         _run(migration, hidden=as_json or state.quiet)
-    except (KeyboardInterrupt, SystemExit):
-        if not migration.forever:
-            raise
     sent = sum(migration.sent.values())
     if as_json:
         click.echo(json.dumps({"sent": migration.sent, "passed_over": migration.passed_over}))
@@ -67,6 +66,13 @@ def migrate(state: State, /, source: str, destination: str, as_json: bool, **opt
         click.echo(f"{sent} messages {what} from {mask_password(source)} to {mask_password(destination)}")
         for queue, count in migration.sent.items():
             click.echo(f"    {queue}: {count}")
+    if not ended_by or migration.forever:
+        return 0
+    if migration.ack:
+        click.echo("interrupted: run it again to go on", err=True)
+    else:
+        click.echo("interrupted: all are still in the source, and those are in both that were copied", err=True)
+    return 128 + ended_by[0]
 
 
 def _run(migration: Migration, hidden: bool) -> None:
@@ -85,5 +91,20 @@ def _names(text: str | None) -> list[str]:
     return [name.strip() for name in (text or "").split(",") if name.strip()]
 
 
-def _end(*_: Any) -> None:
-    raise SystemExit(0)
+@contextmanager
+def _stopping_at_signals(migration: Migration) -> Iterator[list[int]]:
+    """Stop in order at the first SIGINT or SIGTERM, at once at the second; the number of the first is in the list."""
+    numbers: list[int] = []
+
+    def handle(number: int, _: Any) -> None:
+        if migration.is_stopping:
+            raise SystemExit(128 + number)
+        numbers.append(number)
+        migration.stop()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield numbers
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

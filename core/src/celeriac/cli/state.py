@@ -153,7 +153,7 @@ def describe(error: Exception) -> str:
     """An error in a line; one that is not ours also by its type."""
     if is_told_for_people(error):
         return str(error)
-    return f"{type(error).__name__}: {error}"
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def is_told_for_people(error: Exception) -> bool:

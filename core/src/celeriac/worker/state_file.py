@@ -44,9 +44,10 @@ class StateFile:
         try:
             self._take(json.loads(data))
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+            # Their repr may have all that there is in the file.
             raise ImproperlyConfigured(
-                f"{self.path} is no state file of Celeriac ({error!r}). Celery's are not read: name another file, or "
-                "remove this one"
+                f"{self.path} is no state file of Celeriac ({type(error).__name__}: {error}). Celery's are not read: "
+                "name another file, or remove this one"
             ) from error
 
     def _take(self, content: Any) -> None:

@@ -28,6 +28,6 @@ _REMEDIES: Final = (
 def with_remedy(text: str) -> str:
     """The server's words and, where there is one, a remedy."""
     for words, remedy in _REMEDIES:
-        if words in text:
+        if words in text and remedy not in text:
             return f"{text.rstrip('.')}; {remedy}"
     return text

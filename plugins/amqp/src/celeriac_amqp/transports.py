@@ -9,10 +9,12 @@ import ssl
 from collections.abc import Mapping
 from typing import Any, Final
 
+from amqp.exceptions import AMQPError
 from kombu.transport import pyamqp
 
 from celeriac.exceptions import ImproperlyConfigured
 from celeriac_amqp.options import OWN, PATIENCE
+from celeriac_amqp.remedies import with_remedy
 from celeriac_amqp.wire import Wire
 
 _CHECKS: Final = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
@@ -30,6 +32,9 @@ class CheckedTransport(pyamqp.Transport):
             given_on = {name: value for name, value in (options or {}).items() if name not in OWN}
             client.transport_options = {**self.patience(options or {}), **given_on}
             return super().establish_connection()
+        except AMQPError as error:  # it refuses the login, or the virtual host
+            error.reply_text = with_remedy(str(error.reply_text))
+            raise
         finally:
             # The next try may be with another host; and Kombu writes an address for a name that certificates have.
             client.hostname, client.ssl, client.transport_options = host or client.hostname, given, options
