@@ -27,8 +27,8 @@ def most_at_once(runs):
 
 
 @pytest.mark.covers("settings.worker_autoscaler", "cli.worker.--autoscale")
-@pytest.mark.parametrize("pool", ["prefork", "threads", "asyncio"])
-def test_a_worker_grows_with_its_queue_and_shrinks_when_that_is_empty(spawn, tmp_path, wait_until, pool):
+@pytest.mark.parametrize(("pool", "multiplier"), [("prefork", "1"), ("threads", "4"), ("asyncio", "1")])
+def test_a_worker_grows_with_its_queue_and_shrinks_when_that_is_empty(spawn, tmp_path, wait_until, pool, multiplier):
     (tmp_path / "scaled.py").write_text(APP)
     command = [
         sys.executable,
@@ -41,8 +41,8 @@ def test_a_worker_grows_with_its_queue_and_shrinks_when_that_is_empty(spawn, tmp
         pool,
         "--autoscale",
         "4,1",
-        "-l",
-        "INFO",
+        "--prefetch-multiplier",
+        multiplier,
     ]
     worker = spawn(*command, "-l", "INFO", cwd=tmp_path, env={"AUTOSCALE_KEEPALIVE": "0.5"})
     worker.wait_for_output("ready.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from kombu import Queue
 
 from celeriac.contracts import Pool, PoolContext
 from celeriac.exceptions import ImproperlyConfigured
@@ -34,6 +35,7 @@ class Worker:
         self.consumer = self
         self.ready = 0
         self.told = 0
+        self.window = PrefetchWindow(4, 2)
 
     def pool_resized(self):
         self.told += 1
@@ -60,6 +62,60 @@ def test_the_pool_grows_with_what_waits_up_to_its_bound(scaler, pool, worker):
         scaler.maybe_scale()
         assert pool.context.concurrency == size
     assert worker.told == 2
+
+
+class Depths:
+    """A consumer's lane, queues and app, as far as the autoscaler asks."""
+
+    connection_errors = (OSError,)
+
+    def __init__(self, **depths):
+        self.lane = self.listening = self.app = self
+        self.depths = depths
+        self.queues = [Queue(name) for name in depths]
+        self.paused = {"paused"}
+        self.is_claiming = True
+        self.window = PrefetchWindow(1, 2)
+        self.ready = 2
+        self.asked = []
+
+    def depth(self, name):
+        self.asked.append(name)
+        if isinstance(self.depths[name], Exception):
+            raise self.depths[name]
+        return self.depths[name]
+
+    def pool_resized(self):
+        """Of no matter here."""
+
+    @property
+    def consumer(self):
+        return self
+
+
+@pytest.mark.parametrize(
+    ("depths", "size"),
+    [
+        ({"celery": 3, "other": 1}, 6),
+        ({"celery": 500}, 10),
+        ({"celery": 0, "paused": 9}, 2),
+        ({"celery": None}, 3),
+        ({"celery": OSError("away")}, 2),
+    ],
+    ids=str,
+)
+def test_where_nothing_is_claimed_ahead_it_grows_with_what_waits_in_the_queues(pool, depths, size):
+    Autoscaler(pool, 10, 2, worker=Depths(**depths), keepalive=0).maybe_scale()
+    assert pool.context.concurrency == size
+
+
+def test_the_broker_is_not_asked_while_there_is_room(pool):
+    worker = Depths(celery=100)
+    worker.ready = 1
+    Autoscaler(pool, 10, 2, worker=worker).maybe_scale()
+    pool.context.concurrency = worker.ready = 10
+    Autoscaler(pool, 10, 2, worker=worker).maybe_scale()
+    assert worker.asked == []
 
 
 def test_it_shrinks_when_there_is_little_to_do_down_to_its_bound(scaler, pool, worker):

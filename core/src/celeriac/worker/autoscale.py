@@ -71,7 +71,26 @@ class Autoscaler:
         return wanted > processes
 
     def _wanted(self) -> int:
-        return max(self.min_concurrency, min(self.qty, self.max_concurrency))
+        wanted = self.qty
+        if self.processes <= wanted < self.max_concurrency:
+            wanted += self._unclaimed()
+        return max(self.min_concurrency, min(wanted, self.max_concurrency))
+
+    def _unclaimed(self) -> int:
+        """Messages that wait in the queues because the worker claims no more than it can run at once."""
+        consumer = None if self.worker is None else self.worker.consumer
+        if consumer is None or not consumer.window.is_strict or not consumer.is_claiming:
+            return 0
+        listening = consumer.listening
+        try:
+            depths = [
+                consumer.lane.depth(queue.name) for queue in listening.queues if queue.name not in listening.paused
+            ]
+        except consumer.app.connection_errors as error:
+            logger.debug("How much waits in the queues is not known: %s", error)
+            return 0
+        # Where nobody can tell, one more is tried: if it finds nothing to do, it goes again.
+        return sum(1 if depth is None else depth for depth in depths)
 
     def scale_up(self, n: int) -> None:
         """Grow by `n`."""
