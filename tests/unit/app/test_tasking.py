@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+import pickle
+from unittest.mock import patch
+
 import pytest
 
 from celeriac import Celery, Task, shared_task
+from celeriac.exceptions import Retry
 
 pytestmark = pytest.mark.covers("app.base.Celery.task")
 
@@ -127,6 +132,39 @@ def test_a_shared_task_is_that_of_the_app_that_is_current_when_it_is_used(make_a
     assert library() == "two"
     assert library.app is two
     assert one.tasks["s.library"] is not two.tasks["s.library"]
+
+
+def test_a_shared_task_is_a_task_to_whoever_looks_at_it(make_app):
+    @shared_task(name="s.looked.at")
+    def library(x):
+        """Of a library."""
+
+    task = make_app(set_as_current=True).tasks["s.looked.at"]
+    assert isinstance(library, Task)
+    assert library == task
+    assert {library: 1}[task] == 1
+    assert pickle.loads(pickle.dumps(library)) is task
+    assert "apply_async" in dir(library)
+    assert (library.__module__, library.__name__, library.__doc__) == (__name__, "library", "Of a library.")
+    assert str(inspect.signature(library)) == "(x)"
+
+
+def test_a_test_may_put_something_in_the_place_of_what_a_shared_task_has(make_app):
+    @shared_task(bind=True, name="s.patched")
+    def pay(self):
+        raise self.retry(countdown=60)
+
+    task = make_app(set_as_current=True).tasks["s.patched"]
+    with patch.object(pay, "retry", side_effect=Retry()) as retry, pytest.raises(Retry):
+        pay()
+    retry.assert_called_once_with(countdown=60)
+    with patch.object(pay, "apply_async", autospec=True) as apply_async:
+        pay.delay()
+    assert apply_async.called
+    assert not {"retry", "apply_async"} & {*vars(task)}
+    pay.note = "mine"
+    del pay.note
+    assert not hasattr(task, "note")
 
 
 @pytest.mark.covers("app.base.Celery.type_checker")

@@ -26,6 +26,12 @@ class Proxy:
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._get_current_object(), name, value)
 
+    def __delattr__(self, name: str) -> None:
+        delattr(self._get_current_object(), name)
+
+    def __dir__(self) -> list[str]:
+        return dir(self._get_current_object())
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._get_current_object()(*args, **kwargs)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from functools import WRAPPER_ASSIGNMENTS
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 
 from celeriac.app.current import get_current_app
 from celeriac.app.definition import define
+from celeriac.app.proxies import Proxy
 from celeriac.app.sharing import connect_shared
 
 if TYPE_CHECKING:
@@ -17,11 +19,13 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class SharedTask:
+class SharedTask(Proxy):
     """Stands for the task of that name on whichever app is the current one."""
 
     def __init__(self, function: Callable[..., Any], options: dict[str, Any]) -> None:
-        self.__dict__.update(_function=function, _options=options, __wrapped__=function, __doc__=function.__doc__)
+        # What Python and its tools read of a function is known without an app.
+        known = {"_function": function, "_options": options, "__wrapped__": function}
+        self.__dict__.update(known | {each: getattr(function, each, None) for each in WRAPPER_ASSIGNMENTS})
 
     def _get_current_object(self) -> Any:
         """The task of the current app."""
@@ -29,20 +33,8 @@ class SharedTask:
         name = self._options.get("name") or app.gen_task_name(self._function.__name__, self._function.__module__)
         return app.tasks[name]
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._get_current_object(), name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._get_current_object(), name, value)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._get_current_object()(*args, **kwargs)
-
     def __reduce__(self) -> Any:
         return self._get_current_object().__reduce__()
-
-    def __repr__(self) -> str:
-        return repr(self._get_current_object())
 
 
 @overload
