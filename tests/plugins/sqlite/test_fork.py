@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 
 import pytest
@@ -49,8 +50,6 @@ def test_inherited_lanes_refuse_and_close_without_harm(producer, consume, messag
 
 
 def test_a_child_that_ends_through_the_interpreter_leaves_the_log_alone(spawn, path, query):
-    import sys
-
     script = f"""
 import os, sys
 from kombu import Connection
@@ -104,6 +103,28 @@ def test_a_backend_works_on_after_a_fork(app, url):
     assert set(backend.fetch(["parent", "child"])) == {"parent", "child"}
     watcher.close()
     backend.close()
+
+
+def test_who_lets_go_of_a_connection_early_in_a_child_does_not_close_it(spawn, path):
+    # Given an app whose store is loaded after the app itself has asked to be told of forks
+    script = f"""
+import os, sys
+from celeriac import Celery
+app = Celery("t", backend={"sqlite:///" + str(path)!r})
+app.results.store_state("parent", "SUCCESS", 1)
+watcher = app.backend.watch()
+connection = app.backend._database._connection
+listeners = len(os.listdir({str(path)!r} + ".wake"))
+if not os.fork():
+    # Then in a child, which may have been forked while another thread was using it, the connection is as it was
+    connection.execute("SELECT 1")
+    os._exit(0)
+print(os.wait()[1], app.results.fetch(["parent"])["parent"]["result"])
+assert len(os.listdir({str(path)!r} + ".wake")) == listeners == 1
+"""
+    spawned = spawn(sys.executable, "-c", script)
+    assert spawned.wait() == 0, spawned.output()
+    assert spawned.output().split() == ["0", "1"]
 
 
 def test_a_connection_of_kombu_can_be_dropped_in_a_child(connect):

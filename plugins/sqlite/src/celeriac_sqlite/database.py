@@ -6,7 +6,6 @@ import os
 import random
 import sqlite3
 import time
-import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from celeriac_sqlite import schema
 from celeriac_sqlite.errors import StorageBusy, StorageError, explain, is_busy
-from celeriac_sqlite.inherited import belongs_to_this_process
+from celeriac_sqlite.inherited import belongs_to_this_process, release
 from celeriac_sqlite.place import prepare_directory
 
 if TYPE_CHECKING:
@@ -53,7 +52,8 @@ class Database:
         self.execute = self._connection.execute
         self.executemany = self._connection.executemany
         #: For those who forget `close`.
-        self._release = weakref.finalize(self, self._connection.close)
+        connection = self._connection
+        self._release = release(self, connection.close, lambda: connection)
         belongs_to_this_process(self)
 
     # -- reading ----------------------------------------------------------------------------------

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import atexit
 import os
+from collections.abc import Callable
 from typing import Any, Final, Protocol
-from weakref import WeakSet
+from weakref import WeakSet, finalize
 
 
 class Disownable(Protocol):
@@ -24,11 +25,31 @@ def belongs_to_this_process(thing: Disownable) -> None:
     _owned.add(thing)
 
 
+def release(owner: Any, close: Callable[[], Any], inherited: Callable[[], Any]) -> finalize[..., Any]:
+    """Have `close` called when `owner` is collected, or by who calls what is returned; once.
+
+    In a child of this process `inherited` is called in its place, and what it returns is kept alive for ever: others
+    whom the fork concerns may let go of `owner` before it has been disowned.
+    """
+    return finalize(owner, _end, os.getpid(), close, inherited)
+
+
+def _end(pid: int, close: Callable[[], Any], inherited: Callable[[], Any]) -> None:
+    if os.getpid() == pid:
+        close()
+    else:
+        _keep([inherited()])
+
+
 def _disown_all() -> None:
-    had_any = bool(_kept)
     kept = [thing.disown() for thing in list(_owned)]
     _owned.clear()
-    _kept.extend(one for one in kept if one is not None)
+    _keep(kept)
+
+
+def _keep(things: list[Any]) -> None:
+    had_any = bool(_kept)
+    _kept.extend(one for one in things if one is not None)
     if _kept and not had_any:
         atexit.register(_never_deallocate)
 

@@ -14,11 +14,11 @@ import socket
 import stat
 import sys
 import time
-import weakref
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
-from celeriac_sqlite.inherited import belongs_to_this_process
+from celeriac_sqlite.inherited import belongs_to_this_process, release
 
 #: Waits for messages, or for results.
 Kind = Literal["w", "r"]
@@ -78,7 +78,7 @@ class Listener:
             return
         self._socket = bound
         #: For those who forget `close`.
-        self._release = weakref.finalize(self, _unbind, bound, self._address)
+        self._release = release(self, partial(_unbind, bound, self._address), bound.close)
         belongs_to_this_process(self)
 
     def fileno(self) -> int | None:
@@ -149,7 +149,7 @@ class Bell:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             self._socket.setblocking(False)
             #: For those who forget `close`.
-            self._release = weakref.finalize(self, self._socket.close)
+            self._release = release(self, self._socket.close, self._socket.close)
             belongs_to_this_process(self)
 
     def ring(self) -> None:
