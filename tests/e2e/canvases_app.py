@@ -42,4 +42,10 @@ def die():
     os._exit(7)
 
 
+@app.task(name="process")
+def process():
+    return os.getpid()
+
+
 tasks.die = die
+tasks.process = process

@@ -13,6 +13,7 @@ from hypothesis import given
 from redis import Redis
 
 from celeriac import chain, chord, group
+from celeriac.exceptions import ProtocolError
 
 HERE = Path(__file__).parent
 _spec = importlib.util.spec_from_file_location("celeriac_laws", HERE.parent / "unit" / "canvas" / "canvases.py")
@@ -122,3 +123,62 @@ def test_a_chord_outlives_the_child_that_ran_a_part_of_it(laws):
     # Then the chord fails, and says why
     error = result.get(timeout=30, propagate=False)
     assert str(error).startswith(f"Dependency {result.parent.results[1].id} raised WorkerLostError(")
+
+
+SIGNATURE = {"task": "identity", "args": [1], "kwargs": {}, "options": {}, "subtask_type": None, "immutable": False}
+WITHOUT_TASKS = {"task": "celery.chain", "args": [], "kwargs": {}, "options": {}, "subtask_type": "chain"}
+WITHOUT_HEADER = {"task": "celery.chord", "args": [], "kwargs": {"body": SIGNATURE}, "subtask_type": "chord"}
+
+
+def nested(count):
+    value = {**SIGNATURE, "args": []}
+    for _ in range(count):
+        value = {"task": "celery.group", "args": [], "kwargs": {"tasks": [value]}, "subtask_type": "group"}
+    return value
+
+
+@pytest.mark.parametrize("laws", ["short form"], indirect=True)
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+def test_damaged_canvases_end_with_an_error_and_the_processes_live(laws):
+    # Given the processes that run the tasks
+    processes = {laws.tasks.process.delay().get(timeout=20) for _ in range(20)}
+    damaged = [
+        WITHOUT_TASKS,
+        WITHOUT_HEADER,
+        {"args": [1]},
+        {**SIGNATURE, "task": {}},
+        {**SIGNATURE, "args": "ab"},
+        {**SIGNATURE, "subtask_type": []},
+        {**SIGNATURE, "options": {"link": 5}},
+        {**SIGNATURE, "options": {"chain": [WITHOUT_TASKS]}},
+        {"task": "celery.map", "kwargs": {"it": [1]}},
+        {"task": "celery.chunks", "kwargs": {"task": SIGNATURE, "it": [1], "n": 0}},
+        {"task": "celery.group", "kwargs": {"tasks": [WITHOUT_HEADER]}, "subtask_type": "group"},
+    ]
+
+    # When messages come whose callbacks, errbacks, chain or chord are damaged, some of tasks that kill their process
+    send = laws.app.send_task
+    sent = [
+        send(name, args, **{place: value if place == "chord" else [value]})
+        for name, args in (("identity", (1,)), ("die", ()))
+        for place in ("link", "link_error", "chain", "chord")
+        for value in damaged
+    ]
+
+    # Then each ends with an error that names what is damaged, and no task has run
+    for result in sent:
+        with pytest.raises(ProtocolError, match=r"cannot be read: (callbacks|errbacks|chain|chord).*: expected "):
+            result.get(timeout=20)
+    assert not laws.diary.take()
+
+    # And what is read at last, an argument of a task of the kernel's, is likewise an error of that task
+    called = send("celery.chord_unlock", ("group", WITHOUT_TASKS), ignore_result=False)
+    with pytest.raises(ProtocolError, match=r"^signature.kwargs.tasks: expected a list of signatures"):
+        called.get(timeout=20)
+    called = send("celery.map", (), {"task": WITHOUT_HEADER, "it": [1]})
+    with pytest.raises(ProtocolError, match=r"^signature.kwargs.header: expected a group"):
+        called.get(timeout=20)
+
+    # And as deep a canvas as there may be runs
+    assert send("identity", (1,), link=[nested(160)]).get(timeout=20) == 1
+    assert {laws.tasks.process.delay().get(timeout=20) for _ in range(20)} == processes

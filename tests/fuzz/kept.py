@@ -8,15 +8,17 @@ from types import SimpleNamespace
 from typing import Any
 from zlib import crc32
 
-from celeriac import Celery
+from celeriac import Celery, states
 from celeriac.beat.entry import ScheduleEntry
 from celeriac.beat.persistent import _take
 from celeriac.beat.record import Record
 from celeriac.beat.stored import StoredSchedule
+from celeriac.canvas.aftermath import never_run
 from celeriac.canvas.signature import Signature
 from celeriac.contracts.primitives import StorePrimitives
-from celeriac.exceptions import CeleryError
+from celeriac.exceptions import CeleryError, ImproperlyConfigured
 from celeriac.protocol import json as wire_json
+from celeriac.protocol.signatures import signatures
 from celeriac.results.tuples import result_from_tuple
 from celeriac.worker.revocations import Revocations
 from celeriac.worker.shared_revokes import SharedRevokes
@@ -58,6 +60,12 @@ def app() -> Celery:
     made = Celery("fuzz-kept", broker="memory://", backend="disabled://", set_as_current=False)
     made.conf.timezone = "UTC"
     return made
+
+
+@cache
+def canvas_app() -> Celery:
+    """One with a store, in which the steps of chains could be kept."""
+    return Celery("fuzz-canvas", broker="memory://", backend="memory://", set_as_current=False)
 
 
 def state_file(data: bytes) -> Any:
@@ -116,13 +124,32 @@ def revoked(data: bytes) -> Any:
 
 
 def signature(data: bytes) -> Any:
-    """A signature from a message or a store, and the result of one."""
+    """A signature from a message or a store, and what a worker does with one; and the result of one."""
     value = wire_json.loads(data)
     if not isinstance(value, dict):
         return result_from_tuple(value, app())
-    found = Signature.from_dict(value, app=app())
+    found = Signature.from_dict(value, app=canvas_app())
     repr(found)
-    return list(found.leaves())
+    list(found.leaves())
+    found.flatten_links()
+    if _can_be_called(found):
+        settled = found.settle({"link_error": [{"task": "t"}], "chain": [{"task": "t"}]})
+        settled.result()
+        list(settled.firsts())
+        signatures(wire_json.loads(wire_json.dumps([found.clone(), settled])), "written")
+        never_run(canvas_app(), settled, ValueError(), states.FAILURE, None)
+    return found
+
+
+def _can_be_called(found: Any) -> bool:
+    """Whether it is more than damage that keeps it from being called: a chord without a body, an empty chain."""
+    try:
+        found.settle({"link": [{"task": "t"}]})
+    except (TypeError, ImproperlyConfigured) as error:
+        if "this chord has no body yet" in str(error) or "an empty chain cannot stand" in str(error):
+            return False
+        raise
+    return True
 
 
 def seeds(call: bytes) -> dict[str, tuple[bytes, ...]]:
@@ -156,5 +183,8 @@ def seeds(call: bytes) -> dict[str, tuple[bytes, ...]]:
             b'[%b]},"options":{},"subtask_type":"group","immutable":false},"body":%b,"kwargs":{}},"options":{},'
             b'"subtask_type":"chord","immutable":false}' % (call, call),
             b'[["a",[["p",null],null]],[[["c",null],null]]]',
+            b'{"task":"celery.chunks","args":[],"kwargs":{"task":%b,"it":[[1],[2]],"n":1},"options":{"link":[%b],'
+            b'"chain":[%b],"chord":%b,"stamped_headers":["s"],"s":1,"group_index":0,"headers":{},"kept":true,'
+            b'"task_id":"x"},"subtask_type":null,"immutable":true}' % ((call,) * 4),
         ),
     }

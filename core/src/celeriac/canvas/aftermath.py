@@ -11,7 +11,7 @@ from celeriac.app.context import Context
 from celeriac.canvas.kept import is_stub, unstubbed
 from celeriac.canvas.signature import maybe_signature
 from celeriac.contracts.chords import ChordPart, ChordStore, Deposit
-from celeriac.exceptions import BackendError
+from celeriac.exceptions import BackendError, ProtocolError
 
 if TYPE_CHECKING:
     from celeriac.contracts.backend import Backend, StoredResult
@@ -35,7 +35,7 @@ def deposit(
         )
     if request.chain and state in states.PROPAGATE_STATES:
         for following in reversed(request.chain):
-            signature = maybe_signature(dict(following), app)
+            signature = maybe_signature(following, app)
             more = never_run(app, signature, value, state, traceback, request)
             results += more.results
             parts += more.parts
@@ -106,7 +106,7 @@ def _identified(app: Any, signature: Any) -> Iterator[Any]:
 def _found(app: Any, stub: Any) -> Any:
     try:
         return unstubbed(app, stub)
-    except BackendError as error:
+    except (BackendError, ProtocolError) as error:
         logger.error("Who waits for the rest of a chain is not told that it never runs: %s", error)
         return None
 

@@ -120,7 +120,10 @@ class Call(dict[str, Any]):
         return found
 
     def __repr__(self) -> str:
-        return self.reprcall()
+        try:
+            return self.reprcall()
+        except (RecursionError, LookupError, TypeError, AttributeError):  # of one that is too deep, or damaged
+            return f"{self.get('task')}(...)"
 
     def reprcall(self, *args: Any, **kwargs: Any) -> str:
         """The call as Python would write it, with these arguments before its own."""

@@ -11,7 +11,7 @@ from celeriac.canvas.composite import Composite
 from celeriac.canvas.group import app_of, group, members_of
 from celeriac.canvas.launch import launched
 from celeriac.canvas.options import merged, needs_one_end, portions
-from celeriac.canvas.signature import Signature, maybe_signature
+from celeriac.canvas.signature import Signature, maybe_signature, read
 from celeriac.canvas.unstarted import failed_result
 
 if TYPE_CHECKING:
@@ -27,12 +27,11 @@ class chain(Composite):  # noqa: N801  # the name that Celery gave it
     """
 
     @classmethod
-    def from_dict(cls, d: Mapping[str, Any], app: Any = None) -> Signature:
-        """The chain that a map of the wire stands for."""
+    def _read(cls, d: Mapping[str, Any], app: Any) -> Signature:
         made = cls(app=app)
         made.update(
             args=tuple(d.get("args") or ()),
-            kwargs={**d["kwargs"], "tasks": [maybe_signature(task, app) for task in d["kwargs"]["tasks"]]},
+            kwargs={**d["kwargs"], "tasks": [read(task, app) for task in d["kwargs"]["tasks"]]},
             options=dict(d.get("options") or {}),
             immutable=bool(d.get("immutable")),
         )
@@ -108,8 +107,7 @@ class chain(Composite):  # noqa: N801  # the name that Celery gave it
             if index == len(steps) - 1:
                 its = merged(its, last)
             settled.append(step.settle(its))
-        # What was to come after is settled already.
-        settled += [maybe_signature(step, self._app) for step in reversed(outer or ())]
+        settled += [_settled(maybe_signature(step, self._app)) for step in reversed(outer or ())]
         return self._copy(
             kwargs={**self["kwargs"], "tasks": settled}, options={"task_id": settled[-1]["options"]["task_id"]}
         )
@@ -244,6 +242,12 @@ class chain(Composite):  # noqa: N801  # the name that Celery gave it
 def _stated(**options: Any) -> dict[str, Any]:
     """The options that say something."""
     return {key: value for key, value in options.items() if value is not None}
+
+
+def _settled(step: Signature) -> Signature:
+    """A step that comes after the whole: settled already, but where somebody has written the message by hand."""
+    is_settled = step["subtask_type"] is None and step["options"].get("task_id")
+    return step if is_settled else step.settle({})
 
 
 def with_options(step: Signature, options: Mapping[str, Any]) -> Signature:

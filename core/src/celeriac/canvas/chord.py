@@ -10,7 +10,7 @@ from celeriac.canvas.composite import Composite
 from celeriac.canvas.ends import one_end
 from celeriac.canvas.group import app_of, group
 from celeriac.canvas.options import AFTER, WHEN, merged, portions
-from celeriac.canvas.signature import Signature, maybe_signature
+from celeriac.canvas.signature import Signature, maybe_signature, read
 from celeriac.canvas.unstarted import chord_error, fail_eagerly
 
 if TYPE_CHECKING:
@@ -22,10 +22,11 @@ class chord(Composite):  # noqa: N801  # the name that Celery gave it
     """``chord(header)(body)`` or ``chord(header, body)``: body is called once, with the list of results."""
 
     @classmethod
-    def from_dict(cls, d: Mapping[str, Any], app: Any = None) -> Signature:
-        """The chord that a map of the wire stands for."""
+    def _read(cls, d: Mapping[str, Any], app: Any) -> Signature:
         inner = d["kwargs"]
-        made = cls(inner["header"], inner.get("body"), kwargs=inner.get("kwargs"), app=app)
+        header, body = inner["header"], inner.get("body")
+        parts = read(header, app) if isinstance(header, Mapping) else [read(each, app) for each in header]
+        made = cls(parts, None if body is None else read(body, app), kwargs=inner.get("kwargs"), app=app)
         made.update(
             args=tuple(d.get("args") or ()), options=dict(d.get("options") or {}), immutable=bool(d.get("immutable"))
         )
@@ -178,8 +179,9 @@ class chord(Composite):  # noqa: N801  # the name that Celery gave it
 
     def leaves(self) -> Iterator[Signature]:
         """All tasks of header and body."""
-        yield from self.tasks.leaves()
-        yield from self.body.leaves()
+        yield from self.header_group().leaves()
+        if self.body is not None:
+            yield from self.body.leaves()
 
     # -- calling ------------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from celeriac.app.current import get_current_app
 from celeriac.app.identifiers import uuid
 from celeriac.canvas.composite import Composite
 from celeriac.canvas.options import merged, needs_one_end, portions
-from celeriac.canvas.signature import Signature, maybe_signature
+from celeriac.canvas.signature import Signature, maybe_signature, read
 
 if TYPE_CHECKING:
     from celeriac.canvas.launch import Launch
@@ -26,11 +26,10 @@ class group(Composite):  # noqa: N801  # the name that Celery gave it
     """
 
     @classmethod
-    def from_dict(cls, d: Mapping[str, Any], app: Any = None) -> Signature:
-        """The group that a map of the wire stands for."""
+    def _read(cls, d: Mapping[str, Any], app: Any) -> Signature:
         made = cls(app=app)
         made.update(
-            kwargs={**d["kwargs"], "tasks": [maybe_signature(task, app) for task in d["kwargs"]["tasks"]]},
+            kwargs={**d["kwargs"], "tasks": [read(task, app) for task in d["kwargs"]["tasks"]]},
             args=tuple(d.get("args") or ()),
             options=dict(d.get("options") or {}),
             immutable=bool(d.get("immutable")),

@@ -63,16 +63,16 @@ def to_keep(steps: Sequence[Any]) -> tuple[list[dict[str, Any]], list[StoredResu
 def unstubbed(app: Any, signature: Any) -> Signature | None:
     """The signature that a stub stands for; None where it has been sent before, and its task has begun.
 
-    Raises `BackendError` where the store does not have it any more.
+    Raises `BackendError` where the store does not have it any more, `ProtocolError` for what is damaged.
     """
-    if not is_stub(signature):
-        found: Signature = maybe_signature(signature, app)
+    found: Signature = maybe_signature(signature, app)
+    if not is_stub(found):
         return found
-    task_id = signature["options"]["task_id"]
+    task_id = found["options"]["task_id"]
     meta = app.results.fetch([task_id]).get(task_id)
     if meta is None:
         raise BackendError(
-            f"the next step of the chain, {signature['task']}[{task_id}], is not in the result store any more: it was "
+            f"the next step of the chain, {found['task']}[{task_id}], is not in the result store any more: it was "
             "kept for result_expires seconds, which must be longer than the chain takes"
         )
     if meta["status"] != states.PENDING or CALL not in meta:

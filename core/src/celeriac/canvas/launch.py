@@ -55,6 +55,15 @@ class Launch:
         priority = 0 if task is None else None  # as `send_task`
         self._messages.append(self.app.publisher.build(name, args, kwargs, task_id, chosen, self._parent, priority))
 
+    def take(self, other: Launch) -> None:
+        """Send with this what another one has gathered."""
+        if other.admission is not None:
+            self.admission = other.admission
+        self._messages += other._messages
+        self._own += other._own
+        self._chords += other._chords
+        self._stored += other._stored
+
     def body_of_chord(self, body: Any, header: Any) -> Any:
         """A settled chord whose header is added as well: what each header task is to carry as the body."""
         group_id = header["options"]["task_id"]

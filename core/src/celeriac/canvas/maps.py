@@ -8,7 +8,7 @@ from typing import Any
 
 from celeriac.app.current import get_current_app
 from celeriac.canvas.group import group
-from celeriac.canvas.signature import Signature, maybe_signature
+from celeriac.canvas.signature import Signature, maybe_signature, read
 
 
 class _Mapping(Signature):
@@ -17,9 +17,9 @@ class _Mapping(Signature):
     _task_name: str
 
     @classmethod
-    def from_dict(cls, d: Mapping[str, Any], app: Any = None) -> Signature:
-        """The signature that a map of the wire stands for."""
-        made = cls(d["kwargs"]["task"], d["kwargs"]["it"], app=app)
+    def _read(cls, d: Mapping[str, Any], app: Any) -> Signature:
+        inner = d["kwargs"]
+        made = cls(_read_called(inner["task"], app), inner["it"], app=app)
         made["options"] = dict(d.get("options") or {})
         return made
 
@@ -57,9 +57,9 @@ class chunks(Signature):  # noqa: N801  # as above
     """``[task(*element) for element in it]``, `n` elements in each message: a group of `xstarmap`."""
 
     @classmethod
-    def from_dict(cls, d: Mapping[str, Any], app: Any = None) -> Signature:
-        """The signature that a map of the wire stands for."""
-        made = cls(d["kwargs"]["task"], d["kwargs"]["it"], d["kwargs"]["n"], app=app)
+    def _read(cls, d: Mapping[str, Any], app: Any) -> Signature:
+        inner = d["kwargs"]
+        made = cls(_read_called(inner["task"], app), inner["it"], inner["n"], app=app)
         made["options"] = dict(d.get("options") or {})
         return made
 
@@ -114,6 +114,11 @@ def _called(task: Any, app: Any) -> Signature:
         found: Signature = maybe_signature(task, app)
         return found
     return Signature(task, app=app or getattr(task, "app", None) or get_current_app())
+
+
+def _read_called(task: Any, app: Any) -> Any:
+    """What is called, in a map that is checked: a signature, or a name."""
+    return read(task, app) if isinstance(task, Mapping) else task
 
 
 def _parts(it: Sequence[Any], n: int) -> Iterator[list[Any]]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from celeriac.app.identifiers import uuid
 from celeriac.canvas.call import Call
 from celeriac.canvas.options import listed, merged
 from celeriac.canvas.stamping import stamp, stamp_links
+from celeriac.exceptions import ProtocolError
+from celeriac.protocol.signatures import check_signature
 
 if TYPE_CHECKING:
     from celeriac.canvas.launch import Launch
@@ -37,10 +39,20 @@ class Signature(Call):
 
     @classmethod
     def from_dict(cls, d: Mapping[str, Any], app: Any = None) -> Signature:
-        """The signature that a map of the wire stands for."""
-        kind = cls.TYPES.get(d.get("subtask_type") or "") or cls.KINDS_BY_TASK.get(d.get("task") or "")
-        if kind is not None and kind is not cls:
-            return kind.from_dict(d, app=app)
+        """The signature that a map of the wire stands for.
+
+        Raises `ProtocolError` where something in it is damaged, or it is too deep.
+        """
+        check_signature(d, "signature")
+        try:
+            read_own: Any = cls._read
+            return _read_map(d, app, cls) if read_own.__func__ is _READ else read_own(d, app)
+        except RecursionError:
+            raise ProtocolError("signatures are in each other deeper than this thread's stack allows") from None
+
+    @classmethod
+    def _read(cls, d: Mapping[str, Any], app: Any) -> Signature:
+        """The same of a map that is checked, as one of this kind."""
         return Signature(d, app=app)
 
     def __reduce__(self) -> Any:
@@ -193,8 +205,36 @@ class Signature(Call):
         return known if known is not None else self.app.tasks.get(self["task"])
 
 
+def read(d: Any, app: Any) -> Signature:
+    """The signature that `d` is, or stands for as a map that is checked."""
+    return _adopted(d, app) if isinstance(d, Signature) else _read_map(d, app)
+
+
+def _read_map(d: Mapping[str, Any], app: Any, reader: type[Signature] | None = None) -> Signature:
+    kind: Any = Signature.TYPES.get(d.get("subtask_type") or "") or Signature.KINDS_BY_TASK.get(d["task"])
+    if kind is None or kind is reader:
+        return Signature(d, app=app)
+    own = kind.from_dict.__func__ is not _FROM_DICT  # of an application
+    found: Signature = kind.from_dict(d, app=app) if own else kind._read(d, app)
+    return found
+
+
+#: What a kind that reads maps in its own way has replaced.
+_FROM_DICT: Final[Any] = Signature.__dict__["from_dict"].__func__
+_READ: Final[Any] = Signature.__dict__["_read"].__func__
+
+
+def _adopted(found: Signature, app: Any) -> Signature:
+    if app is not None and found._app is None:
+        found.__dict__["_app"] = app
+    return found
+
+
 def signature(varies: Any, *args: Any, **kwargs: Any) -> Signature:
-    """A signature of a task, a task's name, a map, or another signature (which is copied)."""
+    """A signature of a task, a task's name, a map, or another signature (which is copied).
+
+    Raises as `Signature.from_dict`.
+    """
     app = kwargs.get("app")
     if isinstance(varies, Signature):
         return varies.clone()
@@ -204,13 +244,11 @@ def signature(varies: Any, *args: Any, **kwargs: Any) -> Signature:
 
 
 def maybe_signature(d: Any, app: Any = None, clone: bool = False) -> Any:
-    """A signature where `d` is the map of one, else `d`."""
+    """A signature where `d` is the map of one, else `d`.  Raises as `Signature.from_dict`."""
     if isinstance(d, Signature):
         if clone:
             d = d.clone()
-        if app is not None and d._app is None:
-            d.__dict__["_app"] = app
-        return d
+        return _adopted(d, app)
     return Signature.from_dict(d, app=app) if isinstance(d, Mapping) else d
 
 

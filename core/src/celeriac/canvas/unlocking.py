@@ -7,7 +7,7 @@ from typing import Any
 
 from celeriac import states
 from celeriac.canvas.completion import claim, finish
-from celeriac.canvas.signature import maybe_signature
+from celeriac.canvas.signature import Signature
 from celeriac.contracts.chords import ChordStore
 from celeriac.exceptions import ChordError
 from celeriac.protocol.results import decode_exception
@@ -24,7 +24,7 @@ def unlock(
 ) -> None:
     """Call the body of the chord if all of the header have ended; else raise `Retry`, to look again in `interval` s."""
     app = task.app
-    body = maybe_signature(callback, app)
+    body = Signature.from_dict(callback, app=app)
     pause = app.conf.result_chord_retry_interval if interval is None else interval
     if result is None:
         if isinstance(app.backend, ChordStore) and not claim(app, group_id, body):

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from celeriac.exceptions import ProtocolError
-from celeriac.protocol.shapes import signature, signatures, wrong
+from celeriac.protocol.shapes import wrong
+from celeriac.protocol.signatures import signature, signatures
 
 __all__ = ["EMBED_KEYS", "TaskBody", "decode_body", "encode_body"]
 

@@ -40,24 +40,28 @@ class Bereaved:
     def tell(self, app: Celery) -> bool:
         """Tell them; False where the broker or the store is out of reach: then call again, for those who are left."""
         out_of_reach: tuple[type[BaseException], ...] = (BackendError, *app.connection_errors)
-        try:
-            request = self._read(app)
-            while self._errbacks:
-                call_errback(app, request, self._errbacks[0], self._error, None)
-                del self._errbacks[0]
-            left = deposit(app, request, self._state, self._error, None, is_wanted=False)
-            if left is not None:
-                store(app, [left])
-        except out_of_reach as error:
-            logger.error("Those who wait for task %s cannot be told yet: %s", self.task_id, error)
-            return False
-        except Exception as error:
-            logger.error("Those who wait for task %s could not be told: %r", self.task_id, error, exc_info=error)
-            # The first of them may be at fault, and must not keep it from the others.
-            if self._errbacks:
-                del self._errbacks[0]
-                return self.tell(app)
-        return True
+        while True:
+            try:
+                self._tell(app)
+            except out_of_reach as error:
+                logger.error("Those who wait for task %s cannot be told yet: %s", self.task_id, error)
+                return False
+            except Exception as error:
+                logger.error("Those who wait for task %s could not be told: %r", self.task_id, error, exc_info=error)
+                # The first of them may be at fault, and must not keep it from the others.
+                if self._errbacks:
+                    del self._errbacks[0]
+                    continue
+            return True
+
+    def _tell(self, app: Celery) -> None:
+        request = self._read(app)
+        while self._errbacks:
+            call_errback(app, request, self._errbacks[0], self._error, None)
+            del self._errbacks[0]
+        left = deposit(app, request, self._state, self._error, None, is_wanted=False)
+        if left is not None:
+            store(app, [left])
 
     def _read(self, app: Celery) -> Context:
         if self._request is None:
