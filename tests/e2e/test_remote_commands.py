@@ -110,6 +110,7 @@ def test_commands_are_listed_those_of_plugins_and_users_among_them(run):
         (("inspect", "pingg"), "there is no command 'pingg' of `celeriac inspect`. Did you mean 'ping'?"),
         (("inspect", "shutdown"), "there is no command 'shutdown' of `celeriac inspect`."),
         (("control",), "which command? `celeriac control --list` shows them."),
+        (("control", "rate_limit", "t"), "rate_limit needs rate_limit. Usage: rate_limit <task_name> <rate_limit"),
         (("inspect", "ping", "x"), "too many arguments: x. Usage: ping"),
         (("control", "pool_grow", "many"), "'many' is no n for pool_grow"),
         (("inspect", "conf", "perhaps"), "with_defaults of conf is true or false, not 'perhaps'"),

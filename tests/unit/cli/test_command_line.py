@@ -580,3 +580,12 @@ def test_what_the_everyday_commands_print_can_be_had_as_json(celeriac):
     assert found["settings"]["broker_url"] == url
     assert any("celeriac" in value for value in [*found["facts"], *found["facts"].values()])
     app.close()
+
+
+@pytest.mark.parametrize("name", ["json", "celeriac", "pytest", "tests"])
+def test_a_project_that_would_hide_a_module_is_refused(celeriac, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    code, _, errors = celeriac("init", name)
+    assert code == 2
+    assert f"{name!r} is the name of a module that is there already" in errors
+    assert list(tmp_path.iterdir()) == []

@@ -44,6 +44,37 @@ def test_old_names_are_rewritten_and_the_file_is_kept(celeriac, file):
     assert celeriac("upgrade", "settings", str(file))[1] == "0 names changed\n"
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('BROKER_URL = environ["BROKER_URL"]  # é', 'broker_url = environ["BROKER_URL"]  # é'),
+        (
+            'BROKER_URL = os.environ.get("BROKER_URL", "redis://")',
+            'broker_url = os.environ.get("BROKER_URL", "redis://")',
+        ),
+        ('CELERY_ROUTES = {"t": {"queue": "CELERY_ROUTES"}}', 'task_routes = {"t": {"queue": "CELERY_ROUTES"}}'),
+        ('é = "é"; app.conf["BROKER_URL"] = é', 'é = "é"; app.conf["broker_url"] = é'),
+        ("app.conf.BROKER_URL = other.BROKER_URL", "app.conf.broker_url = other.BROKER_URL"),
+        ("from other import BROKER_URL\nurl = BROKER_URL", "from other import BROKER_URL\nurl = BROKER_URL"),
+        (
+            "BROKER_URL = 1\nurl = f'{BROKER_URL!r:>{BROKER_URL}} {{BROKER_URL}}'",
+            "broker_url = 1\nurl = f'{broker_url!r:>{broker_url}} {{BROKER_URL}}'",
+        ),
+        (
+            "def change():\n\tglobal BROKER_URL\n\tBROKER_URL = 1",
+            "def change():\n\tglobal broker_url\n\tbroker_url = 1",
+        ),
+        ("def connect(BROKER_URL):\n    return BROKER_URL", "def connect(BROKER_URL):\n    return BROKER_URL"),
+        ("class Config:\r\n    BROKER_URL   =(1,\r\n  2)", "class Config:\r\n    broker_url   =(1,\r\n  2)"),
+    ],
+)
+def test_what_is_no_name_of_a_setting_stays(celeriac, tmp_path, old, new):
+    path = tmp_path / "celeryconfig.py"
+    path.write_bytes(old.encode())
+    assert celeriac("upgrade", "settings", str(path))[0] == 0
+    assert path.read_bytes().decode() == new
+
+
 @pytest.mark.covers(
     "cli.upgrade settings.--django", "cli.upgrade settings.--compat", "cli.upgrade settings.--no-backup"
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pprint
 from collections.abc import Iterator, Mapping, Sequence
+from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -166,10 +167,18 @@ def _given(command: ControlCommand, words: Sequence[str]) -> dict[str, Any]:
             left = []
         elif left:
             given[name] = _converted(command, name, kind, left.pop(0))
+    usage = " ".join(filter(None, (command.name, command.signature)))
     if left:
-        usage = " ".join(filter(None, (command.name, command.signature)))
         raise click.UsageError(f"too many arguments: {' '.join(left)}. Usage: {usage}")
+    if missing := [name for name in _required(command) if name not in given]:
+        raise click.UsageError(f"{command.name} needs {' and '.join(missing)}. Usage: {usage}")
     return given
+
+
+def _required(command: ControlCommand) -> list[str]:
+    """The arguments that the command does not do without."""
+    parameters = signature(command.handler).parameters
+    return [name for name, _ in command.args if name in parameters and parameters[name].default is Parameter.empty]
 
 
 def _converted(command: ControlCommand, name: str, kind: Any, word: str) -> Any:
