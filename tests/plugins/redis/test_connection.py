@@ -25,6 +25,7 @@ from celeriac_redis.broker import RedisTransport
 from celeriac_redis.link import Link
 from celeriac_redis.options import LinkOptions
 from celeriac_redis.servers import ListedServers
+from celeriac_redis.stream import Stream
 
 
 def tags(deliveries):
@@ -222,15 +223,15 @@ def test_a_server_whose_memory_is_full_refuses_messages_and_can_still_be_emptied
 def test_an_exchange_that_was_interrupted_is_not_continued(url, monkeypatch):
     link = Link(ListedServers([parse(url)], ""), LinkOptions(), OperationalError)
     assert link.ask(("ECHO", "a")) == [b"a"]
-    read, calls = link.read, []
+    read, calls = Stream.read, []
 
-    def interrupted():
+    def interrupted(stream):
         calls.append(1)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return read()
+        return read(stream)
 
-    monkeypatch.setattr(link, "read", interrupted)
+    monkeypatch.setattr(Stream, "read", interrupted)
     with pytest.raises(KeyboardInterrupt):
         link.ask(("ECHO", "b"), ("ECHO", "c"))
     monkeypatch.undo()

@@ -7,7 +7,7 @@ import signal
 from contextlib import closing
 
 from celeriac.contracts import Settlements
-from celeriac_redis.link import Link
+from celeriac_redis.stream import Stream
 
 COUNT = 6
 
@@ -52,7 +52,7 @@ def killed_at(step, monkeypatch, lane_of) -> set[str]:
     if not pid:
         lane = lane_of()
         steps = Steps(step)
-        Link.send, Link.read = steps.between(Link.send), steps.between(Link.read)
+        Stream.write, Stream.read = steps.between(Stream.write), steps.between(Stream.read)
         work(lane, lambda word: os.write(writer, f"{word} ".encode()))
         os._exit(7)
     os.close(writer)
@@ -76,8 +76,8 @@ def test_a_worker_killed_at_any_step_loses_nothing(connect, consume, message, pr
     steps = Steps()
     with monkeypatch.context() as patched:
         lane = consume(**place("all"))
-        patched.setattr(Link, "send", steps.between(Link.send))
-        patched.setattr(Link, "read", steps.between(Link.read))
+        patched.setattr(Stream, "write", steps.between(Stream.write))
+        patched.setattr(Stream, "read", steps.between(Stream.read))
         work(lane)
     assert steps.done > 10
     # When for each step a process is killed at it

@@ -133,3 +133,28 @@ def test_whether_something_waits_is_known_without_taking_it(script, link):
     script.connections[0].shutdown(socket.SHUT_RDWR)
     with pytest.raises(OperationalError, match="closed"):
         link.waiting(5.0)
+
+
+@pytest.fixture
+def impatient(script) -> Iterator[Link]:
+    link = Link(ListedServers([Address(port=script.port)], ""), LinkOptions(socket_timeout=0.1), OperationalError)
+    yield link
+    link.close()
+
+
+def test_an_answer_that_does_not_come_in_time_is_an_error_and_is_not_taken_for_the_next(script, impatient):
+    with pytest.raises(OperationalError, match="timed out"):
+        impatient.ask(("ECHO", "a"))
+    script.answer = plainly
+    assert impatient.ask(("ECHO", "b")) == [b"b"]
+    assert len(script.connections) == 2
+
+
+def test_a_server_that_does_not_read_is_given_up(impatient, script):
+    may_go_on = threading.Event()
+    script.answer = lambda text, way: may_go_on.wait(20)
+    impatient.send(("ECHO", "a"))
+    with pytest.raises(OperationalError, match="timed out"):
+        impatient.send(("ECHO", bytes(64_000_000)))
+    may_go_on.set()
+    assert not impatient.connected

@@ -37,7 +37,7 @@ class Destinations:
         """
         exchange, routing_key, queue = options.get("exchange"), options.get("routing_key"), options.get("queue")
         if exchange is None and routing_key is None and (queue is None or isinstance(queue, str)):
-            name = queue or self.app.conf.task_default_queue
+            name = queue or self.app.conf["task_default_queue"]
             found = self._by_queue.get(name)
             if found is None:
                 found = self._by_queue[name] = self._find(self.app.amqp.queues[name], None, None)

@@ -24,7 +24,7 @@ def nests_too_deep(data: bytes) -> bool:
 
     Text that is no JSON may give either answer: the parser will refuse it.
     """
-    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+    if len(data) <= 2 * MAX_DEPTH or data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
         return False
     return _depth(data) > MAX_DEPTH
 

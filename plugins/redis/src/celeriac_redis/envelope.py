@@ -8,7 +8,7 @@ import time
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
 from datetime import datetime
-from json.encoder import encode_basestring_ascii as quoted
+from functools import lru_cache
 from os import urandom
 from typing import Any, Final
 from uuid import UUID
@@ -22,6 +22,8 @@ _EXTENDED: Final = b'"__type__"'
 #: Our own: when a message is due that does not say so in its headers.
 _DUE: Final = "celeriac_eta"
 _COUNT: Final = "delivery_count"
+#: Properties that say how the message is written, and not what it is.
+_ADDED: Final = frozenset({"body_encoding", "delivery_info", "delivery_tag"})
 
 #: The digit that says "variant 1", by the random one in its place: it keeps two bits of that.
 _VARIANTS: Final = {f"{digit:x}": "89ab"[digit & 3] for digit in range(16)}
@@ -32,22 +34,31 @@ _nothing: Final[dict[str, Any]] = {}
 def seal(message: OutgoingMessage) -> bytes:
     """The JSON text of one message.  Raises SerializationError for headers and properties that JSON cannot hold."""
     given = message.properties
-    properties = {
-        **given,
-        "delivery_info": {"exchange": message.exchange, "routing_key": message.routing_key},
-        "priority": given.get("priority") or 0,
-        "body_encoding": "base64",
-        "delivery_tag": dated_tag(),
-    }
+    properties = {**given, "priority": given.get("priority") or 0}
+    if not _ADDED.isdisjoint(given):
+        for name in _ADDED:
+            properties.pop(name, None)
     if message.eta is not None and not message.headers.get("eta"):
         properties[_DUE] = message.eta
-    rest = dumps({"headers": message.headers, "properties": properties})
-    return b'{"body":"%b","content-encoding":%b,"content-type":%b,%b' % (
+    # What most messages have in common is not written anew for each; `properties` are never empty, hence the comma.
+    return b'{"body":"%b",%b%b,%b,"delivery_tag":"%b"}}' % (
         b2a_base64(message.body, newline=False),
-        quoted(message.content_encoding).encode("ascii"),
-        quoted(message.content_type).encode("ascii"),
-        rest[1:],
+        _content_text(message.content_encoding, message.content_type),
+        dumps({"headers": message.headers, "properties": properties})[1:-2],
+        _delivery_text(message.exchange, message.routing_key),
+        dated_tag().encode("ascii"),
     )
+
+
+@lru_cache(maxsize=128)
+def _content_text(encoding: str, kind: str) -> bytes:
+    return dumps({"content-encoding": encoding, "content-type": kind})[1:-1] + b","
+
+
+@lru_cache(maxsize=1024)
+def _delivery_text(exchange: str, routing_key: str) -> bytes:
+    info = {"exchange": exchange, "routing_key": routing_key}
+    return dumps({"delivery_info": info, "body_encoding": "base64"})[1:-1]
 
 
 def parse_joined(joined: bytes, count: int) -> list[Any] | None:

@@ -141,18 +141,30 @@ class Link:
         # Whatever is there unasked, if only the end: the server has closed the connection while nobody looked.
         if self._stream is not None and self._stream.disturbed():
             self.close()
+        if self._stream is None:
+            self.connect()
+        assert self._stream is not None
         try:
-            self.send(*commands)
-            answers = [self.read() for _ in commands]
+            answers = self._stream.exchange(commands)
             for number, answer in enumerate(answers):
-                if isinstance(answer, exceptions.NoScriptError):
-                    self.send(in_full(commands[number]))
-                    answers[number] = self.read()
+                if isinstance(answer, exceptions.RedisError):
+                    answers[number] = self._reconsidered(commands[number], answer)
+        except _UNREACHABLE as error:
+            raise self._broken(error) from error
         except BaseException:
             # A time limit or Ctrl-C may strike between the answers: those left would be taken for the next ones.
             self.close()
             raise
         return answers
+
+    def _reconsidered(self, command: Command, error: exceptions.RedisError) -> Any:
+        """The answer to a command that the server has refused by `error`, after what can be done about it."""
+        if isinstance(error, exceptions.NoScriptError):
+            self.send(in_full(command))
+            return self.read()
+        if isinstance(error, exceptions.ReadOnlyError):
+            self.close()  # the primary has moved; the next connection finds it
+        return error
 
     def _pursue(self, commands: Sequence[Command], answers: list[Any]) -> None:
         """Repeat what a node of a cluster has not done, where its keys have gone to."""
@@ -172,11 +184,15 @@ class Link:
     def ask(self, *commands: Command) -> list[Any]:
         """The answers to all commands, in one round trip.  Raises when one of them was refused."""
         answers = self._exchange(commands)
-        if any(isinstance(answer, exceptions.RedisError) for answer in answers):
-            self._pursue(commands, answers)
-            for answer in answers:
-                if isinstance(answer, exceptions.RedisError):
-                    raise self.refused(answer)
+        for answer in answers:
+            if isinstance(answer, exceptions.RedisError):
+                break
+        else:
+            return answers
+        self._pursue(commands, answers)
+        for answer in answers:
+            if isinstance(answer, exceptions.RedisError):
+                raise self.refused(answer)
         return answers
 
     def refused(self, error: Exception) -> Exception:

@@ -8,7 +8,11 @@ redis-py connects, with TLS, passwords and names; its own writing and reading co
 
 from __future__ import annotations
 
+import _socket  # `socket.socket` is another class where a library of greenlets has replaced it
+import socket
 import ssl
+import struct
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -52,26 +56,35 @@ class Stream:
             protocolError=InvalidResponse, replyError=DefaultParser.parse_error, notEnoughData=_NOTHING
         )
         self._poll = reading(self.fileno())
+        _prefer_kernel_timeouts(self._socket)
 
     def fileno(self) -> int:
         """The descriptor of the socket."""
         return int(self._socket.fileno())
 
+    def exchange(self, commands: Sequence[Command]) -> list[Any]:
+        """Send all commands and take the answers to them, each as `read` gives it."""
+        self.write(commands)
+        return [self.read() for _ in commands]
+
     def write(self, commands: Sequence[Command]) -> None:
         """Send all commands."""
         data = b"".join(map(hiredis.pack_command, commands))
-        if len(data) <= _WRITTEN:
-            self._socket.sendall(data)
-            return
-        view = memoryview(data)
-        for start in range(0, len(data), _WRITTEN):
-            self._socket.sendall(view[start : start + _WRITTEN])
+        try:
+            if len(data) <= _WRITTEN:
+                self._socket.sendall(data)
+                return
+            view = memoryview(data)
+            for start in range(0, len(data), _WRITTEN):
+                self._socket.sendall(view[start : start + _WRITTEN])
+        except BlockingIOError:
+            raise TimeoutError("timed out") from None
 
     def read(self) -> Any:
         """The next answer, as bytes, whole numbers and lists; an error of the server as an exception of redis-py's."""
         answer = self._reader.gets()
         while answer is _NOTHING:
-            self._take(self._socket.recv(_READ))
+            self._take(self._receive())
             answer = self._reader.gets()
         if isinstance(answer, ConnectionLostError):  # the server has too many clients, or is loading its data
             raise answer
@@ -103,7 +116,29 @@ class Stream:
         """Close the connection; raises nothing."""
         self._connection.disconnect()
 
+    def _receive(self) -> bytes:
+        try:
+            data: bytes = self._socket.recv(_READ)
+        except BlockingIOError:
+            raise TimeoutError("timed out") from None
+        return data
+
     def _take(self, data: bytes) -> None:
         if not data:
             raise ConnectionLostError("the server has closed the connection")
         self._reader.feed(data)
+
+
+def _prefer_kernel_timeouts(sock: Any) -> None:
+    """Have the kernel keep the timeout of `sock` where it can, by `BlockingIOError`, so that Python need not.
+
+    Python asks before each call whether it may be made, which is a system call of its own.
+    """
+    if sys.platform != "linux" or not isinstance(sock, _socket.socket) or isinstance(sock, ssl.SSLSocket):
+        return
+    limit = sock.gettimeout()
+    microseconds = 0 if limit is None else max(round(limit * 1e6), 1)  # 0 is for ever
+    seconds_and_rest = struct.pack("@ll", *divmod(microseconds, 1_000_000))
+    for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+        sock.setsockopt(socket.SOL_SOCKET, option, seconds_and_rest)
+    sock.settimeout(None)
