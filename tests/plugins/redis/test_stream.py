@@ -12,6 +12,7 @@ import pytest
 from kombu.exceptions import OperationalError
 
 from celeriac_redis.address import Address
+from celeriac_redis.busy_poll import BusyPoll
 from celeriac_redis.link import Link
 from celeriac_redis.options import LinkOptions
 from celeriac_redis.servers import ListedServers
@@ -158,3 +159,32 @@ def test_a_server_that_does_not_read_is_given_up(impatient, script):
         impatient.send(("ECHO", bytes(64_000_000)))
     may_go_on.set()
     assert not impatient.connected
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    here, there = socket.socketpair()
+    with here, there:
+        yield here, there
+
+
+def test_an_answer_is_found_before_the_thread_sleeps_and_so_is_the_end(ends):
+    here, there = ends
+    busy = BusyPoll(here, seconds=5.0)
+    threading.Timer(0.05, there.sendall, [b"+OK\r\n"]).start()
+    assert busy.look(100) == b"+OK\r\n"
+    there.close()
+    assert busy.look(100) == b""
+
+
+def test_a_server_that_is_far_is_seldom_looked_for(ends):
+    here, there = ends
+    busy = BusyPoll(here, seconds=0.0)
+    while busy.tries:
+        assert busy.look(100) is None
+    there.sendall(b"here")
+    omitted = 0
+    while busy.look(100) is None:
+        omitted += 1
+    assert omitted > 200
+    assert busy.tries

@@ -125,8 +125,9 @@ class RedisTransport(kombu_redis.Transport):
     def producer_lane(cls, connection: Any) -> ProducerLane:
         """A lane to the server that the Kombu connection names."""
         servers = servers_for(connection)
-        link = Link(servers, _link_options(connection), OperationalError)
-        return RedisProducerLane(link, _options(connection, servers))
+        options = _options(connection, servers)
+        link = Link(servers, _link_options(connection), OperationalError, busy_poll=options.busy_poll)
+        return RedisProducerLane(link, options)
 
     @classmethod
     def consumer_lane(cls, connection: Any) -> ConsumerLane:

@@ -40,11 +40,13 @@ class Link:
         options: LinkOptions,
         failure: type[Exception],
         on_connect: Callable[[Link], None] | None = None,
+        busy_poll: float = 0.0,
     ) -> None:
         self._servers = servers
         self._options = options
         self._failure = failure
         self._on_connect = on_connect
+        self._busy_poll = busy_poll
         self._stream: Stream | None = None
         self._address: Address | None = None
 
@@ -83,7 +85,7 @@ class Link:
         except (exceptions.RedisError, OSError) as error:
             raise self._failure(explain(error, self.address)) from error
         try:
-            stream = Stream(new_connection(address, self._options))
+            stream = Stream(new_connection(address, self._options), self._busy_poll)
         except (exceptions.RedisError, OSError) as error:
             self._servers.failed(address)
             raise self._failure(explain(error, address)) from error

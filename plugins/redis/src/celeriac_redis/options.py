@@ -49,6 +49,8 @@ class BrokerOptions:
     fanout_patterns: bool = True
     #: ``round_robin`` is fair to all queues; any other order takes from the first queue while there is anything.
     queue_order_strategy: str = "round_robin"
+    #: How long a sender may look for the server's answer before it sleeps; 0: not at all.
+    busy_poll: float = 100e-6
 
     def __post_init__(self) -> None:
         if self.lease < _SHORTEST_LEASE:

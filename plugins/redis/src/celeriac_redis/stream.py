@@ -22,6 +22,7 @@ from redis.exceptions import ConnectionError as ConnectionLostError
 from redis.exceptions import InvalidResponse
 
 from celeriac.contracts.polling import reading
+from celeriac_redis.busy_poll import BusyPoll
 
 if TYPE_CHECKING:
     from redis.connection import AbstractConnection
@@ -42,8 +43,11 @@ class Stream:
     then it is to be closed.
     """
 
-    def __init__(self, connection: AbstractConnection) -> None:
-        """Connect.  Raises `OSError` or any of redis-py's errors, and leaves nothing open then."""
+    def __init__(self, connection: AbstractConnection, busy_poll: float = 0.0) -> None:
+        """Connect.  Raises `OSError` or any of redis-py's errors, and leaves nothing open then.
+
+        `busy_poll`: for so many seconds `exchange` may look for the answer before it sleeps.
+        """
         try:
             connection.connect()
         except BaseException:
@@ -56,7 +60,8 @@ class Stream:
             protocolError=InvalidResponse, replyError=DefaultParser.parse_error, notEnoughData=_NOTHING
         )
         self._poll = reading(self.fileno())
-        _prefer_kernel_timeouts(self._socket)
+        plain = _has_kernel_timeouts(self._socket)
+        self._busy_poll = BusyPoll(self._socket, busy_poll) if plain and busy_poll > 0 else None
 
     def fileno(self) -> int:
         """The descriptor of the socket."""
@@ -65,6 +70,8 @@ class Stream:
     def exchange(self, commands: Sequence[Command]) -> list[Any]:
         """Send all commands and take the answers to them, each as `read` gives it."""
         self.write(commands)
+        if self._busy_poll is not None and (data := self._busy_poll.look(_READ)) is not None:
+            self._take(data)
         return [self.read() for _ in commands]
 
     def write(self, commands: Sequence[Command]) -> None:
@@ -129,16 +136,17 @@ class Stream:
         self._reader.feed(data)
 
 
-def _prefer_kernel_timeouts(sock: Any) -> None:
+def _has_kernel_timeouts(sock: Any) -> bool:
     """Have the kernel keep the timeout of `sock` where it can, by `BlockingIOError`, so that Python need not.
 
     Python asks before each call whether it may be made, which is a system call of its own.
     """
     if sys.platform != "linux" or not isinstance(sock, _socket.socket) or isinstance(sock, ssl.SSLSocket):
-        return
+        return False
     limit = sock.gettimeout()
     microseconds = 0 if limit is None else max(round(limit * 1e6), 1)  # 0 is for ever
     seconds_and_rest = struct.pack("@ll", *divmod(microseconds, 1_000_000))
     for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
         sock.setsockopt(socket.SOL_SOCKET, option, seconds_and_rest)
     sock.settimeout(None)
+    return True
