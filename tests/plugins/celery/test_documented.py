@@ -366,6 +366,7 @@ def test_a_task_that_is_defined_later_runs_in_new_children(tmp_path):
         before = worker.pool.pids()
         late = app.task(os.getpid, name="late")
         worker.reload()
+        assert {*worker.pool.pids()} - {*before}
         assert late.delay().get(timeout=20) not in before
 
 

@@ -7,7 +7,8 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import Future, wait
+from typing import TYPE_CHECKING, Any, Final
 
 from celeriac import signals
 from celeriac.app.loggers import level_of
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from celeriac.worker.hub import WorkerHub
 
 logger = logging.getLogger("celeriac.worker")
+
+#: Seconds after which one who waits for the loop looks whether it still turns.
+_A_LOOK: Final = 0.1
 
 
 class WorkerBlueprint(Blueprint):
@@ -97,6 +101,8 @@ class WorkController:
         self.restart_requested = False
         self._soft_timeout: float = conf.worker_soft_shutdown_timeout
         self._has_run = False
+        #: In which `start` runs.
+        self._thread: int | None = None
         self._purge = purge
         self._ready_callback = ready_callback
         app.install_fixups()
@@ -168,6 +174,7 @@ class WorkController:
         if self._has_run:
             raise RuntimeError("this worker has run and ended; make another one")
         self._has_run = True
+        self._thread = threading.get_ident()
         with WorkerSignals(self):
             try:
                 if not self.is_stopping():
@@ -283,14 +290,23 @@ class WorkController:
             late.start()
 
     def reload(self, modules: Sequence[str] | None = None, reload: bool = False) -> None:
-        """Have the pool run tasks that were defined since it began; from any thread.
+        """Have the pool run tasks that were defined since it began, if they are sent from now on; from any thread.
 
         `modules` are imported before that, with `reload` anew; then it is all task modules unless some are named.
-        Raises what importing raises.
+        Raises what importing raises, and what the pool raises.
         """
         self.pool.context.load_modules(modules, reload)
-        if self.pool.pids():  # in this process they are found anyway
-            self.hub.call_soon(self.pool.restart)
+        if not self.pool.pids():  # in this process they are found anyway
+            return
+        if threading.get_ident() == self._thread:
+            self.pool.restart()
+            return
+        restarted: Future[None] = Future()
+        self.hub.call_soon(_fulfil, restarted, self.pool.restart)
+        while not (wait([restarted], timeout=_A_LOOK).done or self.is_stopping()):
+            continue
+        if restarted.done():
+            restarted.result()
 
     def is_stopping(self) -> bool:
         """Whether the worker has been asked to stop."""
@@ -309,6 +325,14 @@ class WorkController:
     def stats(self) -> dict[str, Any]:
         """Figures for ``inspect stats``."""
         return figures(self)
+
+
+def _fulfil(promise: Future[None], action: Callable[[], None]) -> None:
+    try:
+        action()
+        promise.set_result(None)
+    except BaseException as error:  # noqa: BLE001  # it is raised where it was asked for
+        promise.set_exception(error)
 
 
 def concurrency_of(value: int | str | None, auto: Callable[[int], int] = int) -> int:

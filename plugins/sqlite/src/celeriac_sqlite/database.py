@@ -7,13 +7,14 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from celeriac_sqlite import schema
 from celeriac_sqlite.errors import StorageBusy, StorageError, explain, is_busy
-from celeriac_sqlite.inherited import belongs_to_this_process, release
+from celeriac_sqlite.inherited import belongs_to_this_process, opening, release
 from celeriac_sqlite.place import prepare_directory
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Database:
         self.executemany = self._connection.executemany
         #: For those who forget `close`.
         connection = self._connection
-        self._release = release(self, connection.close, lambda: connection)
+        self._release = release(self, partial(_close, connection), lambda: connection)
         belongs_to_this_process(self)
 
     # -- reading ----------------------------------------------------------------------------------
@@ -188,9 +189,10 @@ def _opened(path: Path, options: FileOptions) -> sqlite3.Connection:
     try:
         prepare_directory(path)
         _make_private(path)
-        connection = sqlite3.connect(
-            path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=256
-        )
+        with opening:
+            connection = sqlite3.connect(
+                path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=256
+            )
         _patiently_or_at_once(lambda: _prepare(connection, path, options), path, options.busy_timeout)
     except BaseException as error:
         if connection is not None:
@@ -199,6 +201,11 @@ def _opened(path: Path, options: FileOptions) -> sqlite3.Connection:
             raise explain(error, path) from error
         raise
     return connection
+
+
+def _close(connection: sqlite3.Connection) -> None:
+    with opening:
+        connection.close()
 
 
 def _patiently_or_at_once(attempt: Callable[[], None], path: Path, seconds: float) -> None:

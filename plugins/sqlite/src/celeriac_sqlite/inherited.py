@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import threading
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 from weakref import WeakSet, finalize
@@ -15,6 +16,10 @@ class Disownable(Protocol):
     def disown(self) -> Any:
         """Forget it in the child without closing it; what is returned is kept alive for ever."""
 
+
+#: Held while SQLite opens or closes, in which it locks what all connections of the process share; no fork comes then,
+#: as the child would find that locked for ever.
+opening: Final = threading.RLock()
 
 _owned: Final[WeakSet[Any]] = WeakSet()
 _kept: Final[list[Any]] = []
@@ -65,4 +70,5 @@ def _never_deallocate() -> None:
 
 
 if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=opening.acquire, after_in_parent=opening.release, after_in_child=opening.release)
     os.register_at_fork(after_in_child=_disown_all)
