@@ -326,7 +326,6 @@ def test_no_task_is_lost_or_run_twice_while_the_connection_is_cut(start, app, tm
     path, count = tmp_path / "runs", 6000
     start(URL=proxied)
     tasks = (app.signature("tasks.note", (str(path), number), ignore_result=True) for number in range(count))
-    group(tasks).delay()
     cuts, over = [0], threading.Event()
 
     def cut():
@@ -334,18 +333,18 @@ def test_no_task_is_lost_or_run_twice_while_the_connection_is_cut(start, app, tm
             proxy.cut()
             cuts[0] += 1
 
+    def runs():
+        return sorted(map(int, path.read_text().split())) if path.exists() else []
+
     cutter = threading.Thread(target=cut)
     cutter.start()
     try:
-
-        def runs():
-            return sorted(map(int, path.read_text().split())) if path.exists() else []
-
+        wait_until(lambda: cuts[0])  # before there is anything that the worker may be done with
+        group(tasks).delay()
         wait_until(lambda: len(set(runs())) == count, 50)
     finally:
         over.set()
         cutter.join()
-    assert cuts[0] > 0
     assert runs() == list(range(count))
 
 

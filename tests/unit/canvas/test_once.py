@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from celeriac import chain, chord
-from celeriac.contracts import OutgoingMessage
+from celeriac.contracts import OutgoingMessage, Settlements
+from celeriac.worker import upkeep
+from celeriac.worker.hub import WorkerHub
 from celeriac_memory import chords
 
 
@@ -92,6 +94,37 @@ def test_a_body_that_could_not_be_sent_is_sent_when_the_last_task_comes_again(
     assert result.get(timeout=10) == 3
     wait_until(lambda: not worker.consumer.running)
     assert [count for call, count in diary.calls.items() if "sum_up" in call] == [1]
+
+
+def test_a_body_that_could_not_be_sent_is_sent_when_the_worker_that_ran_the_last_task_has_died(
+    app, tasks, diary, deliver_again, start_worker, wait_until, monkeypatch
+):
+    # Given a worker that has begun the tasks of a chord, for good as far as the broker is concerned
+    result = chord([tasks.identity.s(1), tasks.identity.s(2)], tasks.sum_up.s().on_error(tasks.errback.s("e")))()
+    connection, hub = app.connection_for_read(), WorkerHub()
+    lane = connection.transport_cls.consumer_lane(connection)
+    lane.open([app.amqp.queues["celery"]], hub, lambda: None)
+    header = lane.claim(2)
+    lane.settle(Settlements(begin=[each.tag for each in header]))
+
+    # That claims it, and dies before it has sent the body, or told the broker of the end of its tasks
+    store = app.backend.store_with_parts
+    monkeypatch.setattr(upkeep, "_LOST_INTERVAL", 0.02)
+    worker = start_worker(app)
+    with monkeypatch.context() as dying:
+        dying.setattr(app.backend, "store_with_parts", lambda results, parts: (store(results, parts), {})[1])
+        deliver_again(header)
+        wait_until(lambda: app.backend.claim_chord(result.parent.id) is not None)
+    monkeypatch.setattr(chords, "CLAIM_SECONDS", 0)
+    lane.close()
+    hub.close()
+
+    # Then another calls the body, with what the tasks have returned, and nothing is said to have failed
+    assert result.get(timeout=10) == 3
+    wait_until(lambda: not worker.consumer.held)
+    assert [each.get(timeout=10) for each in result.parent.results] == [1, 2]
+    assert [count for call, count in diary.calls.items() if "sum_up" in call] == [1]
+    assert not [call for call in diary.calls if "errback" in call]
 
 
 @pytest.mark.covers("settings.result_chord_retry_interval")

@@ -179,6 +179,8 @@ class ToldStore(Backend):
         self.results.update((result.task_id, result.meta) for result in results)
 
     def fetch(self, task_ids):
+        if self.is_away:
+            raise StoreUnavailable("the store is away")
         return {task_id: self.results[task_id] for task_id in task_ids if task_id in self.results}
 
     def delete(self, task_ids):

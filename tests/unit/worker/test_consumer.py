@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import random
 import time
 from datetime import UTC, datetime, timedelta
@@ -10,10 +11,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from kombu.exceptions import OperationalError
 
-from celeriac import signals
+from celeriac import signals, states
 from celeriac.contracts import LaneCapabilities, Report
 from celeriac.contracts.outcome import OutcomeKind
-from celeriac.exceptions import WorkerShutdown
+from celeriac.exceptions import BackendGetMetaError, WorkerShutdown
+from celeriac.worker import upkeep
 from celeriac.worker.losses import Losses
 from celeriac.worker.window import PrefetchWindow
 
@@ -627,6 +629,75 @@ def test_one_that_died_and_cannot_even_be_read_is_acked(consumer, lane, outcomes
     assert kinds(outcomes) == [OutcomeKind.INVALID]
     assert lane.told["ack"] == ["tag-1"]
     assert consumer.held == 0
+
+
+def test_one_that_had_succeeded_before_its_worker_died_is_not_told_as_lost(
+    consumer, lane, outcomes, store, message, settle_down, app, caplog
+):
+    caplog.set_level(logging.INFO)
+    # Given a task whose success is stored, and others that the store knows nothing of, or of which an error
+    store.store([app.results.entry("id-1", states.SUCCESS, 42), app.results.entry("id-2", states.FAILURE, KeyError())])
+    lane.dead = [message(number) for number in (1, 2, 3)]
+    # When their worker has died
+    consumer.connect()
+    consumer.begin()
+    settle_down()
+    # Then all are acked, and the others are lost
+    assert sorted(lane.told["ack"]) == ["tag-1", "tag-2", "tag-3"]
+    told = {outcome.task_id: outcome.kind for outcome in outcomes}
+    lost = OutcomeKind.WORKER_LOST
+    assert told == {"id-1": OutcomeKind.SUCCESS, "id-2": lost, "id-3": lost}
+    assert "Task proj.work[id-1] had succeeded before its worker died: 42" in caplog.text
+    assert store.results["id-1"]["result"] == 42
+    assert (consumer.held, consumer.running) == (0, 0)
+
+
+def test_whether_one_had_succeeded_is_asked_until_the_store_answers(
+    consumer, lane, outcomes, store, message, settle_down, monkeypatch, turn_until, app
+):
+    # Given a store that is away while a worker dies, two of whose tasks had begun
+    monkeypatch.setattr(upkeep, "_LOST_INTERVAL", 0.01)
+    store.store([app.results.entry("id-1", states.SUCCESS, 42)])
+    store.is_away = True
+    lane.dead = [message(1), message(2)]
+    consumer.connect()
+    consumer.begin()
+    settle_down()
+    assert (outcomes, consumer.held) == ([], 0)
+    # When it is back
+    store.is_away = False
+    # Then each is told as what it is, once
+    turn_until(lambda: len(lane.told["ack"]) == 2)
+    told = [(outcome.task_id, outcome.kind) for outcome in outcomes]
+    assert told == [("id-1", OutcomeKind.SUCCESS), ("id-2", OutcomeKind.WORKER_LOST)]
+    assert consumer.held == 0
+
+
+def test_where_a_result_cannot_be_read_its_task_is_lost(consumer, lane, outcomes, store, message, settle_down, caplog):
+    store.fetch = lambda _: (_ for _ in ()).throw(BackendGetMetaError("damaged"))
+    lane.dead = [message(1)]
+    consumer.connect()
+    consumer.begin()
+    settle_down()
+    assert kinds(outcomes) == [OutcomeKind.WORKER_LOST]
+    assert "damaged" in caplog.text
+
+
+def test_what_ends_while_the_broker_is_away_is_said_to_the_lane_which_may_note_it(
+    consumer, lane, pool, start, settle_down
+):
+    noted = []
+    lane.ended = lambda tags: noted.append([*tags])
+    # Given tasks that have begun, and a broker that does not answer
+    start(2)
+    lane.failures.extend([OperationalError("away")] * 9)
+    pool.end(1)
+    settle_down()
+    # When another ends
+    pool.end(1)
+    # Then its lane knows of both
+    assert noted[-1] == ["tag-1", "tag-2"]
+    assert consumer.broker.is_away
 
 
 # -- what was claimed too much -----------------------------------------------------------------------------------------

@@ -253,6 +253,12 @@ class ConsumerLane(ABC):
         """
         return []
 
+    def ended(self, tags: Collection[Any]) -> None:  # a trace in the broker ends with `settle`
+        """These claims have ended, and ``settle``, which did not reach the broker, is called for them later.
+
+        For a lane whose trace of what has begun is elsewhere.  Harmless when repeated; raises nothing.
+        """
+
     def renew(self) -> None:
         """Extend the leases of all open claims; called every `renew_interval` seconds."""
 

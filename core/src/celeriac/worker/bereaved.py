@@ -1,4 +1,4 @@
-"""Who is told when a task has no end of its own: its errbacks, the rest of its chain, the chord that it is in."""
+"""Who is told what the end of a task could not tell: its errbacks, the rest of its chain, the chord that it is in."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ logger = logging.getLogger("celeriac.worker.debts")
 class Bereaved:
     """Those who wait for one such task.  Only here does the worker's main process read the body of a message."""
 
-    def __init__(self, message: Job | Delivery, state: str, error: Exception, has_run: bool) -> None:
-        """`has_run`: the task was lost and has failed, so that its errbacks are told too."""
+    def __init__(self, message: Job | Delivery, state: str, value: Any, has_run: bool) -> None:
+        """`value` is the error, or what the task has returned where `state` is that of a success.
+
+        `has_run`: the task was lost and has failed, so that its errbacks are told too.
+        """
         self._message = message
         self._state = state
-        self._error = error
+        self._value = value
         self._has_run = has_run
         self._request: Context | None = None
         self._errbacks: list[Any] = []
@@ -57,9 +60,9 @@ class Bereaved:
     def _tell(self, app: Celery) -> None:
         request = self._read(app)
         while self._errbacks:
-            call_errback(app, request, self._errbacks[0], self._error, None)
+            call_errback(app, request, self._errbacks[0], self._value, None)
             del self._errbacks[0]
-        left = deposit(app, request, self._state, self._error, None, is_wanted=False)
+        left = deposit(app, request, self._state, self._value, None, is_wanted=False)
         if left is not None:
             store(app, [left])
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from celeriac import signals, states
 from celeriac.app.context import Context
 from celeriac.contracts.outcome import Outcome, OutcomeKind
+from celeriac.contracts.pool import Report
 from celeriac.exceptions import TaskRevokedError, TimeLimitExceeded, WorkerLostError
 from celeriac.protocol.headers import HEADER_KEYS
+from celeriac.protocol.reprs import DEFAULT_MAXLEN, safe_repr
 from celeriac.protocol.shapes import MAX_NAME, is_text
 from celeriac.worker.bereaved import Bereaved
 from celeriac.worker.debts import Debt, Debts
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from celeriac.app.base import Celery
     from celeriac.contracts.broker import Delivery, OutgoingMessage
     from celeriac.contracts.loop import EventLoop
-    from celeriac.contracts.pool import Job, Report
+    from celeriac.contracts.pool import Job
     from celeriac.worker.open_jobs import OpenJob
     from celeriac.worker.task_events import TaskEvents
 
@@ -111,6 +113,17 @@ class Endings:
         if not home.backend.disabled and _wants_error(job.task, job.job.headers):
             result = self.app.results.entry(job.id, state, error, request=unread_request(job.job))
         self.debts.add(Debt(result, bereaved, then, None if job.early else instead, letter, home))
+
+    def had_succeeded(self, job: OpenJob, value: Any, then: Callable[[], None]) -> None:
+        """The worker that ran the job has died after `value` was stored, and perhaps before anybody was told.
+
+        If it was the last part of a chord, the body may not have been sent: that is seen to before `then` is called.
+        """
+        is_part = bool(job.job.headers.get("group"))
+        bereaved = Bereaved(job.job, states.SUCCESS, value, has_run=False) if is_part else None
+        self.debts.add(Debt(None, bereaved, then))
+        size = DEFAULT_MAXLEN if job.task is None else job.task.resultrepr_maxsize
+        self.ended(job, Report(job.number, OutcomeKind.SUCCESS, None, safe_repr(value, size)), requeued=False)
 
     def bury(self, letter: OutgoingMessage, then: Callable[[], None], instead: Callable[[], None]) -> None:
         """Publish the dead letter of a job whose result is stored, then call `then`; `instead` as for `lost`."""
@@ -223,7 +236,10 @@ def context_of(headers: Mapping[str, Any]) -> Context:
 
 def _log(level: int, job: OpenJob, report: Report, requeued: bool) -> None:
     if report.kind is OutcomeKind.SUCCESS:
-        logger.log(level, "Task %s[%s] succeeded in %.6fs: %s", job.name, job.id, report.runtime, report.detail)
+        if report.runtime is None:
+            logger.log(level, "Task %s[%s] had succeeded before its worker died: %s", job.name, job.id, report.detail)
+        else:
+            logger.log(level, "Task %s[%s] succeeded in %.6fs: %s", job.name, job.id, report.runtime, report.detail)
         return
     more = "; its message goes back to the queue" if requeued else ""
     logger.log(level, "Task %s[%s] ended: %s: %s%s", job.name, job.id, report.kind, report.detail, more)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from celeriac.contracts.broker import Settlements
@@ -42,6 +42,11 @@ class Ledger:
     def void(self, count: int) -> None:
         """The broker has taken back so many messages, of which nothing is to be said."""
         self.held -= count
+
+    @property
+    def acked(self) -> Sequence[Any]:
+        """What has ended well, or was begun and has ended, and is still to be said."""
+        return self._batch.ack
 
     def take(self) -> Settlements:
         """Everything that is to be said; `put_back` if it could not be."""

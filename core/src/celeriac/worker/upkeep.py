@@ -7,8 +7,11 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from celeriac.contracts.broker import ConsumerLane, LaneCapabilities
+from celeriac.exceptions import StoreUnavailable
+from celeriac.worker.outlived import successes
 
 if TYPE_CHECKING:
+    from celeriac.contracts.broker import Delivery
     from celeriac.contracts.loop import Timer
     from celeriac.worker.consumer.consumer import Consumer
 
@@ -27,6 +30,8 @@ class Upkeep:
         self._consumer = consumer
         self._timers: list[Timer] = []
         self._monotonic_report = 0.0
+        #: Of these the result store could not be asked yet whether they have ended.
+        self._untold: list[Delivery] = []
 
     def start(self, lane: ConsumerLane) -> None:
         """Do what this lane can, beginning with the tasks that died with other workers."""
@@ -66,8 +71,14 @@ class Upkeep:
         except consumer.app.connection_errors as error:
             self._note_away(error)
             return
-        if found:
-            consumer.tell_of_lost(found)
+        self._untold += found
+        if self._untold:
+            try:
+                consumer.tell_of_lost(self._untold, successes(consumer.app, self._untold))
+            except StoreUnavailable as error:
+                logger.error("%d tasks of dead workers wait for the result store: %s", len(self._untold), error)
+            else:
+                self._untold = []
 
     def _note_away(self, error: BaseException) -> None:
         consumer = self._consumer

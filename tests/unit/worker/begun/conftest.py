@@ -35,7 +35,7 @@ class Lane(ConsumerLane):
 lane = journaled(Lane(), given["address"], [], given["directory"], "dead@host")
 tags = [each.tag for each in lane.claim(100)]
 lane.settle(Settlements(begin=[tag for tag in tags if tag != "last"]))
-lane.settle(Settlements(ack=given["ended"]))
+lane.ended(given["ended"]) if given["away"] else lane.settle(Settlements(ack=given["ended"]))
 if "last" in tags:
     lane.settle(Settlements(begin=["last"]))
 print("alive", flush=True)
@@ -120,16 +120,19 @@ def message():
 def die(directory, tmp_path):
     """Return ``die(*deliveries, ended=())``: a worker has begun these, ended some, and was killed.
 
+    With ``away=True`` it could not tell the broker of those that it has ended.
+
     One whose tag is "last" was about to be acked.  With ``alive=True`` it lives on, and is returned.
     """
     started = []
 
-    def run(*deliveries, ended=(), address="one", alive=False):
+    def run(*deliveries, ended=(), address="one", alive=False, away=False):
         given = {
             "directory": str(directory),
             "address": address,
             "messages": [{**each._asdict(), "body": each.body.decode()} for each in deliveries],
             "ended": list(ended),
+            "away": away,
         }
         worker = subprocess.Popen(
             [sys.executable, "-c", DYING, json.dumps(given)], stdin=subprocess.PIPE, stdout=subprocess.PIPE

@@ -63,6 +63,19 @@ def test_what_a_killed_worker_had_begun_is_handed_out_once_and_its_file_goes_whe
     assert [each.ack for each in broker.told] == [[]]
 
 
+def test_what_had_ended_while_the_broker_was_away_is_not_handed_out(lane, message, die):
+    die(message(1), message(2), ended=[2], away=True)
+    assert ids(lane.lost()) == ["id-1"]
+
+
+def test_what_has_ended_while_the_broker_was_away_is_told_to_it_later(lane, broker, begin, message):
+    begin(lane, message(1))
+    lane.ended([1, "unknown"])
+    lane.ended([1])
+    lane.settle(Settlements(ack=[1]))
+    assert broker.told[-1].ack == [1]
+
+
 def test_nothing_of_a_worker_that_lives_is_handed_out(lane, message, die):
     worker = die(message(1), alive=True)
     assert lane.lost() == []

@@ -112,6 +112,9 @@ class JournaledLane(ConsumerLane):
                 held.pop(tag, None)
         return answer
 
+    def ended(self, tags: Collection[Any]) -> None:
+        self._journal.end([self._traces.pop(tag) for tag in tags if tag in self._traces])
+
     def _noted(self, tags: Sequence[Any]) -> Region | None:
         try:
             return self._journal.write([self._held[tag] for tag in tags])

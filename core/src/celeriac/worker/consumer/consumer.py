@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from celeriac.contracts.broker import ConsumerLane, Delivery, LaneCapabilities, OutgoingMessage, Settlements
@@ -224,7 +224,9 @@ class Consumer:
 
     def wake(self) -> None:
         """Something may be there to claim or to settle: have a turn soon, however often this is called until then."""
-        if not self._scheduled and not self.broker.is_away:
+        if self.broker.is_away:
+            self.lane.ended(self._ledger.acked)
+        elif not self._scheduled:
             self._scheduled = True
             self.hub.call_soon(self._turn)
 
@@ -432,13 +434,15 @@ class Consumer:
             return report, Verdict.ACK  # sent once more as another message: this one is neither dropped nor kept
         return bounded
 
-    def tell_of_lost(self, deliveries: Sequence[Delivery]) -> None:
-        """Tasks that other workers had begun when they died."""
+    def tell_of_lost(self, deliveries: Sequence[Delivery], succeeded: Mapping[str, Any]) -> None:
+        """Tasks that other workers had begun when they died; what some have returned all the same, by their ids."""
         self._ledger.claimed(len(deliveries))
         for delivery in deliveries:
             self._number += 1
             judged = self.strategy.begun(delivery, self._number)
-            if isinstance(judged, OpenJob):
+            if isinstance(judged, OpenJob) and judged.id in succeeded:
+                self.endings.had_succeeded(judged, succeeded[judged.id], self._settling(judged.tag, Verdict.ACK))
+            elif isinstance(judged, OpenJob):
                 self.stock.jobs[judged.number] = judged
                 self._ended(Report(judged.number, OutcomeKind.WORKER_LOST, None, "its worker died"))
             else:
