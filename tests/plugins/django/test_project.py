@@ -94,3 +94,16 @@ def test_without_a_settings_module_nothing_of_django_is_loaded(spawn):
         "sys.exit('django' in sys.modules)\n",
     )
     assert program.wait() == 0, program.output()
+
+
+def test_settings_that_a_test_overrides_hold_for_the_app_while_they_do(in_project):
+    answer = in_project(
+        "from django.test import override_settings\n"
+        "from proj.celery import app\n"
+        "from shop.tasks import use_cache\n"
+        "answer = [app.conf.task_always_eager]\n"
+        "with override_settings(CELERY_TASK_ALWAYS_EAGER=True):\n"
+        "    answer += [app.conf.task_always_eager, type(use_cache.delay()).__name__]\n"
+        "answer += [app.conf.task_always_eager, app.conf.timezone]\n"
+    )
+    assert answer == [False, True, "EagerResult", False, "Europe/Berlin"]

@@ -68,7 +68,7 @@ class Settings(ShownSettings):
         self._known: Schema | None = None
         self._complete = False
         self._changes: dict[str, Any] = {}
-        self._source: Callable[[], Mapping[str, Any]] | None = None
+        self._source: Lazy | None = None
         self._defaults: list[Layer] = []
         self._values: dict[str, Any] = {}
         self._lock = threading.RLock()
@@ -94,10 +94,20 @@ class Settings(ShownSettings):
                 read = self._values.copy()  # readers add to the map without the lock
                 self._values = {name: value for name, value in read.items() if current(name) not in changed}
 
-    def set_source(self, source: Callable[[], Mapping[str, Any]]) -> None:
+    def set_source(self, source: Lazy) -> None:
         """Use the configuration object that `source` reads when it is needed."""
         with self._lock:
             self._source = source
+            self._values = {}
+
+    def reread(self) -> None:
+        """Read the configuration object anew at the next use: it says something else by now.
+
+        What was set on the app itself stays, and so does what was made of the settings before.
+        """
+        with self._lock:
+            if self._source is not None:
+                self._source.forget()
             self._values = {}
 
     def add_defaults(self, layer: Layer) -> None:

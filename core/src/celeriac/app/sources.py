@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from typing import Any, Final
 
@@ -26,27 +27,33 @@ class Lazy:
         self._made: Mapping[str, Any] | None = None
 
     def __call__(self) -> Mapping[str, Any]:
-        if self._made is not None:
-            return self._made
+        made = self._made
+        if made is not None:
+            return made
         with self._lock:
-            if self._made is None:
+            made = self._made
+            if made is None:
                 if self._making:
                     return _NOTHING
                 self._making = True
                 try:
-                    self._made = self._make()
+                    made = self._made = self._make()
                 finally:
                     self._making = False
-            return self._made
+            return made
+
+    def forget(self) -> None:
+        """Have it called again, for who needs the map next."""
+        self._made = None
 
 
-def configuration(source: Any, namespace: str | None, silent: bool) -> Lazy:
+def configuration(source: Any, namespace: str | None, silent: bool) -> Callable[[], Mapping[str, Any]]:
     """The settings of the configuration object `source`: an object, a map, or the dotted name of either.
 
     With a `namespace` only names that begin with it count, and lose it.  Reading raises `ImproperlyConfigured`,
     chained, for what cannot be imported, unless `silent`: then there are no settings.
     """
-    return Lazy(lambda: _read(source, namespace, silent))
+    return partial(_read, source, namespace, silent)
 
 
 def _read(source: Any, namespace: str | None, silent: bool) -> Mapping[str, Any]:

@@ -31,13 +31,17 @@ def celeriac_fixups(app: Any) -> Iterable[Any]:
 
 @hookimpl
 def celeriac_configured(app: Any) -> None:
-    """Naive dates are in the project's time zone, where the app names none; tasks of ``django.tasks`` can be run."""
+    """Naive dates are in the project's time zone, where the app names none; tasks of ``django.tasks`` can be run.
+
+    What tests override in the settings of the project holds for the app.
+    """
     if not _is_project():
         return
     from django.conf import settings  # type: ignore[import-untyped]  # Django has no annotations
 
-    from celeriac_django import dispatch
+    from celeriac_django import dispatch, overrides
 
+    overrides.follow(app)
     if app.conf.timezone is None:
         app.conf.timezone = settings.TIME_ZONE
     if dispatch.is_wanted():
