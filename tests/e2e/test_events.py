@@ -8,6 +8,7 @@ import pty
 import signal
 import socket
 import sys
+import termios
 import threading
 import uuid
 from pathlib import Path
@@ -286,17 +287,26 @@ def test_the_live_view_shows_workers_and_tasks_in_a_terminal(watch, wait_until):
         for number in range(3):
             os.dup2(theirs, number)
         os.execv(SCRIPT[0], [*SCRIPT, "events", "-F", "0.1"])
-    os.close(theirs)
+    before = termios.tcgetattr(theirs)
     seen = bytearray()
     reader = threading.Thread(target=_read, args=(ours, seen))
     reader.start()
     try:
         wait_until(lambda: b"1 of 1 workers alive" in seen and b"ONLINE" in seen, timeout=30)
-        watch.app.send_task("add", (1, 2))
+        task_id = watch.app.send_task("add", (1, 2)).id
         wait_until(lambda: b"1 success" in seen and b"SUCCESS" in seen, timeout=30)
+        # When keys are pressed, then it shows what is known of the task, and ends; the terminal is as it was
+        os.write(ours, b"ji")
+        wait_until(lambda: f"add  {task_id}  SUCCESS".encode() in seen and b"result       3" in seen, timeout=10)
+        os.write(ours, b"q")
+        wait_until(lambda: seen.endswith(b"\x1b[?25h\x1b[?1049l"), timeout=10)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        assert termios.tcgetattr(theirs) == before
+    except BaseException:
+        os.kill(pid, signal.SIGKILL)
+        raise
     finally:
-        os.kill(pid, signal.SIGTERM)
-        os.waitpid(pid, 0)
+        os.close(theirs)
         reader.join(10)
         os.close(ours)
 

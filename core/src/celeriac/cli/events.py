@@ -53,7 +53,8 @@ def events(
 ) -> None:
     """Watch the workers and their tasks: live in the terminal, as lines, or through a camera.
 
-    Workers tell of tasks when they are started with -E, or told to by `control enable_events`.
+    Workers tell of tasks when they are started with -E, or told to by `control enable_events`.  In the live view, keys
+    choose a task, show what is known of it, revoke it or limit its rate; ? shows them all.
     """
     signal.signal(signal.SIGTERM, _end)
     daemon = Daemon.from_options(options, nodename("events"))
@@ -73,7 +74,8 @@ def events(
     from celeriac.events.snapshot import evcam
 
     if camera is None:
-        camera = "celeriac.events.screen:Screen"
+        camera = f"celeriac.events.screen:{'PlainScreen' if state.no_color else 'Screen'}"
+        loglevel = loglevel if logfile else ""  # the view has a line for warnings
     if logfile:
         logfile = os.path.abspath(logfile)
     with daemon.running() as settle:

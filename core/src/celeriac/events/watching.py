@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,6 +26,15 @@ def watch(
 
     Raises what the transport raises where the broker is out of reach from the first.
     """
+    with suppress(KeyboardInterrupt, SystemExit):
+        _watch(app, handlers, on_lost)
+
+
+def _watch(
+    app: Celery,
+    handlers: dict[str, Callable[[dict[str, Any]], Any]],
+    on_lost: Callable[[BaseException], None] | None,
+) -> None:
     pause, was_there = _SOONEST, False
     while True:
         try:
@@ -32,8 +42,6 @@ def watch(
                 receiver = app.events.Receiver(connection, handlers=handlers)
                 was_there, pause = True, _SOONEST
                 receiver.capture(limit=None, timeout=None, wakeup=True)
-        except (KeyboardInterrupt, SystemExit):
-            return
         except app.connection_errors as error:
             if not was_there:
                 raise
