@@ -34,6 +34,9 @@ _ALARMS: Final = {
 }
 
 
+#: Seconds for which a machine with much else to do may take to start it, or to carry out what it is told.
+_PATIENCE: Final = 100
+
 #: What to do where it cannot be started.
 MISSING: Final = "needs rabbitmq-server and Erlang's epmd on the PATH; install RabbitMQ"
 
@@ -134,12 +137,15 @@ class RabbitNode:
                 cwd=self._home,
                 start_new_session=True,
             )
-        _wait_until(self._answers, 100, "RabbitMQ starts")
+        _wait_until(self._answers, _PATIENCE, "RabbitMQ starts")
         self.tell("rabbit:await_startup()")
 
-    def _answers(self) -> bool:
-        assert self._process is not None
+    def _check_alive(self) -> None:
+        assert self._process is not None, "RabbitMQ is not to run"
         assert self._process.poll() is None, f"RabbitMQ has ended:\n{self._output.read_text(errors='replace')}"
+
+    def _answers(self) -> bool:
+        self._check_alive()
         try:
             socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
         except OSError:
@@ -169,10 +175,22 @@ class RabbitNode:
         self._process.stdin.close()
         self._process = None
 
+    def revive(self) -> None:
+        """Have it run, if the one before has left it in any other state; what is durable stays."""
+        try:
+            is_well = self._process is not None and self._answers() and self.tell("rabbit:is_running()") == "true"
+        except (AssertionError, OSError, TimeoutError):
+            is_well = False
+        if not is_well:
+            if self._process is not None:
+                self.kill()
+            self.start()
+
     def signal(self, number: int) -> None:
         """Send a signal to the server and its children."""
         assert self._process is not None
-        os.killpg(self._process.pid, number)
+        with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+            os.killpg(self._process.pid, number)
 
     def close(self) -> None:
         """End it, if it runs; what it has kept goes too."""
@@ -195,12 +213,13 @@ class RabbitNode:
         self._process.stdin.flush()
 
         def answer() -> str | None:
+            self._check_alive()
             printed = self._output.read_text(errors="replace")
             _, begun, rest = printed.rpartition(f"\n{mark}:")
             found, ended, _ = rest.partition(f":end-of-{mark}\n")
             return found if begun and ended else None
 
-        told: str = _wait_until(answer, 30, f"RabbitMQ answers {expression}")
+        told: str = _wait_until(answer, _PATIENCE, f"RabbitMQ answers {expression}")
         assert "'EXIT'" not in told, f"{expression}: {told}"
         return told
 

@@ -75,7 +75,7 @@ class Loop:
     def on_ready(self) -> None:
         self.calls += 1
 
-    def turn_until(self, condition: Callable[[], Any], timeout: float = 20.0) -> Any:
+    def turn_until(self, condition: Callable[[], Any], timeout: float = 45.0) -> Any:
         deadline = time.monotonic() + timeout
         # The hub polls for up to a second; a timer bounds that, so that the deadline is kept.
         tick = self.hub.call_repeatedly(0.02, lambda: None)

@@ -65,7 +65,8 @@ def own_node(tmp_path_factory, certificates) -> Iterator[RabbitNode]:
 
 @pytest.fixture
 def node(own_node) -> Iterator[RabbitNode]:
-    """The same, and well."""
+    """The same, and well, whatever the test before has left of it."""
+    own_node.revive()
     yield own_node
     own_node.calm()
 

@@ -15,8 +15,11 @@ from kombu.exceptions import OperationalError
 from celeriac import Celery
 from celeriac.contracts import Settlements
 from celeriac_amqp.broker import AmqpTransport
+from celeriac_amqp.producer import AmqpProducerLane
 
-pytestmark = pytest.mark.timeout(120)  # of which the first to come starts the server
+pytestmark = pytest.mark.timeout(
+    240
+)  # of which the first to come starts the server, and each may have to start it again
 
 
 def tags(deliveries):
@@ -154,7 +157,7 @@ def test_an_alarm_is_an_error_that_names_it_and_then_messages_are_taken_again(
     ):
         lane.publish(batch)
     assert lane.unpublished(batch) == batch
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 30
 
     # And workers go on
     worker = consume(queue, url=node.url)
@@ -169,17 +172,26 @@ def test_an_alarm_is_an_error_that_names_it_and_then_messages_are_taken_again(
     assert found <= {"3", "4", "5", "after"}
 
 
-def test_an_app_is_told_of_an_alarm_once_and_without_trying_for_minutes(node, make_queue):
+def test_an_app_is_told_of_an_alarm_once_and_without_trying_for_minutes(node, make_queue, monkeypatch):
     # Given an app with the usual policy, by which a publish is tried four times
+    tries, publish = [], AmqpProducerLane.publish
+
+    def count(lane, messages):
+        tries.append(len(messages))
+        publish(lane, messages)
+
+    monkeypatch.setattr(AmqpProducerLane, "publish", count)
     app = Celery("alarmed", broker=node.url, set_as_current=False)
     app.conf.task_default_queue = make_queue().name
     app.conf.broker_transport_options = {"confirm_timeout": 0.5}
     app.send_task("any")
+    assert tries == [1]
+    # When its server runs short
     node.alarm("memory")
-    begun = time.monotonic()
+    # Then it is told at the first try
     with pytest.raises(OperationalError, match="takes no messages, because of an alarm: low on memory"):
         app.send_task("any")
-    assert time.monotonic() - begun < 2.5
+    assert tries == [1, 1]
     app.close()
 
 
@@ -221,23 +233,25 @@ def test_consumer_timeout_costs_the_channel_and_not_the_task(
 ):
     # Given a server on which a delivery is to be acked within a second
     node.tell("application:set_env(rabbit, channel_tick_interval, 200)")
-    node.tell("application:set_env(rabbit, consumer_timeout, 1000)")
     queue = make_queue()
     producer = produce(node.url)
     producer.publish([message(1, queue)])
-    lane = consume(queue, url=node.url, on_void=lambda void: void)
+    node.tell("application:set_env(rabbit, consumer_timeout, 1000)")
+    try:
+        lane = consume(queue, url=node.url, on_void=lambda void: void)
 
-    # When a task takes longer
-    (running,) = claim(lane, 1)
-    with caplog.at_level(logging.ERROR):
-        loop.turn_until(lambda: lane._intake is None)
+        # When a task takes longer
+        (running,) = claim(lane, 1)
+        with caplog.at_level(logging.ERROR):
+            loop.turn_until(lambda: lane._intake is None)
+    finally:
+        node.tell("application:set_env(rabbit, consumer_timeout, 1800000)")
 
     # Then the log says why, and what to do
     assert "delivery acknowledgement" in caplog.text
     assert "consumer_timeout" in caplog.text
 
     # And the message is not handed out a second time, and others are
-    node.tell("application:set_env(rabbit, consumer_timeout, 1800000)")
     producer.publish([message(2, queue)])
     (other,) = claim(lane, 1)
     assert other.headers["id"] == "2"
