@@ -230,7 +230,10 @@ class WorkController:
     def _announce(self, how: str, what: str) -> None:
         # That a program ends its idle worker itself, as tests do, is no news to it.
         level = logging.WARNING if self.stop_signal or self.consumer.running else logging.INFO
-        logger.log(level, "%s shutdown: %s %d running tasks", how, what, self.consumer.running)
+        # The pool may have more than it can run at once: that goes back.
+        running = min(self.consumer.running, self.pool.num_processes)
+        tasks = "1 running task" if running == 1 else f"{running} running tasks"
+        logger.log(level, "%s shutdown: %s %s", how, what, tasks)
         sig = self.stop_signal or ("SIGTERM" if how == "Warm" else "SIGQUIT")
         signals.worker_shutting_down.send(sender=self.hostname, sig=sig, how=how, exitcode=self.exit_code)
 
