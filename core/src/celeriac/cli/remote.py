@@ -150,6 +150,12 @@ def _ask(
 
 def silence(app: Celery, timeout: float, nodes: Sequence[str] | None = None) -> CeleryCommandException:
     """The error to raise where nobody has answered."""
+    with app.connection_for_write() as connection:
+        if "fanout" not in connection.transport.implements.exchange_type:
+            return CeleryCommandException(
+                f"the broker {app.broker_uri()} reaches one receiver only, so that no worker can be asked",
+                exit_code=UNAVAILABLE,
+            )
     whom = "No worker" if nodes is None else f"None of {', '.join(nodes)}"
     return CeleryCommandException(
         f"{whom} has answered within {timeout:g} s; is one running, on the broker {app.broker_uri()}?",
