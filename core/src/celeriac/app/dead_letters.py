@@ -34,10 +34,14 @@ class Letter(NamedTuple):
 
 
 class DeadLetters:
-    """Those of one app's queues.  All methods raise `kombu.exceptions.OperationalError` where the broker is away."""
+    """Those of one app's queues.  All methods raise `kombu.exceptions.OperationalError` where the broker is away.
 
-    def __init__(self, app: Celery) -> None:
+    `on_step` is told how many steps of `requeue` and `purge` are done, and of how many: each letter takes two.
+    """
+
+    def __init__(self, app: Celery, on_step: Callable[[int, int], object] | None = None) -> None:
         self.app = app
+        self._on_step = on_step or _tell_nobody
 
     def counts(self, queues: Collection[str] | None = None) -> dict[str, int]:
         """How many there are, by queue; without `queues`, those of all queues that the app is configured with."""
@@ -97,11 +101,12 @@ class DeadLetters:
     def _settle(self, queue: str, task_ids: Collection[str] | None, act: Callable[[Any, Any], None]) -> int:
         count = 0
         with self._taken(queue, None) as (channel, messages):
-            for message in messages:
+            for number, message in enumerate(messages, 1):
                 if task_ids is None or message.headers.get("id") in task_ids:
                     act(channel, message)
                     message.ack()
                     count += 1
+                self._on_step(len(messages) + number, 2 * len(messages))
         return count
 
     @contextmanager
@@ -115,12 +120,14 @@ class DeadLetters:
             channel = connection.channel()
             source = Queue(name)(channel)
             messages: list[Any] = []
+            wanted = there if limit is None else min(there, limit)
             try:
-                for _ in range(there if limit is None else min(there, limit)):
+                while len(messages) < wanted:
                     message = source.get(no_ack=False)
                     if message is None:
                         break
                     messages.append(message)
+                    self._on_step(len(messages), 2 * wanted)
                 yield channel, messages
             finally:
                 # The youngest first: each goes before those that went back earlier.
@@ -128,6 +135,10 @@ class DeadLetters:
                     if not message.acknowledged:
                         message.requeue()
                 channel.close()
+
+
+def _tell_nobody(_: int, __: int) -> None:
+    """Nobody watches."""
 
 
 def _described(message: Any) -> Letter:

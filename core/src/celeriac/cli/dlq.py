@@ -9,17 +9,20 @@ import click
 
 from celeriac.cli.answer import answer, counted, json_option
 from celeriac.cli.help import Commands
+from celeriac.cli.progress import counting
 from celeriac.cli.table import print_table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from celeriac.app.dead_letters import DeadLetters
     from celeriac.cli.state import State
 
 
-def _letters(state: State) -> DeadLetters:
+def _letters(state: State, on_step: Callable[[int, int], None] | None = None) -> DeadLetters:
     from celeriac.app.dead_letters import DeadLetters
 
-    return DeadLetters(state.app)
+    return DeadLetters(state.app, on_step)
 
 
 @click.group("dlq", cls=Commands)
@@ -71,7 +74,9 @@ def show(state: State, /, queue: str, limit: int, as_json: bool) -> None:
 @click.pass_obj
 def requeue(state: State, /, queue: str, task_ids: tuple[str, ...], every: bool, as_json: bool) -> None:
     """Send dead letters again, to where they were sent first: those of these tasks, or --all."""
-    count = _letters(state).requeue(queue, _chosen(task_ids, every))
+    chosen = _chosen(task_ids, every)
+    with counting(state, "Dead letters") as tell:
+        count = _letters(state, tell).requeue(queue, chosen)
     answer({"requeued": count}, as_json, f"{counted(count, 'message')} sent again")
 
 
@@ -88,7 +93,8 @@ def purge(state: State, /, queue: str, task_ids: tuple[str, ...], every: bool, f
     if not force:
         what = "all dead letters" if chosen is None else counted(len(chosen), "dead letter")
         click.confirm(f"Remove {what} of queue {queue}?", abort=True)
-    count = _letters(state).purge(queue, chosen)
+    with counting(state, "Dead letters") as tell:
+        count = _letters(state, tell).purge(queue, chosen)
     answer({"removed": count}, as_json, f"{counted(count, 'message')} removed")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from celeriac.cli.answer import json_option
+from celeriac.cli.progress import counting
 
 if TYPE_CHECKING:
     from celeriac.app.migrating import Migration
@@ -57,7 +57,7 @@ def migrate(state: State, /, source: str, destination: str, as_json: bool, **opt
         forever=options["forever"],
     )
     with _stopping_at_signals(migration) as ended_by:
-        _run(migration, hidden=as_json or state.quiet)
+        _run(state, migration, hidden=as_json)
     sent = sum(migration.sent.values())
     if as_json:
         click.echo(json.dumps({"sent": migration.sent, "passed_over": migration.passed_over}))
@@ -75,15 +75,15 @@ def migrate(state: State, /, source: str, destination: str, as_json: bool, **opt
     return 128 + ended_by[0]
 
 
-def _run(migration: Migration, hidden: bool) -> None:
-    if hidden or migration.forever or not sys.stderr.isatty():
-        migration.run()
-        return
-    length = migration.waiting()
-    if migration.limit is not None:
-        length = min(length, migration.limit)
-    with click.progressbar(length=length, label="Messages", file=sys.stderr) as bar:
-        migration.on_sent = bar.update
+def _run(state: State, migration: Migration, hidden: bool) -> None:
+    with counting(state, "Messages") as tell:
+        if tell is None or hidden or migration.forever:
+            migration.run()
+            return
+        length = migration.waiting()
+        if migration.limit is not None:
+            length = min(length, migration.limit)
+        migration.on_sent = lambda _: tell(sum(migration.sent.values()), length)
         migration.run()
 
 
