@@ -87,9 +87,9 @@ def test_a_worker_is_asked_and_told(run, worker, tmp_path, wait_until):
 def test_where_nobody_answers_the_exit_code_is_that_of_a_service_that_is_not_there(run):
     code, output = run("status", "--timeout", "0.1")
     assert (code, output.count("\n")) == (69, 1)
-    assert output.startswith("Error: No worker has answered within 0.1 s; is one running, on the broker ")
+    assert output.startswith("Error: No worker has answered; is one running, on the broker ")
     code, output = run("inspect", "ping", "-t", "0.1", "-d", "a@h,b@h")
-    assert (code, output.partition(";")[0]) == (69, "Error: None of a@h, b@h has answered within 0.1 s")
+    assert (code, output.partition(";")[0]) == (69, "Error: None of a@h, b@h has answered")
 
 
 @pytest.mark.covers("cli.inspect.--list", "cli.control.--list", "cli.inspect.command", "cli.control.command")

@@ -27,4 +27,4 @@ def test_where_no_worker_answers_the_exit_code_says_so(spawn):
     process = spawn(sys.executable, "-m", "celeriac", "graph", "workers", "-t", "0.1")
 
     assert process.wait(40) == 69
-    assert "Error: No worker has answered within 0.1 s; is one running, on the broker sqlite:" in process.output()
+    assert "Error: No worker has answered; is one running, on the broker sqlite:" in process.output()

@@ -67,7 +67,7 @@ def workers(state: State, timeout: float, as_json: bool) -> None:
     with waiting(state, "waiting for workers"):
         queues = app.control.inspect(timeout=timeout).active_queues() or {}
         if not queues:
-            raise silence(app, timeout)
+            raise silence(app)
         # Those that are known to be there are waited for longer, and no longer than until all have answered.
         stats = app.control.inspect(list(queues), timeout=max(timeout, _PATIENCE)).stats() or {}
     found = _seen(app, queues, stats)

@@ -144,11 +144,11 @@ def _ask(
     with waiting(state, "waiting for workers"):
         replies = state.app.control.broadcast(command, arguments, destination=nodes, reply=True, timeout=timeout)
     if not replies:
-        raise silence(state.app, timeout, nodes)
+        raise silence(state.app, nodes)
     return flatten_reply(replies)
 
 
-def silence(app: Celery, timeout: float, nodes: Sequence[str] | None = None) -> CeleryCommandException:
+def silence(app: Celery, nodes: Sequence[str] | None = None) -> CeleryCommandException:
     """The error to raise where nobody has answered."""
     with app.connection_for_write() as connection:
         if "fanout" not in connection.transport.implements.exchange_type:
@@ -158,7 +158,7 @@ def silence(app: Celery, timeout: float, nodes: Sequence[str] | None = None) -> 
             )
     whom = "No worker" if nodes is None else f"None of {', '.join(nodes)}"
     return CeleryCommandException(
-        f"{whom} has answered within {timeout:g} s; is one running, on the broker {app.broker_uri()}?",
+        f"{whom} has answered; is one running, on the broker {app.broker_uri()}?",
         exit_code=UNAVAILABLE,
     )
 
