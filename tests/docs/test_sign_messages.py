@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from celeriac_auth.commands import CommandRights
+
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "sign-messages.md"
 
 
@@ -26,7 +28,7 @@ def test_the_commands_make_keys_with_which_the_app_of_the_page_signs_and_seals(t
 
     # When the app of the page is made, on a broker in memory
     monkeypatch.chdir(tmp_path)
-    first, then = blocks("python")
+    first, rights, then = blocks("python")
     names = {}
     exec(first.replace('"redis://"', '"memory://sign-messages"'), names)
     app = names["app"]
@@ -34,9 +36,16 @@ def test_the_commands_make_keys_with_which_the_app_of_the_page_signs_and_seals(t
     assert app.serializers.decode(data, "application/data") == "signed"
 
     # Then it also seals as the page says
+    exec(rights, names)
     exec(then, names)
     app.setup_security()
     sealed = app.serializers.get("auth").dumps("sealed")
     assert app.serializers.decode(sealed, "application/data") == "sealed"
     assert app.serializers.decode(data, "application/data") == "signed"
+
+    # And its workers obey whom the page names
+    content = app.serializers.get("auth").content
+    named = CommandRights(content, app.conf.security_command_signers)
+    subject = content.identity.certificate.x509.subject.rfc4514_string()
+    assert (subject, named.check({}, "application/data", content.dumps("x"))) == ("CN=worker", None)
     app.close()

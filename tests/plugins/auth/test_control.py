@@ -9,7 +9,8 @@ import pytest
 from kombu import Exchange, Producer
 
 from celeriac.app.mail_codec import MailCodec
-from celeriac_auth.commands import FIELD, MAX_AGE, FreshCommands
+from celeriac.exceptions import ImproperlyConfigured
+from celeriac_auth.commands import FIELD, MAX_AGE, CommandRights, FreshCommands
 from celeriac_auth.serializer import CONTENT_TYPE
 
 
@@ -59,6 +60,60 @@ def test_a_command_that_comes_twice_is_obeyed_once(signing, start_worker, post, 
     wait_until(lambda: "this is a copy of it" in caplog.text)
     assert caplog.text.count("A message of remote control is refused") == 1
     assert "x" in worker.consumer.state.revocations.ids
+
+
+@pytest.mark.parametrize("signs_headers", [False, True])
+def test_only_those_who_may_command_are_obeyed(make_app, make_signer, start_worker, wait_until, caplog, signs_headers):
+    # Given a fleet in which the operators and the workers may command, and a shop that sends tasks
+    ops, shop, one = make_signer("ops"), make_signer("shop"), make_signer("worker-1")
+    fleet = {"security_command_signers": ["CN=ops", "worker-? *"], "security_sign_headers": signs_headers}
+    worker = start_worker(make_app(one, **fleet), hostname="one@here")
+    # When the shop commands, which does not even know that it may not
+    make_app(shop, security_sign_headers=signs_headers).control.revoke("by-shop")
+    wait_until(lambda: "'CN=shop' may not command here (security_command_signers)" in caplog.text)
+    # Then only the operator is obeyed
+    operator = make_app(ops, **fleet)
+    operator.control.revoke("by-ops")
+    assert operator.control.inspect(["one@here"], timeout=10).revoked() == {"one@here": ["by-ops"]}
+    assert "by-shop" not in worker.consumer.state.revocations.ids
+    assert "Workers refuse commands of this process" not in caplog.text
+
+
+def test_who_may_not_command_is_told_of_it_where_the_settings_are_known(make_app, make_signer, caplog):
+    app = make_app(make_signer("shop"), security_command_signers=["CN=ops"])
+    app.control.revoke("x")
+    app.control.revoke("y")
+    assert caplog.text.count("security_command_signers does not name its certificate, CN=shop") == 1
+
+
+def test_names_of_signers_without_signing_are_refused(make_app):
+    app = make_app(set_up=False, task_serializer="json", event_serializer="json", security_command_signers=["CN=ops"])
+    with pytest.raises(ImproperlyConfigured):
+        app.control.revoke("x")
+
+
+class TestCommandRights:
+    @pytest.fixture
+    def content(self, make_app, make_signer):
+        return make_app(make_signer("ops", serial=7)).serializers.get("auth").content
+
+    @pytest.mark.parametrize(
+        ("patterns", "may"),
+        [
+            (["CN=ops"], True),
+            (["ops 7"], True),
+            (["x", "CN=*"], True),
+            (["CN=op"], False),
+            (["cn=ops"], False),
+            ([], False),
+        ],
+    )
+    def test_names_are_globs_of_the_whole_name(self, content, patterns, may):
+        said = CommandRights(content, patterns).check({}, CONTENT_TYPE, content.dumps({"method": "ping"}))
+        assert (said is None) is may
+
+    def test_unsigned_ones_are_refused(self, content):
+        assert "is not signed" in CommandRights(content, ["*"]).check({}, "application/json", b"{}")
 
 
 def test_an_answer_of_somebody_who_does_not_sign_is_no_answer(make_app, make_signer, start_worker, caplog):

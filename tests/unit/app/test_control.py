@@ -379,8 +379,9 @@ class Guarded:
 def test_a_guard_marks_what_is_sent_and_what_it_refuses_or_fails_at_is_not_read(make_guarded):
     message = SimpleNamespace(content_type="application/json")
     for check, said in [
-        (lambda body, _: None if body["by"] == "me" else "of whom?", None),
-        (lambda body, content_type: f"not {content_type} of {body['by']}", "not application/json of me"),
+        (lambda body, *_: None if body["by"] == "me" else "of whom?", None),
+        (lambda body, content_type, _: f"not {content_type} of {body['by']}", "not application/json of me"),
+        (lambda body, content_type, data: f"not {data.decode()}", 'not {"method": ?"ping", ?"by": ?"me"}'),
         (lambda *_: 1 / 0, "the guard 'names' has failed"),
     ]:
         codec = make_guarded(Guarded(check))

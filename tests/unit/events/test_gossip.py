@@ -114,7 +114,7 @@ class Network:
     """Several elections, whose messages all arrive everywhere, and whose time is the test's."""
 
     def __init__(self, names):
-        self.calls, self.queue, self.done, self.sent = [], [], [], 0
+        self.calls, self.queue, self.done, self.sent, self.late = [], [], [], 0, 0.0
         self.members = {}
         for name in names:
             others = [other for other in names if other != name]
@@ -147,7 +147,8 @@ class Sender:
     def send(self, kind, **fields):
         self.network.sent += 1
         clock = 5 if self.name == "c" else 9
-        self.network.queue.append((kind, {"hostname": self.name, "pid": 1, "clock": clock, **fields}))
+        event = {"hostname": self.name, "pid": 1, "clock": clock, "timestamp": time.time() - self.network.late}
+        self.network.queue.append((kind, {**event, **fields}))
 
 
 def test_the_least_clock_wins_and_one_answer_acknowledges_all_candidates():
@@ -189,6 +190,17 @@ def test_nobody_waits_for_a_worker_that_has_gone():
     a.look_again()
     a.look_again()
     assert network.done == ["a"]
+
+
+@pytest.mark.parametrize(("late", "elected"), [(290.0, ["a"]), (310.0, []), (float("nan"), [])])
+def test_a_candidacy_counts_for_five_minutes(late, elected):
+    network = Network(["a"])
+    network.late = late
+    network.members["a"].hold("id", "t")
+    network.deliver()
+    network.wait()
+    network.deliver()
+    assert network.done == elected
 
 
 def test_a_topic_that_nobody_knows_is_told_of(caplog):

@@ -16,7 +16,7 @@ APP = object()
 LAYERS = [Middleware(50, lambda message, call_next: call_next(message), "x")]
 SETTING = Setting("greeting", str, "hello", "What is said first.")
 OPTION = TaskOption("tenant", str, "", "For whom.")
-GUARD = CommandGuard("names", lambda body: None, lambda body, content_type: None)
+GUARD = CommandGuard("names", lambda body: None, lambda body, content_type, data: None)
 COMMAND = ControlCommand("shout", lambda state: {"ok": "!"})
 OPTIONS = [click.Option(["--greeting"])]
 

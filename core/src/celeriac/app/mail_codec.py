@@ -36,10 +36,11 @@ class MailCodec:
 
     def decode(self, message: Any) -> Any:
         """What a Kombu message holds.  Raises `SecurityError` and `ProtocolError`."""
-        data = message.body
-        data = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else bytes(data)
+        return self._read(_bytes_of(message), message.content_type)
+
+    def _read(self, data: bytes, content_type: str) -> Any:
         try:
-            return self._app.serializers.decode(data, message.content_type)
+            return self._app.serializers.decode(data, content_type)
         except CeleryError:
             raise
         except Exception as error:  # a serializer of a plugin
@@ -47,12 +48,18 @@ class MailCodec:
 
     def decode_command(self, message: Any) -> Any:
         """The same of a command.  Raises `SecurityError` also where a plugin refuses it."""
-        body = self.decode(message)
+        data, content_type = _bytes_of(message), message.content_type
+        body = self._read(data, content_type)
         for guard in self._guards:
             try:
-                refusal = guard.check(body, message.content_type)
+                refusal = guard.check(body, content_type, data)
             except Exception as error:  # an error in a check must not let a command pass, nor end the loop
                 raise SecurityError(f"the guard {guard.name!r} has failed: {error!r}") from error
             if refusal is not None:
                 raise SecurityError(refusal)
         return body
+
+
+def _bytes_of(message: Any) -> bytes:
+    data = message.body
+    return data.encode("utf-8", "surrogatepass") if isinstance(data, str) else bytes(data)

@@ -37,10 +37,11 @@ class CommandGuard:
     """What marks the commands that this process sends, and judges those that reach its worker.
 
     `mark` is called with the body of each command before it is encoded, and adds to it; receivers that do not know what
-    was added pass over it.  `check` is called with the body of each command that could be read, whatever it is, and the
-    content type that it came in; it returns why it is refused, or None.  Both in any thread; neither may block.
+    was added pass over it.  `check` is called with the body of each command that could be read, whatever it is, the
+    content type that it came in, and the bytes that it was read from; it returns why it is refused, or None.  Both in
+    any thread; neither may block.
     """
 
     name: str
     mark: Callable[[dict[str, Any]], None]
-    check: Callable[[Any, str], str | None]
+    check: Callable[[Any, str, bytes], str | None]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kombu.utils.functional import LRUCache
 
+from celeriac.protocol import wall
+
 if TYPE_CHECKING:
     from celeriac.contracts.loop import EventLoop
     from celeriac.events.dispatcher import EventDispatcher
@@ -20,6 +22,8 @@ _REMEMBERED: Final = 1000
 _ACK_PAUSE: Final = 0.1
 #: Seconds until an election that everyone has acknowledged does without workers that are no candidates.
 _PATIENCE: Final = 1.0
+#: Seconds for which a candidacy counts.
+_CURRENT: Final = 300.0
 #: The version of the protocol that candidates speak.
 _VERSION: Final = 1
 
@@ -80,6 +84,11 @@ class Elections:
         id, clock, hostname = event.get("id"), event.get("clock"), event.get("hostname")
         if type(id) is not str or type(clock) is not int or type(hostname) is not str:
             logger.error("A candidate said something that is no candidacy: %.200r", event)
+            return
+        said_at = event.get("timestamp")
+        if not isinstance(said_at, (int, float)) or not wall.time() - said_at < _CURRENT:
+            # Somebody shows an old one again, or a clock is far off; what it was about has been done.
+            logger.warning("A candidacy of %s is too old, and passed over (election %.200s)", hostname, id)
             return
         election = self._of(id)
         node = f"{hostname}.{event.get('pid')}"

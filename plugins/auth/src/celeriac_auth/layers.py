@@ -25,7 +25,10 @@ def auth_of(app: Any) -> AuthSerializer:
     """The serializer of the app.  Raises `ImproperlyConfigured` where ``app.setup_security()`` was not called."""
     found = app.serializers.get("auth")
     if not isinstance(found, AuthSerializer):
-        raise ImproperlyConfigured(f"security_sign_headers and security_encrypt need celeriac-auth, not {found!r}")
+        raise ImproperlyConfigured(
+            "security_sign_headers, security_encrypt and security_command_signers need celeriac-auth and its "
+            f"serializer 'auth', not {found!r}"
+        )
     return found
 
 

@@ -70,6 +70,12 @@ def celeriac_settings() -> Iterable[Setting]:
         None,
         "A directory or glob with the keys, as files <id>.key of 32 bytes in base64; read anew when it changes.",
     )
+    yield Setting(
+        "security_command_signers",
+        "strings",
+        None,
+        "Globs of the certificates whose control commands workers obey, by subject (CN=ops) or by id; None obeys all.",
+    )
 
 
 @hookimpl
@@ -117,14 +123,20 @@ def celeriac_outcome_listeners(app: Any) -> Iterable[Callable[[Outcome], None]]:
 
 @hookimpl
 def celeriac_command_guards(app: Any) -> Iterable[CommandGuard]:
-    """Commands that count for a while, and once."""
-    if not app.conf.security_sign_headers:
+    """Commands that count for a while, and once, of those who may command."""
+    conf = app.conf
+    if not conf.security_sign_headers and conf.security_command_signers is None:
         return []
     from celeriac.contracts import CommandGuard
-    from celeriac_auth.commands import FreshCommands
+    from celeriac_auth.commands import CommandRights, FreshCommands
+    from celeriac_auth.layers import auth_of
 
-    fresh = FreshCommands(app.conf.security_clock_skew)
-    return [CommandGuard("auth", fresh.mark, fresh.check)]
+    guards: list[CommandRights | FreshCommands] = []
+    if conf.security_command_signers is not None:
+        guards.append(CommandRights(auth_of(app).content, conf.security_command_signers))
+    if conf.security_sign_headers:
+        guards.append(FreshCommands(conf.security_clock_skew))
+    return [CommandGuard("auth", each.mark, each.check) for each in guards]
 
 
 @hookimpl

@@ -72,9 +72,7 @@ class SignedContent:
 
     def loads(self, data: bytes) -> Any:
         """Raises `ProtocolError` for what is no signed content, `SecurityError` for what is not to be believed."""
-        signer, signature, content_type, _, body = (
-            unpack_any(data, self.trust.signature_size) if self._is_old else unpack(data)
-        )
+        signer, signature, content_type, _, body = self._unpacked(data)
         self.trust.verify(signer, body, signature)
         if content_type == SEALED:
             if self._keyring is None:
@@ -87,6 +85,13 @@ class SignedContent:
                 "serializer, and allowed_serializers does not name this one"
             )
         return reader.loads(body)
+
+    def signer_of(self, data: bytes) -> Certificate:
+        """The certificate of who says that he has signed it, which `loads` verifies.  Errors as those of that."""
+        return self.trust.store[self._unpacked(data).signer]
+
+    def _unpacked(self, data: bytes) -> Envelope:
+        return unpack_any(data, self.trust.signature_size) if self._is_old else unpack(data)
 
 
 class SecureSerializer:

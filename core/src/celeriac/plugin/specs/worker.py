@@ -109,8 +109,8 @@ def celeriac_command_guards(app: Any) -> Iterable[CommandGuard]:
     - For: plugins that let workers tell who has sent a command, and when.
     - Parameters: `app` is the app.
     - Returns: guards, each with a name, a `mark(body)` that adds to the body of a command before it is encoded, and a
-      `check(body, content_type)` that returns why a command is refused, or None. What a guard refuses is logged and
-      dropped. Answers are not guarded.
+      `check(body, content_type, data)` that returns why a command, read from `data`, is refused, or None. What a guard
+      refuses is logged and dropped. Answers are not guarded.
     - Default: what can be read is obeyed.
     - Results: all are asked, and one refusal is enough.
     - Since: 0.1.
@@ -121,7 +121,7 @@ def celeriac_command_guards(app: Any) -> Iterable[CommandGuard]:
         def sign(body):
             body["by"] = app.conf.my_name
 
-        return [CommandGuard("names", sign, lambda body, _: None if body.get("by") else "nobody says who sent it")]
+        return [CommandGuard("names", sign, lambda body, *_: None if body.get("by") else "nobody says who sent it")]
     ```
     """
     raise NotImplementedError  # pragma: no cover
