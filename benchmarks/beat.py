@@ -157,7 +157,7 @@ def _shown(late: list[float], share: float, timer: list[float]) -> str:
 def _late(late: list[float]) -> str:
     if len(late) < 2:
         return ""
-    worst = statistics.quantiles(late, n=100)[-1] * 1000
+    worst = statistics.quantiles(late, n=100, method="inclusive")[-1] * 1000
     return (
         f", late by {statistics.median(late) * 1000:.1f} ms (median), {worst:.1f} (99 %), {max(late) * 1000:.1f} (most)"
     )
