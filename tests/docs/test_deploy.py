@@ -75,3 +75,17 @@ def test_the_services_of_the_compose_file_know_where_the_broker_is():
     for name in ("worker", "beat"):
         url = services[name]["environment"]["CELERY_BROKER_URL"]
         assert url.split("/")[2].partition(":")[0] in services
+
+
+def test_the_commands_and_probes_of_the_kubernetes_file_fit_together():
+    deployments = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()))
+    containers = [pod["spec"]["template"]["spec"]["containers"][0] for pod in deployments]
+
+    assert [container["name"] for container in containers] == ["worker", "beat"]
+    for deployment, container in zip(deployments, containers, strict=True):
+        port = accept(container["command"][1:]).params["health"].rpartition(":")[2]
+        for probe in ("livenessProbe", "readinessProbe"):
+            if probe in container:
+                assert container[probe]["httpGet"]["port"] == int(port)
+        labels = deployment["spec"]["template"]["metadata"]["labels"]
+        assert deployment["spec"]["selector"]["matchLabels"] == labels
