@@ -78,7 +78,9 @@ def app() -> Celery:
 
 def redis(data: bytes) -> Any:
     """A message of a list, and one of a note of a claim; nothing may be raised for either."""
-    found = redis_envelope.parse_joined(b"[%b]" % data, 1)
+    found = redis_envelope.parse_joined([data], b",7,", 1)
+    several = redis_envelope.parse_joined([data, b"{}", data], redis_envelope.new_divider(), 3)
+    assert several is None if found is None else several is not None and several[1] == {}
     message = redis_envelope.parse_note(b"[%b,null,null]" % data) if found is None else found[0]
     due = redis_envelope.due_of(message)
     assert due is None or math.isfinite(due + 0.5)

@@ -19,6 +19,7 @@ from celeriac.contracts import Delivery, Settlements
 from celeriac_redis.clock import ServerClock
 from celeriac_redis.envelope import (
     due_of,
+    new_divider,
     opened,
     parse_joined,
     parse_note,
@@ -76,6 +77,7 @@ class Claims:
         self._in_order = options.queue_order_strategy != "round_robin"
         self._queues = deque(queues)
         self._next = 1
+        self._divider = new_divider()
         self._open: dict[int, Place] = {}
         self._begun: set[int] = set()
         #: Claimed for all we know, by a command whose answer has not come.
@@ -169,6 +171,7 @@ class Claims:
             self._next,
             len(self._queues),
             int(self._in_order),
+            self._divider,
             *[self.tails[queue] for _, queue in lists],
         )
 
@@ -181,7 +184,7 @@ class Claims:
         if not total:
             self._doubt = None
             return []
-        messages = parse_joined(b"[%b]" % b",".join(portions), total)
+        messages = parse_joined(portions, self._divider, total)
         if messages is None:
             self._resolve_doubt()
             return [self._recovered.popleft() for _ in range(len(self._recovered))]

@@ -6,10 +6,11 @@ import json
 import math
 import time
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from os import urandom
+from secrets import randbits
 from typing import Any, Final
 from uuid import UUID
 
@@ -27,6 +28,9 @@ _ADDED: Final = frozenset({"body_encoding", "delivery_info", "delivery_tag"})
 
 #: The digit that says "variant 1", by the random one in its place: it keeps two bits of that.
 _VARIANTS: Final = {f"{digit:x}": "89ab"[digit & 3] for digit in range(16)}
+
+#: So many are as good as unknown, and are one word for whoever reads JSON.
+_DIVIDER_BITS: Final = 62
 
 _nothing: Final[dict[str, Any]] = {}
 
@@ -61,8 +65,17 @@ def _delivery_text(exchange: str, routing_key: str) -> bytes:
     return dumps({"delivery_info": info, "body_encoding": "base64"})[1:-1]
 
 
-def parse_joined(joined: bytes, count: int) -> list[Any] | None:
-    """The messages of a JSON array, or None where it has not `count` elements: one of them is damaged."""
+def new_divider() -> bytes:
+    """What stands between two messages that are read at once: a number that no sender knows."""
+    return b",%d," % randbits(_DIVIDER_BITS)
+
+
+def parse_joined(portions: Iterable[bytes], divider: bytes, count: int) -> list[Any] | None:
+    """The messages of `portions`, with `divider` between two, or None where they are not `count`: one is damaged.
+
+    One may be the text of two, and two that of one: only where the dividers are in their places is each a message.
+    """
+    joined = b"[%b]" % divider.join(portions)
     if _EXTENDED in joined:
         return None
     try:
@@ -70,7 +83,9 @@ def parse_joined(joined: bytes, count: int) -> list[Any] | None:
         found = json.loads(joined)
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, list) and len(found) == count else None
+    if not isinstance(found, list) or len(found) != 2 * count - 1 or found[1::2] != [int(divider[1:-1])] * (count - 1):
+        return None
+    return found[::2]
 
 
 def parse_note(note: bytes) -> Any:

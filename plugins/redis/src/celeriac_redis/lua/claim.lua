@@ -5,14 +5,14 @@
 --
 -- KEYS: unacked, unacked_index, eta, owners, then the lists: all queues of the most urgent priority, and so on
 -- ARGV: how many, owner, number of the first claim, queues per priority, 1 to take from the first queue while there is
---       anything (0: from all alike), then the end of a note for each list
+--       anything (0: from all alike), what stands between two messages, then the end of a note for each list
 -- Returns: the time, when the next message comes due (or ''), how many messages come from each list, and the messages,
---          in portions of several separated by commas
+--          in portions of several
 
 local CHUNK = 1000
 local unacked, index, eta, owners = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local left, owner, number = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
-local width, in_order = tonumber(ARGV[4]), ARGV[5] == '1'
+local width, in_order, divider = tonumber(ARGV[4]), ARGV[5] == '1', ARGV[6]
 local time = redis.call('TIME')
 local now = string.format('%d.%06d', time[1], time[2])
 
@@ -62,7 +62,7 @@ while first <= lists do
     counts[at] = wanted[at] or 0
     if counts[at] > 0 then
       local found = redis.call('LRANGE', KEYS[4 + at], -counts[at], -1)
-      local tail = ARGV[5 + at]
+      local tail = ARGV[6 + at]
       for place = #found, 1, -1 do
         local tag = owner .. '.' .. number
         number = number + 1
@@ -91,9 +91,9 @@ end
 -- Several at once are cheap for both sides: one expression copies each once, where table.concat copies many times.
 local portions, place = {}, 1
 while place + 7 <= #messages do
-  portions[#portions + 1] = messages[place] .. ',' .. messages[place + 1] .. ',' .. messages[place + 2] .. ','
-    .. messages[place + 3] .. ',' .. messages[place + 4] .. ',' .. messages[place + 5] .. ','
-    .. messages[place + 6] .. ',' .. messages[place + 7]
+  portions[#portions + 1] = messages[place] .. divider .. messages[place + 1] .. divider .. messages[place + 2] .. divider
+    .. messages[place + 3] .. divider .. messages[place + 4] .. divider .. messages[place + 5] .. divider
+    .. messages[place + 6] .. divider .. messages[place + 7]
   place = place + 8
 end
 while place <= #messages do
