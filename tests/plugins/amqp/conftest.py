@@ -288,6 +288,10 @@ class Proxy:
         #: What is said to the server, or by it, does not arrive.
         self.swallows_requests = False
         self.swallows_answers = False
+        #: What clients have said to the server.
+        self.requests = bytearray()
+        #: In place of the next answer of the server's.
+        self.instead: bytes | None = None
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
@@ -321,6 +325,10 @@ class Proxy:
     def _pump(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                if answers and self.instead is not None:
+                    data, self.instead = self.instead, None
+                if not answers:
+                    self.requests += data
                 if not (self.swallows_answers if answers else self.swallows_requests):
                     sink.sendall(data)
         for each in (source, sink):

@@ -13,6 +13,7 @@ _REMEDIES: Final = (
     ),
     ("inequivalent arg", "it is there with other arguments: delete it, or declare it as it is (task_queues)"),
     ("ACCESS_REFUSED", "check the user, the password and the login method, and what the user is permitted to do"),
+    ("FRAME_ERROR - a frame of", "what stands between here and the server, or the server, damages what it hands on"),
     ("NOT_ALLOWED", "check the virtual host, and whether the user may use it"),
     (
         "CERTIFICATE_VERIFY_FAILED",

@@ -14,7 +14,8 @@ from struct import Struct
 from struct import error as StructError  # noqa: N812  # it is a class
 from typing import Any, Final
 
-from amqp.exceptions import UnexpectedFrame
+from amqp import spec
+from amqp.exceptions import FrameError, UnexpectedFrame
 from amqp.method_framing import frame_handler
 from amqp.transport import SSLTransport, TCPTransport
 from kombu.transport import pyamqp
@@ -29,6 +30,13 @@ _DELIVER: Final = b"\x00\x3c\x00\x3c"
 _BLOCKED: Final = b"\x00\x0a\x00\x3c"
 _METHOD, _HEADER, _BODY = 1, 2, 3
 _END: Final = 0xCE
+#: What a frame takes besides its payload.
+_AROUND: Final = 8
+#: The largest frame until the server has said what it wants, in bytes.
+_BEFORE_TUNING: Final = 131_072
+#: The largest payload of a content header.  It cannot be split, and RabbitMQ, which adds to the headers of a message
+#: that it moves to another queue, sends one that is larger than the negotiated size.
+_LARGEST_HEADER: Final = 128 * 1024 * 1024
 #: Seconds that a connection which is given up has for its farewell.
 _FAREWELL: Final = 3.0
 
@@ -42,6 +50,8 @@ class _Inbox:
 
     sock: Any
     connected: bool
+    #: The negotiated size of a frame, in bytes.
+    frame_max = _BEFORE_TUNING
     _data = b""
     _at = 0
 
@@ -52,11 +62,19 @@ class _Inbox:
         return frame
 
     def next_frame(self) -> Frame | None:
-        """The next frame of what has been read, None where none is whole."""
+        """The next frame of what has been read, None where none is whole.
+
+        Raises `UnexpectedFrame` for one that is damaged, `FrameError` for one that is too large, before it is there.
+        """
         data, at = self._data, self._at
-        if len(data) - at < 8:
+        if len(data) - at < _AROUND:
             return None
         kind, channel, size = _HEAD.unpack_from(data, at)
+        if size > self.frame_max - _AROUND and (kind != _HEADER or size > _LARGEST_HEADER):
+            raise FrameError(
+                f"FRAME_ERROR - a frame of {size + _AROUND} bytes came, where {self.frame_max} were negotiated",
+                reply_code=FrameError.code,
+            )
         end = at + 7 + size
         if len(data) <= end:
             return None
@@ -192,6 +210,23 @@ class Wire(pyamqp.Connection):
             host, connect_timeout=connect_timeout, ssl=ssl, **dict(zip(names, timeouts, strict=False)), **options
         )
 
+    def _on_tune(self, *args: Any, **kwargs: Any) -> None:
+        super()._on_tune(*args, **kwargs)
+        self.transport.frame_max = self.frame_max
+
+    def blocking_read(self, timeout: float | None = None) -> Any:
+        """Wait for a frame, and handle it."""
+        try:
+            return super().blocking_read(timeout)
+        except FrameError as error:
+            self._refuse(error)
+            raise
+
+    def _refuse(self, error: FrameError) -> None:
+        """Tell the server why the connection ends; its answer cannot be read."""
+        with contextlib.suppress(Exception):  # it may be gone
+            self.send_method(spec.Connection.Close, "BsBB", (error.code, error.message[:200], 0, 0))
+
     def _unblocked(self) -> None:
         self.blocked = None
 
@@ -209,6 +244,9 @@ class Wire(pyamqp.Connection):
         try:
             while (frame := transport.next_frame()) is not None:
                 handle(frame)
+        except FrameError as error:
+            self._refuse(error)
+            raise
         except (StructError, LookupError, ValueError) as error:  # the library's own, too
             raise UnexpectedFrame(f"a frame that cannot be read: {error!r}") from error
 
