@@ -12,6 +12,7 @@ TASKS = """
 from celeriac import Celery
 
 app = Celery("proj", broker="sqlite:///queue.db", backend="sqlite:///queue.db")
+app.conf.prometheus_depth_interval = 0.2
 
 @app.task(name="proj.add")
 def add(x, y):
@@ -67,6 +68,7 @@ def test_a_worker_serves_what_its_tasks_did(project, spawn, wait_until, pool):
         'celeriac_task_runtime_seconds_count{task="proj.add"} 3.0',
         'celeriac_queue_outcomes_total{outcome="success",queue="celery"} 3.0',
         "celeriac_jobs_running 0.0",
+        'celeriac_dead_letters{queue="celery"} 1.0',
     ]:
         wait_until(lambda line=line: line in page(), message=line)
 

@@ -58,6 +58,12 @@ class Metrics:
             ["queue"],
             registry=self.registry,
         )
+        self._letters = Gauge(
+            "celeriac_dead_letters",
+            "Dead letters of the queue, as this worker last saw them.",
+            ["queue"],
+            registry=self.registry,
+        )
         self.up = Gauge("celeriac_worker_up", "1 while the worker runs.", ["hostname"], registry=self.registry)
         self._running = Gauge(
             "celeriac_jobs_running", "Tasks that the pool has, running or next.", registry=self.registry
@@ -84,11 +90,11 @@ class Metrics:
 
     def show_depth(self, queue: str, depth: int | None) -> None:
         """Messages that wait in the queue; None where that is not known, which must not be shown as if it were."""
-        if depth is not None:
-            self._depth.labels(queue).set(depth)
-            return
-        with suppress(KeyError):  # raised by older clients for what is not there
-            self._depth.remove(queue)
+        _show(self._depth, queue, depth)
+
+    def show_dead_letters(self, queue: str, number: int | None) -> None:
+        """Dead letters of the queue; None as above."""
+        _show(self._letters, queue, number)
 
     def exposition(self) -> str:
         """All metrics in Prometheus' text format."""
@@ -116,6 +122,14 @@ class Metrics:
     def _observer(self, task: str) -> Callable[[float], None]:
         observe = self._observing[task] = self._runtimes.labels(task).observe
         return observe
+
+
+def _show(gauge: Gauge, queue: str, value: int | None) -> None:
+    if value is not None:
+        gauge.labels(queue).set(value)
+        return
+    with suppress(KeyError):  # raised by older clients for what is not there
+        gauge.remove(queue)
 
 
 def _bounds(buckets: Iterable[Any]) -> tuple[float, ...]:

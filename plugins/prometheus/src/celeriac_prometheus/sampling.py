@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from celeriac.bootsteps import StartStopStep
+from celeriac.protocol.dead_letter import dead_letter_queue
 
 if TYPE_CHECKING:
     from celeriac_prometheus.metrics import Metrics
@@ -34,6 +35,7 @@ def sampling_step(metrics: Metrics, interval: float) -> type[StartStopStep]:
                 self.obj = None
             for queue in parent.queues:
                 metrics.show_depth(queue.name, None)
+                metrics.show_dead_letters(queue.name, None)
 
     return Sampling
 
@@ -41,9 +43,14 @@ def sampling_step(metrics: Metrics, interval: float) -> type[StartStopStep]:
 def sample(metrics: Metrics, consumer: Any) -> None:
     """Look at each queue of the consumer once; from the thread of its loop."""
     for queue in consumer.queues:
-        try:
-            depth = consumer.lane.depth(queue.name)
-        except consumer.app.connection_errors as error:
-            logger.debug("The depth of the queue %s is not known: %s", queue.name, error)
-            depth = None
-        metrics.show_depth(queue.name, depth)
+        metrics.show_depth(queue.name, _depth(consumer, queue.name))
+        metrics.show_dead_letters(queue.name, _depth(consumer, dead_letter_queue(queue.name)))
+
+
+def _depth(consumer: Any, queue: str) -> int | None:
+    try:
+        depth: int | None = consumer.lane.depth(queue)
+    except consumer.app.connection_errors as error:
+        logger.debug("The depth of the queue %s is not known: %s", queue, error)
+        return None
+    return depth
