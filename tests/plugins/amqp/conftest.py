@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from kombu import Connection, Exchange, Queue
 
 from celeriac import Celery
 from celeriac.contracts import ConsumerLane, OutgoingMessage, ProducerLane, Settlements
+from celeriac.testing.conformance import proxy as proxies
 from celeriac_amqp.broker import AmqpTransport
 from celeriac_amqp.delays import BITS, Delays
 
@@ -277,64 +277,26 @@ def ready(url) -> Callable[[Queue], int | None]:
     return count
 
 
-class Proxy:
-    """Stands between a client and the server, and cuts, or swallows what either says."""
+class Proxy(proxies.Proxy):
+    """One that notes what clients say, and can swallow or replace what the server does."""
 
     def __init__(self, host: str, port: int) -> None:
-        self._target = (host, port)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._sockets: list[socket.socket] = []
-        self.port = self._listener.getsockname()[1]
-        #: What is said to the server, or by it, does not arrive.
-        self.swallows_requests = False
+        super().__init__(host, port)
+        #: What the server says does not arrive.
         self.swallows_answers = False
         #: What clients have said to the server.
         self.requests = bytearray()
         #: In place of the next answer of the server's.
         self.instead: bytes | None = None
-        threading.Thread(target=self._accept, daemon=True).start()
 
-    def cut(self) -> None:
-        """Close all connections."""
-        sockets, self._sockets = self._sockets, []
-        for each in sockets:
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self.cut()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            try:
-                server = socket.create_connection(self._target)
-            except OSError:
-                client.close()
-                continue
-            self._sockets += [client, server]
-            for source, sink, answers in ((client, server, False), (server, client, True)):
-                threading.Thread(target=self._pump, args=(source, sink, answers), daemon=True).start()
-
-    def _pump(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                if answers and self.instead is not None:
-                    data, self.instead = self.instead, None
-                if not answers:
-                    self.requests += data
-                if not (self.swallows_answers if answers else self.swallows_requests):
-                    sink.sendall(data)
-        for each in (source, sink):
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
+    def _passes(self, data: bytes, source: socket.socket, sink: socket.socket, answers: bool) -> bool:
+        if not answers:
+            self.requests += data
+        elif self.swallows_answers:
+            return True
+        elif self.instead is not None:
+            data, self.instead = self.instead, None
+        return super()._passes(data, source, sink, answers)
 
 
 @pytest.fixture

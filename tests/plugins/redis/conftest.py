@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import socket
 import subprocess
@@ -19,6 +18,7 @@ from kombu import Connection, Queue
 from redis import Redis
 
 from celeriac.contracts import ConsumerLane, ProducerLane
+from celeriac.testing.conformance import proxy as proxies
 from celeriac_redis.broker import RedisTransport
 
 DATABASE = 15
@@ -97,34 +97,16 @@ def app(url, prefix, server) -> Any:
     app.close()
 
 
-class Proxy:
-    """Stands between client and server; can lose an answer with its connection, and have a command arrive late."""
+class Proxy(proxies.Proxy):
+    """One that can also have a command arrive late, or lose the answer to a certain one."""
 
     def __init__(self, host: str, port: int) -> None:
-        self._target = (host, port)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._sockets: list[socket.socket] = []
-        #: How many answers are yet to be lost.
-        self.to_lose = 0
-        self.lost = 0
+        super().__init__(host, port)
         self._late: bytes | None = None
         #: The answer to the next command that holds this is lost.
         self.to_lose_after: bytes | None = None
         self._withheld: list[tuple[socket.socket, bytes]] = []
         self._answered = threading.Event()
-        self.closed = False
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    @property
-    def port(self) -> int:
-        return self._listener.getsockname()[1]
-
-    def cut(self) -> None:
-        """Close all connections."""
-        for each in self._sockets:
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-        self._sockets.clear()
 
     def withhold(self, marker: bytes) -> None:
         """Keep the next command that holds `marker` from the server, and end the client's connection in its place."""
@@ -143,46 +125,28 @@ class Proxy:
         assert self._answered.wait(30), "the server does not answer what came late"
         self._withheld.clear()
 
-    def close(self) -> None:
-        self.closed = True
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self.cut()
+    def _passes(self, data: bytes, source: socket.socket, sink: socket.socket, answers: bool) -> bool:
+        if answers and self._is_withheld_from(source):
+            self._answered.set()
+            return False
+        if not answers and self._late is not None and self._late in data:
+            self._late = None
+            self._withheld.append((sink, data))
+            return False
+        if not answers and self.to_lose_after is not None and self.to_lose_after in data:
+            self.to_lose_after = None
+            self.lose_answers()
+        return super()._passes(data, source, sink, answers)
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-                server = socket.create_connection(self._target)
-            except OSError:
-                return
-            self._sockets += [client, server]
-            for source, sink, answers in ((client, server, False), (server, client, True)):
-                threading.Thread(target=self._pump, args=(source, sink, answers), daemon=True).start()
+    def _end(self, source: socket.socket, sink: socket.socket) -> None:
+        if self._is_withheld_from(sink):
+            source.shutdown(socket.SHUT_RDWR)
+            source.close()  # and the connection to the server stays
+        else:
+            super()._end(source, sink)
 
-    def _pump(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                if not answers and self._late is not None and self._late in data:
-                    self._late = None
-                    self._withheld.append((sink, data))
-                    source.shutdown(socket.SHUT_RDWR)
-                    return  # the connection to the server stays
-                if not answers and self.to_lose_after is not None and self.to_lose_after in data:
-                    self.to_lose_after, self.to_lose = None, 1
-                if answers and any(source is server for server, _ in self._withheld):
-                    self._answered.set()
-                    break
-                if answers and self.to_lose:
-                    self.to_lose -= 1
-                    self.lost += 1
-                    break
-                sink.sendall(data)
-        for each in (source, sink):
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
+    def _is_withheld_from(self, end: socket.socket) -> bool:
+        return any(end is server for server, _ in self._withheld)
 
 
 @pytest.fixture

@@ -243,11 +243,11 @@ def test_a_result_is_stored_although_its_first_answers_are_lost(app, proxy, url,
         result_backend_base_sleep_between_retries_ms=1,
     )
     app.results.store_state("before", "SUCCESS", 0)
-    proxy.to_lose = 3
+    proxy.lose_answers(3)
     # When a result is stored, and read
     app.results.store_state("again", "SUCCESS", 1)
     assert proxy.lost == 3
-    proxy.to_lose = 2
+    proxy.lose_answers(2)
     assert app.AsyncResult("again").result == 1
     # Then each is tried until it is done
     assert proxy.lost == 5

@@ -51,7 +51,7 @@ def test_a_claim_whose_answer_was_lost_is_handed_out_by_the_next(
 ):
     producer.publish([message(str(n)) for n in range(6)])
     first = through.claim(2)
-    proxy.to_lose = 1
+    proxy.lose_answers(1)
     with pytest.raises(OperationalError, match=r"127\.0\.0\.1"):
         through.turn(Settlements(ack=tags(first)), 3)
     assert proxy.lost == 1
@@ -106,7 +106,7 @@ def test_settling_may_be_repeated(producer, through, message, proxy, server, pre
     found = through.claim(2)
     batch = Settlements(**{kind: tags(found[:1])})
     if kind != "redeliver":  # which reads first, and then its first answer is lost
-        proxy.to_lose = 1
+        proxy.lose_answers(1)
         with pytest.raises(OperationalError):
             through.settle(batch)
     through.settle(batch)

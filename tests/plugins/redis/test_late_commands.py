@@ -178,7 +178,7 @@ def test_what_a_worker_has_begun_without_knowing_is_not_told_as_inherited(
     die(begin=1)
     producer.publish([message("own")])
     own = through.claim(1)
-    proxy.to_lose = 1
+    proxy.lose_answers(1)
     with pytest.raises(OperationalError):
         through.settle(Settlements(begin=tags(own)))
     assert begun(through) == set(tags(own))

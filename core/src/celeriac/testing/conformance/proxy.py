@@ -21,6 +21,8 @@ class Proxy:
         self._target = (host, port)
         self._sockets: list[socket.socket] = []
         self._answers_to_lose = 0
+        #: How many answers were lost.
+        self.lost = 0
         self._lock = threading.Lock()
         self._flowing = threading.Event()
         self._flowing.set()
@@ -97,9 +99,19 @@ class Proxy:
         with suppress(OSError):
             while data := source.recv(_CHUNK):
                 self._flowing.wait()
-                if answers and self._is_to_be_lost():
+                if not self._passes(data, source, sink, answers):
                     break
-                sink.sendall(data)
+        self._end(source, sink)
+
+    def _passes(self, data: bytes, source: socket.socket, sink: socket.socket, answers: bool) -> bool:
+        """Pass this on, or do not; False ends the connection."""
+        if answers and self._is_to_be_lost():
+            return False
+        sink.sendall(data)
+        return True
+
+    def _end(self, source: socket.socket, sink: socket.socket) -> None:
+        """Nothing comes from `source` any more, or nothing of it is to be passed on."""
         for each in (source, sink):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
@@ -107,9 +119,10 @@ class Proxy:
 
     def _is_to_be_lost(self) -> bool:
         with self._lock:
-            lost = self._answers_to_lose > 0
-            self._answers_to_lose -= lost
-        return lost
+            is_lost = self._answers_to_lose > 0
+            self._answers_to_lose -= is_lost
+            self.lost += is_lost
+        return is_lost
 
 
 def server_of(url: str, default_port: int | None) -> tuple[str, int] | None:
