@@ -128,6 +128,8 @@ def test_the_sleep_is_no_longer_than_the_longest(scheduler_of):
     scheduler = scheduler_of({"tick": {"task": "t", "schedule": 3600}}, beat_max_loop_interval=7)
     assert scheduler.tick() == 7
     assert scheduler_of({}).tick() == 300
+    with pytest.raises(ImproperlyConfigured, match="beat_max_loop_interval must be 0 s or more, not -1"):
+        scheduler_of({}, beat_max_loop_interval=-1)
 
 
 def test_what_cannot_be_sent_does_not_stop_the_others(scheduler_of, ago, caplog):

@@ -589,3 +589,23 @@ def test_a_project_that_would_hide_a_module_is_refused(celeriac, tmp_path, monke
     assert code == 2
     assert f"{name!r} is the name of a module that is there already" in errors
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", ["worker -P solo", "beat"])
+def test_a_log_file_that_cannot_be_written_is_an_error_in_a_line(celeriac, project, words):
+    (project / "tasks.py").write_text(TASKS)
+    path = project / "absent" / "log"
+    code, _, errors = celeriac("-A", "tasks", *words.split(), "--logfile", str(path))
+    assert code == 1
+    told = f"the log file {path} cannot be written: No such file or directory; name another with --logfile"
+    assert errors.splitlines()[-1] == f"Error: {told}"
+
+
+@pytest.mark.parametrize(
+    "words", ["worker --time-limit -1", "worker --prefetch-multiplier -1", "worker --max-tasks-per-child -1",
+              "beat --max-interval -5"]
+)  # fmt: skip
+def test_what_cannot_be_below_zero_is_refused(celeriac, words):
+    code, _, errors = celeriac(*words.split())
+    assert code == 2
+    assert "is not in the range x>=0" in errors

@@ -12,6 +12,7 @@ from celeriac import signals
 from celeriac.app.log_formats import JSON, ColorFormatter, JsonFormatter, TaskFilter, TaskFormatter
 from celeriac.app.log_streams import LoggingProxy
 from celeriac.app.loggers import BASE, REDIRECTED, TASKS, get_logger, level_of
+from celeriac.exceptions import ImproperlyConfigured
 from celeriac.protocol.origin import expanded
 
 if TYPE_CHECKING:
@@ -131,11 +132,16 @@ class Logging:
     ) -> logging.Logger:
         """Give `logger` a handler for `logfile` (a path, a stream, or None: stderr), and return it.
 
-        The format ``json`` stands for a JSON object per line.
+        The format ``json`` stands for a JSON object per line.  Raises `ImproperlyConfigured` for a file that cannot be
+        written.
         """
         handler: logging.Handler
         if isinstance(logfile, (str, os.PathLike)):
-            handler = LogFile(logfile, encoding="utf-8")
+            try:
+                handler = LogFile(logfile, encoding="utf-8")
+            except OSError as error:
+                told = f"the log file {os.fspath(logfile)} cannot be written: {error.strerror}"
+                raise ImproperlyConfigured(f"{told}; name another with --logfile") from error
         else:
             handler = LogStream(_unwrapped(sys.stderr if logfile is None else logfile))
         made = JsonFormatter() if format == JSON else formatter(format, datefmt, use_color=bool(colorize))

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from celeriac.beat.entry import ScheduleEntry, evaluated
 from celeriac.beat.missed import counted_from, runs_due
-from celeriac.exceptions import CeleryError
+from celeriac.exceptions import CeleryError, ImproperlyConfigured
 from celeriac.protocol import wall
 from celeriac.schedules import crontab
 
@@ -82,6 +82,8 @@ class Scheduler:
         self.app = app
         self.data: dict[str, Any] = dict(schedule or {})
         self.max_interval = max_interval or app.conf.beat_max_loop_interval or self.max_interval
+        if self.max_interval < 0:
+            raise ImproperlyConfigured(f"beat_max_loop_interval must be 0 s or more, not {self.max_interval:g}")
         self.Producer = Producer
         self.sync_every_tasks = app.conf.beat_sync_every if sync_every_tasks is None else sync_every_tasks
         self.options = kwargs

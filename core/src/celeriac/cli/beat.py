@@ -35,7 +35,9 @@ class BeatCommand(Commands, Sections):
 @click.group("beat", cls=BeatCommand, invoke_without_command=True)
 @click.option("-s", "--schedule", metavar="FILE", help="The file of the persistent scheduler.")
 @click.option("-S", "--scheduler", metavar="NAME", help="The scheduler: persistent, store, or module:Class.")
-@click.option("--max-interval", type=float, metavar="SECONDS", help="The longest sleep between two looks.")
+@click.option(
+    "--max-interval", type=click.FloatRange(0), metavar="SECONDS", help="The longest sleep between two looks."
+)
 @click.option(
     "--enable-remote-control/--no-enable-remote-control", default=None, help="Answer ping (beat_enable_remote_control)."
 )
@@ -147,8 +149,10 @@ def _shown(stored: StoredSchedule, name: str, known: dict[str, Stored]) -> str:
     show_default=True,
     help="What of the runs that came due while no beat ran: one for all, none, each.",
 )
-@click.option("--deadline", type=float, metavar="SECONDS", help="A run may be so late.")
-@click.option("--jitter", type=float, default=0.0, metavar="SECONDS", help="Put each run off by up to so much.")
+@click.option("--deadline", type=click.FloatRange(0), metavar="SECONDS", help="A run may be so late.")
+@click.option(
+    "--jitter", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Put each run off by up to so much."
+)
 @click.option("--disabled", is_flag=True, help="Paused until it is resumed.")
 @json_option
 @click.pass_obj

@@ -49,7 +49,9 @@ class ProcessPool(Pool, Generic[C]):
     def __init__(self, context: PoolContext) -> None:
         super().__init__(context)
         options = context.options
-        self._allowance = Allowance(options.get("max_tasks_per_child"), options.get("max_memory_per_child"))
+        # 0 is without end, as with Celery.
+        most, memory = options.get("max_tasks_per_child") or None, options.get("max_memory_per_child") or None
+        self._allowance = Allowance(most, memory)
         soft, hard = options.get("soft_time_limit"), options.get("time_limit")
         self._default_limits = Limits(seconds(soft, NO_LIMITS.soft), seconds(hard, NO_LIMITS.hard))
         self._loop: EventLoop
