@@ -18,6 +18,7 @@ from celeriac import Celery, chain, chord, group
 from celeriac.contracts import StoredResult
 from celeriac.exceptions import ImproperlyConfigured, WorkerLostError
 from celeriac.protocol.results import build_meta
+from celeriac.testing.conformance.forks import in_a_child
 from celeriac_amqp.delays import Delays
 
 TASKS = """
@@ -216,6 +217,30 @@ def test_threads_wait_each_for_their_own(start, app):
     for thread in threads:
         thread.join()
     assert found == {number: [number + i for i in range(10)] for number in range(4)}
+
+
+def test_a_forked_child_asks_for_itself_and_leaves_its_parents_results_alone(start, app):
+    start()
+
+    def ask(count):
+        return [app.send_task("tasks.add", (number, 1)).get(timeout=20) for number in range(count)]
+
+    # Given a process that has asked, and waits for another answer
+    assert ask(1) == [1]
+    waiting = app.send_task("tasks.add", (20, 3))
+
+    # When a child of it asks while it goes on asking, and ends
+    def in_child():
+        if ask(30) != list(range(1, 31)):
+            raise LookupError
+        app.close()
+
+    status = in_a_child(in_child, lambda: ask(30))
+
+    # Then each has had its own
+    assert status == 0
+    assert waiting.get(timeout=20) == 23
+    assert ask(2) == [1, 2]
 
 
 def test_results_that_nobody_wants_make_no_queue(app, ready):
