@@ -13,13 +13,18 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import uuid
 import venv
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import importlib_metadata
 import pytest
 from packaging.requirements import Requirement
+
+from celeriac import Celery
 
 PYPROJECT = """
 [build-system]
@@ -138,9 +143,9 @@ def build_wheels(to: Path, *sources: Path) -> None:
     subprocess.run([*pip, "--no-build-isolation", "--wheel-dir", to, *sources], check=True, timeout=120)
 
 
-def kernel_requirements() -> set[str]:
-    """The distributions that core needs, and those that these need, as installed here."""
-    found, waiting = set(), ["celeriac"]
+def requirements_of(distribution: str) -> set[str]:
+    """What it needs, and what that needs, as installed here."""
+    found, waiting = set(), [distribution]
     while waiting:
         for text in importlib_metadata.requires(waiting.pop()) or ():
             requirement = Requirement(text)
@@ -151,9 +156,10 @@ def kernel_requirements() -> set[str]:
     return found
 
 
-def link_requirements(site: Path) -> None:
-    """Let a site see the kernel's requirements of this environment, and nothing else of it."""
-    for name in kernel_requirements():
+def link_requirements(binaries: Path, distribution: str) -> None:
+    """Let an environment see what a distribution of ours requires of others, and nothing else of this one."""
+    site = Path(sysconfig.get_path("purelib", "venv", {"base": str(binaries.parent)}))
+    for name in requirements_of(distribution) - {"celeriac"}:
         distribution = importlib_metadata.distribution(name)
         tops = {file.parts[0] for file in distribution.files or () if file.parts[0] not in {"..", "__pycache__"}}
         for top in tops:
@@ -171,7 +177,7 @@ def environment(tmp_path: Path, pytestconfig: pytest.Config) -> Path:
     shutil.rmtree(core)
     directory = tmp_path / "environment"
     venv.create(directory, with_pip=False)
-    link_requirements(Path(sysconfig.get_path("purelib", "venv", {"base": str(directory)})))
+    link_requirements(directory / "bin", "celeriac")
     return directory / "bin"
 
 
@@ -199,33 +205,50 @@ def write(directory: Path, **texts: str) -> Path:
     return directory
 
 
-def one_plugin_is_enough(environment: Path, tmp_path: Path, spawn, pytestconfig: pytest.Config) -> None:
-    """With core and the embedded queue tasks run; whatever else is asked for is an error that says what to install."""
-    celeriac, work, source = environment / "celeriac", tmp_path / "alone", tmp_path / "celeriac-sqlite"
-    sqlite = pytestconfig.rootpath / "plugins" / "sqlite"
-    shutil.copytree(sqlite, source, ignore=shutil.ignore_patterns("*.egg-info", "build"))
-    build_wheels(tmp_path / "plugin", source)
-    install(environment, tmp_path / "plugin")
-    write(work, tasks="from celeriac import Celery\napp = Celery('tasks')\n@app.task\ndef f(): return 7\n")
+@pytest.fixture
+def one_plugin_is_enough(
+    environment: Path, tmp_path: Path, spawn, pytestconfig: pytest.Config, own_keys, leave_nothing
+) -> Callable[..., None]:
+    """Return ``one_plugin_is_enough(name, **settings)``: with core and that plugin tasks run, and it is gone again.
 
-    worker = spawn(celeriac, "-A", "tasks", "worker", env=clean_environ(), cwd=work)
-    worker.wait_for_output("tasks.f")
-    assert run(environment / "python", "-c", "import tasks; print(tasks.f.delay().get(30))", cwd=work) == "7\n"
-    assert "solo" in worker.output()
-    worker.signal(signal.SIGTERM)
-    assert worker.wait() == 0
+    Whatever else is asked for is an error that says what to install.
+    """
 
-    refusal = run(celeriac, "-A", "tasks", "worker", "--pool", "gevent", cwd=work, code=1)
-    assert "pip install celeriac-gevent" in refusal
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", environment / "python"]
-    subprocess.run([*pip, "uninstall", "--quiet", "--yes", "celeriac-sqlite"], check=True, timeout=60)
+    def check(plugin: str, **settings: Any) -> None:
+        celeriac, work, queue = environment / "celeriac", tmp_path / f"only-{plugin}", f"alone-{uuid.uuid4().hex}"
+        source = tmp_path / f"celeriac-{plugin}"
+        ignored = shutil.ignore_patterns("*.egg-info", "build")
+        shutil.copytree(pytestconfig.rootpath / "plugins" / plugin, source, ignore=ignored)
+        build_wheels(tmp_path / f"wheel-{plugin}", source)
+        link_requirements(environment, source.name)
+        install(environment, tmp_path / f"wheel-{plugin}")
+        settings.update(task_default_queue=queue, broker_transport_options=own_keys(queue) if plugin == "redis" else {})
+        tasks = f"from celeriac import Celery\napp = Celery('tasks', **{settings!r})\n@app.task\ndef f(): return 7\n"
+        write(work, tasks=tasks)
+
+        worker = spawn(celeriac, "-A", "tasks", "worker", env=clean_environ(), cwd=work)
+        worker.wait_for_output("tasks.f")
+        assert run(environment / "python", "-c", "import tasks; print(tasks.f.delay().get(30))", cwd=work) == "7\n"
+        assert "solo" in worker.output()
+        worker.signal(signal.SIGTERM)
+        assert worker.wait() == 0
+
+        refusal = run(celeriac, "-A", "tasks", "worker", "--pool", "gevent", cwd=work, code=1)
+        assert "pip install celeriac-gevent" in refusal
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", environment / "python"]
+        subprocess.run([*pip, "uninstall", "--quiet", "--yes", source.name], check=True, timeout=60)
+        if "broker" in settings:
+            with Celery(set_as_current=False, **settings) as app:
+                leave_nothing(app, queue)
+
+    return check
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 @pytest.mark.covers("settings.result_serializer")
 def test_tasks_run_through_a_broker_store_serializer_pool_option_and_step_of_strangers(
-    environment, tmp_path, spawn, pytestconfig
+    environment, tmp_path, spawn, one_plugin_is_enough, redis_url, rabbitmq_url
 ):
     celeriac, work, wheels = environment / "celeriac", tmp_path / "work", tmp_path / "wheels"
     work.mkdir()
@@ -242,7 +265,9 @@ def test_tasks_run_through_a_broker_store_serializer_pool_option_and_step_of_str
     assert "pip install celeriac-redis" in refusal
 
     # And core and one plugin, which run tasks
-    one_plugin_is_enough(environment, tmp_path, spawn, pytestconfig)
+    one_plugin_is_enough("sqlite")
+    one_plugin_is_enough("redis", broker=redis_url, backend=redis_url)
+    one_plugin_is_enough("amqp", broker=rabbitmq_url, backend="rpc://")
 
     # And a broker as the command line writes it, and a distribution with all else, both installed from wheels
     acme = tmp_path / "acme"
