@@ -276,6 +276,32 @@ def test_a_limit_that_the_task_itself_has_set_holds_although_autoretry_catches_w
     assert tries == [0, 1]
 
 
+def test_an_annotation_may_say_it_for_all_tasks_and_otherwise_than_the_task(app):
+    app.conf.task_annotations = {"*": {"autoretry_for": (LookupError,)}, "own": {"retry_kwargs": {"max_retries": 1}}}
+    job = failing(app, [KeyError("a"), KeyError("b")])
+    own = failing(app, [OSError(), KeyError("a"), KeyError("b")], "own", autoretry_for=(OSError,))
+    assert job.apply().get() == 2
+    assert own.apply().state == "FAILURE"
+    assert own.apply().state == "FAILURE"
+    assert own.apply().get() == 0
+
+
+def test_what_an_annotation_puts_around_a_task_sees_each_try(app):
+    tries = []
+
+    def counted(run):
+        def around(*args):
+            tries.append(1)
+            return run(*args)
+
+        return around
+
+    app.conf.task_annotations = {"t": {"@run": counted, "autoretry_for": (LookupError,)}}
+    job = failing(app, [KeyError("a")], "t")
+    assert job.apply().get() == 1
+    assert tries == [1, 1]
+
+
 def test_a_base_class_may_say_it_and_the_original_function_stays(app):
     class Patient(Task):
         autoretry_for = (LookupError,)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from celeriac.app.models import models_of
 from celeriac.app.names import symbol
-from celeriac.app.retrying import with_autoretry
+from celeriac.app.retrying import retry_by_itself
 from celeriac.exceptions import DuplicateTaskNameWarning
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def define(app: Celery, function: Callable[..., Any], options: Mapping[str, Any]
     )
     task = kind()
     task.__qualname__ = getattr(function, "__qualname__", name)
-    _retry_by_itself(task)
+    retry_by_itself(task)
     tasks[name] = task
     if app.finalized:
         task.bind(app)
@@ -92,17 +92,10 @@ def adopt(app: Celery, task: Any, options: Mapping[str, Any]) -> Any:
         setattr(task, key, value)
     task.app = app
     app._tasks[task.name] = task  # as above
-    _retry_by_itself(task)
+    retry_by_itself(task)
     if app.finalized:
         task.bind(app)
     return task
-
-
-def _retry_by_itself(task: Any) -> None:
-    """Let the task be retried for the exceptions that its ``autoretry_for`` names; once."""
-    if getattr(task, "autoretry_for", ()) and "_orig_run" not in vars(task):
-        task._orig_run = task.run  # Celery's name for it: tests of users call it
-        task.run = with_autoretry(task, task.run)
 
 
 def _attributes(app: Celery, base: type[Any], options: Mapping[str, Any], name: str) -> dict[str, Any]:

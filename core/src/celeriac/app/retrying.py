@@ -9,12 +9,17 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from inspect import iscoroutinefunction
 from traceback import format_exception
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from celeriac import states
 from celeriac.exceptions import BackendError, Ignore, Reject, Retry
 
 logger = logging.getLogger("celeriac.app.trace")
+
+#: Attributes of a task that say when it is tried again by itself, and how.
+AUTORETRY: Final = frozenset(
+    {"autoretry_for", "dont_autoretry_for", "retry_kwargs", "retry_backoff", "retry_backoff_max", "retry_jitter"}
+)
 
 
 def retry(
@@ -92,6 +97,18 @@ def backoff(factor: float, retries: int, maximum: float, jitter: bool) -> float:
     """Seconds until the next try: `factor` doubled with each retry, at most `maximum`; any part of that with jitter."""
     delay = min(maximum, factor * 2 ** min(retries, 64))
     return max(0, random.uniform(0, delay) if jitter else delay)  # noqa: S311  # spreads load, hides nothing
+
+
+def retry_by_itself(task: Any, anew: bool = False) -> None:
+    """Let the task be retried for the exceptions that its ``autoretry_for`` names; once, or `anew` as it now says."""
+    if "_orig_run" in vars(task):
+        if not anew:
+            return
+    elif getattr(task, "autoretry_for", None):
+        task._orig_run = task.run  # Celery's name for it: tests of users call it
+    else:
+        return
+    task.run = with_autoretry(task, task._orig_run)
 
 
 def with_autoretry(task: Any, run: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, T
 
 from celeriac.app.annotations import resolve_all
 from celeriac.app.current import get_current_app
+from celeriac.app.retrying import AUTORETRY, retry_by_itself
 from celeriac.exceptions import MaxRetriesExceededError
 
 if TYPE_CHECKING:
@@ -191,12 +192,18 @@ class TaskOptions:
         A function becomes a method; one named with ``@`` before the method's name is called with the method there is,
         and gives the one to have in its place.
         """
-        for attributes in resolve_all(self.app.annotations, self):
-            for name, value in attributes.items():
-                if name.startswith("@"):
-                    self.add_around(name[1:], value)
-                else:
-                    _set(self, name, value)
+        annotations = [each for attributes in resolve_all(self.app.annotations, self) for each in attributes.items()]
+        retries = [(name, value) for name, value in annotations if name in AUTORETRY]
+        if retries:
+            for name, value in retries:
+                setattr(self, name, value)
+            if not isinstance(self, builtins.type):
+                retry_by_itself(self, anew=True)  # before what stands for `run`, or is put around it
+        for name, value in annotations:
+            if name.startswith("@"):
+                self.add_around(name[1:], value)
+            elif name not in AUTORETRY:
+                _set(self, name, value)
 
     @on_class_or_instance
     def add_around(self, attr: str, around: Callable[[Any], Any]) -> None:
