@@ -19,7 +19,7 @@ UNDECLARED = {
     "after_task_publish": {"headers", "properties", "retry_policy"},
 }
 APP = '''
-import json, os, sys
+import json, os, signal, sys, time
 from celeriac import Celery, signals
 from celeriac.plugin import hookimpl
 
@@ -58,6 +58,30 @@ def good():
 @app.task(name="bad")
 def bad():
     raise LookupError("bad")
+
+
+class Noting(app.Task):
+    abstract = True
+
+    def on_failure(self, exc, task_id, args, kwargs, einfo):
+        self.note("on_failure", type(exc).__name__, args, "Traceback" in str(einfo))
+
+    def after_return(self, status, retval, task_id, args, kwargs, einfo):
+        self.note("after_return", status, args, einfo.exception is retval)
+
+    def note(self, *said):
+        with open(os.path.join(os.path.dirname(HEARD), "handlers.txt"), "a") as file:
+            file.write("|".join(map(str, said)) + "\\n")
+
+
+@app.task(name="hang", base=Noting)
+def hang(x):
+    time.sleep(60)
+
+
+@app.task(name="die", base=Noting)
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @app.task(name="again", bind=True, max_retries=1, default_retry_delay=0)
@@ -134,6 +158,28 @@ def test_what_happens_to_messages_is_told_with_celerys_arguments(heard):
     # A task's signals name the task as their sender, those of publishing its name.
     assert any(sender == "good" for _, sender in found["before_task_publish"])
     assert all("good" in sender or "again" in sender for _, sender in found["task_success"])
+
+
+def test_a_task_whose_process_was_ended_or_has_died_is_told_of_as_a_failure_too(heard, tmp_path):
+    calls = [
+        ("hang.apply_async((7,), time_limit=0.5)", "task_failure"),
+        ("die.delay()", "task_failure"),
+        ("good.apply_async(expires=-1)", "task_revoked"),
+    ]
+    found = heard(["worker_ready", "task_failure", "task_revoked"], *calls)
+
+    check(found, "task_failure")
+    assert ["hang" in sender for _, sender in found["task_failure"]] == [True, False]
+    assert "die" in found["task_failure"][1][1]
+    # The task itself is told, and is who sends the signals, so that one may listen to it alone.
+    said = [line.split("|") for line in (tmp_path / "handlers.txt").read_text().splitlines()]
+    assert said == [
+        ["on_failure", "TimeLimitExceeded", "[7]", "True"],
+        ["after_return", "FAILURE", "[7]", "True"],
+        ["on_failure", "WorkerLostError", "[]", "True"],
+        ["after_return", "FAILURE", "[]", "True"],
+    ]
+    assert [sender for _, sender in found["task_revoked"]] == ["<@task: good of heard>"]
 
 
 @pytest.mark.covers("signals.task_internal_error")

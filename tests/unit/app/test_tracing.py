@@ -7,6 +7,7 @@ import pytest
 from celeriac import signals
 from celeriac.app.task import Task
 from celeriac.contracts import Middleware
+from celeriac.exceptions import Retry
 from celeriac.plugin import hookimpl
 
 
@@ -104,9 +105,10 @@ def test_handlers_of_a_retry(app, observed, told):
         "on_success",
         "after_return",
     ]
-    assert told[1][5].__name__ == "Retry"
+    # As in Celery: the handler of retries gets the reason, the one of all ends what has ended the run.
+    assert (told[1][1], told[1][5].__name__) == (LookupError, "Retry")
     assert told[2][1] == "RETRY"
-    assert isinstance(told[2][2], LookupError)
+    assert isinstance(told[2][2], Retry)
 
 
 def test_an_error_of_a_handler_is_logged_and_changes_nothing(app, caplog):

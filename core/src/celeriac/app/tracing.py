@@ -153,9 +153,9 @@ class Trace:
         info = ErrorInfo(error, text, type(error), error.__traceback__)
         task, task_id = self.task, request.id
         if isinstance(error, Retry):
-            signals.task_retry.send(sender=task, request=request, reason=error, einfo=info)
-            self._quietly(task.on_retry, error, task_id, args, kwargs, info)
             cause = error.exc if error.exc is not None else error
+            signals.task_retry.send(sender=task, request=request, reason=error, einfo=info)
+            self._quietly(task.on_retry, cause, task_id, args, kwargs, info)
             return Ended(OutcomeKind.RETRY, states.RETRY, cause, runtime, text, error, einfo=info)
         if not self.eager:
             self._log(request, error)
@@ -183,11 +183,12 @@ class Trace:
 
     def _end(self, request: Context, ended: Ended, args: Any, kwargs: Any) -> None:
         task, task_id = self.task, request.id or ""
+        value = ended.value if ended.retry is None else ended.retry
         if self._after_return:
-            self._quietly(task.after_return, ended.state, ended.value, task_id, args, kwargs, ended.einfo)
+            self._quietly(task.after_return, ended.state, value, task_id, args, kwargs, ended.einfo)
         if signals.task_postrun:
             signals.task_postrun.send(
-                sender=task, task_id=task_id, task=task, args=args, kwargs=kwargs, retval=ended.value, state=ended.state
+                sender=task, task_id=task_id, task=task, args=args, kwargs=kwargs, retval=value, state=ended.state
             )
         for fixup in self._fixups:
             fixup.on_task_end(task_id, task)

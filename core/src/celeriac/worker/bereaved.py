@@ -1,4 +1,4 @@
-"""Who is told what the end of a task could not tell: its errbacks, the rest of its chain, the chord that it is in."""
+"""Who is told what the end of a task could not tell: its errbacks and handlers, the rest of its chain, its chord."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from celeriac.canvas.aftermath import deposit
 from celeriac.canvas.completion import store
 from celeriac.exceptions import BackendError
 from celeriac.protocol.body import decode_body
+from celeriac.worker.failing import tell_failure
 
 if TYPE_CHECKING:
     from celeriac.app.base import Celery
@@ -33,6 +34,7 @@ class Bereaved:
         self._value = value
         self._has_run = has_run
         self._request: Context | None = None
+        self._is_heard = False
         self._errbacks: list[Any] = []
 
     @property
@@ -62,6 +64,9 @@ class Bereaved:
         while self._errbacks:
             call_errback(app, request, self._errbacks[0], self._value, None)
             del self._errbacks[0]
+        if self._has_run and not self._is_heard:
+            self._is_heard = True
+            tell_failure(app, request, self._value)
         left = deposit(app, request, self._state, self._value, None, is_wanted=False)
         if left is not None:
             store(app, [left])

@@ -96,7 +96,7 @@ class Endings:
         state = states.FAILURE
         if report.kind is OutcomeKind.REVOKED:
             state, error = states.REVOKED, TaskRevokedError("terminated")
-            tell_revoked(job.name, job.job.headers, terminated=True, signum=signum)
+            tell_revoked(job.task or job.name, job.job.headers, terminated=True, signum=signum)
         elif report.kind is OutcomeKind.HARD_TIME_LIMIT:
             limit = (job.job.headers.get("timelimit") or [None])[0]
             error = TimeLimitExceeded(limit)
@@ -153,7 +153,7 @@ class Endings:
             expired = kind is OutcomeKind.EXPIRED
             error = error or TaskRevokedError("expired" if expired else "revoked")
             logger.info("Discarding %s task: %s[%s]", kind, name, task_id)
-            tell_revoked(name, headers, expired=expired)
+            tell_revoked(self.app.tasks.get(name) or name, headers, expired=expired)
         else:
             logger.error(
                 "Message of task %s[%s] refused as %s: %s (sent by %s, content type %s)",
@@ -217,16 +217,16 @@ def _wants_error(task: Any, headers: Mapping[str, Any]) -> bool:
 
 
 def tell_revoked(
-    name: str,
+    sender: Any,
     headers: Mapping[str, Any],
     terminated: bool = False,
     signum: int | None = None,
     expired: bool = False,
 ) -> None:
-    """Send the signal task_revoked, where somebody listens."""
+    """Send the signal task_revoked, where somebody listens; `sender` is the task, or the name of one unknown here."""
     if signals.task_revoked:
         request = context_of(headers)
-        signals.task_revoked.send(sender=name, request=request, terminated=terminated, signum=signum, expired=expired)
+        signals.task_revoked.send(sender=sender, request=request, terminated=terminated, signum=signum, expired=expired)
 
 
 def context_of(headers: Mapping[str, Any]) -> Context:
