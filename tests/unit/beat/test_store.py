@@ -13,7 +13,7 @@ from celeriac import Celery
 from celeriac.beat import Service, StoreScheduler
 from celeriac.beat.stored import StoredSchedule
 from celeriac.canvas.admission import is_admitted
-from celeriac.exceptions import ImproperlyConfigured
+from celeriac.exceptions import ImproperlyConfigured, StoreUnavailable
 from celeriac_memory.broker import Transport
 
 
@@ -378,3 +378,32 @@ def test_an_entry_that_is_wrong_does_not_stop_the_others(stored, record, field, 
         leader.populate_heap()
         leader.tick()
         assert "good" in [message.headers["task"] for message in messages]
+
+
+def test_a_store_that_is_away_is_waited_for_and_told_of_once(stored, record, caplog, monkeypatch):
+    messages = record(stored.app)
+    stored.put("often", {"task": "t", "schedule": 0.05})
+    caplog.set_level("WARNING")
+
+    def away(*_):
+        raise StoreUnavailable("the result store is out of reach")
+
+    with closing(StoreScheduler(stored.app)) as beat:
+        # Given a store that is away when beat starts
+        with monkeypatch.context() as patch:
+            for operation in ("get_values", "set_values", "listen", "acquire_lock"):
+                patch.setattr(stored.store, operation, away)
+            for _ in range(3):
+                beat.wait(min(beat.tick(), 0.01))
+        assert [each.getMessage() for each in caplog.records] == [
+            "beat: the store of schedules is out of reach, trying again: the result store is out of reach"
+        ]
+        # When it is there, then beat goes on
+        beat.tick()
+        beat.wait(0.1)
+        beat.tick()
+        assert "in reach again" in caplog.text
+        assert messages
+        # And when it has gone again as beat ends, that is said
+        monkeypatch.setattr(stored.store, "release_lock", away)
+    assert "another beat leads only when the lease of this one is over" in caplog.text

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from celeriac.beat.entry import ScheduleEntry, evaluated
 from celeriac.beat.missed import counted_from, runs_due
+from celeriac.beat.outage import Outage
 from celeriac.exceptions import CeleryError, ImproperlyConfigured
 from celeriac.protocol import wall
 from celeriac.schedules import crontab
@@ -96,6 +97,7 @@ class Scheduler:
         self._reserves_moments = len(signature(self.reserve).parameters) > 1
         #: Until then the broker is not tried, on the monotonic clock: it was out of reach.
         self._monotonic_again = 0.0
+        self._outage = Outage("Scheduler: the broker")
         #: What the wall clock shows beyond the monotonic one.
         self._wall_offset = wall.time() - time.monotonic()
         self._last_sync: float | None = None
@@ -343,16 +345,18 @@ class Scheduler:
 
     def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> bool:
         """Send an entry; what goes wrong is logged.  False where the broker is out of reach: it is to be sent again."""
-        logger.info("Scheduler: Sending due task %s (%s)", entry.name, entry.task)
+        level = logging.DEBUG if self._outage.lasts else logging.INFO
+        logger.log(level, "Scheduler: Sending due task %s (%s)", entry.name, entry.task)
         try:
             result = self.apply_async(entry, producer=producer, advance=False)
         except Exception as error:
             if isinstance(error.__cause__, self.app.connection_errors):
-                logger.error("Scheduler: the broker is out of reach, trying again: %s", error)
+                self._outage.tell(error)
                 self._monotonic_again = time.monotonic() + _AGAIN
                 return False
             logger.exception("Scheduler: %s (%s) could not be sent", entry.name, entry.task)
         else:
+            self._outage.over()
             logger.debug("%s sent. id->%s", entry.task, getattr(result, "id", result))
         return True
 

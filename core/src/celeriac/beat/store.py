@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from celeriac.beat.leadership import RENEWAL, Leadership
 from celeriac.beat.missed import counted_from
+from celeriac.beat.outage import Outage
 from celeriac.beat.scheduler import Look, Scheduler
 from celeriac.beat.stored import CONFIGURED, RunState, Stored, StoredSchedule, fields_of
 from celeriac.canvas.admission import ADMISSION, mark_of
@@ -66,6 +67,7 @@ class StoreScheduler(Scheduler):
         self._gone: set[str] = set()
         self._known: dict[str, Stored] = {}
         self._notices: Any = None
+        self._store_outage = Outage("beat: the store of schedules")
         #: Whether of two messages with the same id the broker keeps one; where it does not, the worker runs one.
         self._broker_decides = bool(getattr(app.broker_transport, "publishes_once", False))
         super().__init__(app, *args, **kwargs)
@@ -84,18 +86,21 @@ class StoreScheduler(Scheduler):
     def tick(self) -> float:
         try:
             self._follow_changes()
-            if not self._lead() or not self._send_unsent():
-                self.monotonic_last_tick = time.monotonic()
-                return _LOOK
-            if self._gone:
-                for name in self.stored.forget(self._gone):
-                    self._versions.pop(name, None)
-                self._gone.clear()
-            return min(super().tick(), RENEWAL)
+            seconds = self._tick_as_leader() if self._lead() and self._send_unsent() else _LOOK
         except StoreUnavailable as error:
-            logger.error("beat: the store of schedules is out of reach, trying again: %s", error)
+            self._store_outage.tell(error)
             self._resign()
             return _LOOK
+        self._store_outage.over()
+        self.monotonic_last_tick = time.monotonic()
+        return seconds
+
+    def _tick_as_leader(self) -> float:
+        if self._gone:
+            for name in self.stored.forget(self._gone):
+                self._versions.pop(name, None)
+            self._gone.clear()
+        return min(super().tick(), RENEWAL)
 
     def _lead(self) -> bool:
         token = self._leadership.token()
@@ -283,16 +288,17 @@ class StoreScheduler(Scheduler):
     # -- waiting, and the end -----------------------------------------------------------------------------------------
 
     def wait(self, seconds: float) -> None:
-        if self._notices is None:
-            self._notices = self.stored.store.listen(self.stored.channel)
         monotonic_deadline = time.monotonic() + seconds
         while not self._woken.is_set() and (left := monotonic_deadline - time.monotonic()) > 0:
             try:
+                if self._notices is None:
+                    self._notices = self.stored.store.listen(self.stored.channel)
                 if self._notices.wait(min(left, _LOOK)):
                     self._monotonic_looked = 0.0
                     break
             except StoreUnavailable:
-                self._notices.close()
+                if self._notices is not None:
+                    self._notices.close()
                 self._woken.wait(min(left, _LOOK))
             if self.leads:
                 break
@@ -301,7 +307,10 @@ class StoreScheduler(Scheduler):
     def close(self) -> None:
         if self._token is not None:
             self._token = None
-            self._leadership.release()
+            try:
+                self._leadership.release()
+            except StoreUnavailable as error:
+                logger.warning("beat: another beat leads only when the lease of this one is over: %s", error)
         if self._notices is not None:
             self._notices.close()
             self._notices = None

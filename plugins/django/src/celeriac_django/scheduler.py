@@ -20,6 +20,7 @@ from django.db import (  # type: ignore[import-untyped]  # as above
 )
 
 from celeriac.beat import ScheduleEntry, Scheduler
+from celeriac.beat.outage import Outage
 from celeriac.exceptions import ImproperlyConfigured
 from celeriac_django import moments
 
@@ -52,6 +53,7 @@ class DjangoScheduler(Scheduler):
         self._monotonic_looked = 0.0
         self._changed_from: datetime | None = None
         self._is_ready = False
+        self._database_outage = Outage("beat: the database of the schedule")
         #: The broker takes one message of an id, so that a run sent again is no second one.
         self._broker_decides = bool(getattr(app.broker_transport, "publishes_once", False))
         super().__init__(app, *args, **kwargs)
@@ -68,12 +70,14 @@ class DjangoScheduler(Scheduler):
             close_old_connections()
             self._follow()
             self._send_overdue()
-            return min(super().tick(), _LOOK)
+            seconds = min(super().tick(), _LOOK)
         except (DatabaseError, InterfaceError) as error:
-            logger.error("beat: the database of the schedule is out of reach, trying again: %s", error)
+            self._database_outage.tell(error)
             self.monotonic_last_tick = time.monotonic()
             close_old_connections()
             return _LOOK
+        self._database_outage.over()
+        return seconds
 
     def _follow(self) -> None:
         """Read what has changed since the last look."""
