@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import shelve
 import signal
+import sys
 from datetime import UTC, datetime
 from zlib import crc32
 
@@ -176,3 +177,27 @@ def test_beat_goes_on_while_its_disk_is_full_and_writes_again_after_that(make_ap
     found = {name: datetime.fromisoformat(known["last_run_at"]) for name, known in Record(path).read().items()}
     assert found == {"tick": runs[0], "tock": runs[2]}
     scheduler.close()
+
+
+HOLDER = """
+import signal, sys
+from pathlib import Path
+from celeriac.beat.record import Record
+Record(Path(sys.argv[1])).claim()
+print("held", flush=True)
+signal.pause()
+"""
+
+
+def test_two_processes_do_not_use_one_file(make_app, path, spawn):
+    app = make_app(beat_schedule={}, beat_schedule_filename=str(path))
+    other = spawn(sys.executable, "-c", HOLDER, str(path))
+    other.wait_for_output("held")
+    with pytest.raises(ImproperlyConfigured, match=f"another beat, process {other.pid}, uses the file"):
+        PersistentScheduler(app)
+    # When that process dies, however, then this one does
+    other.kill()
+    other.wait()
+    PersistentScheduler(app).close()
+    again = spawn(sys.executable, "-c", HOLDER, str(path))
+    again.wait_for_output("held")

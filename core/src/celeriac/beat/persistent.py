@@ -43,6 +43,7 @@ class PersistentScheduler(Scheduler):
 
     def setup_schedule(self) -> None:
         super().setup_schedule()
+        self._record.claim()
         known = self._record.read()
         for name, entry in self.data.items():
             if name in known:
@@ -92,6 +93,7 @@ class PersistentScheduler(Scheduler):
         self._monotonic_try = None
         self._write(self._write_anew)
         self._record.close()
+        self._record.release()
 
     @property
     def info(self) -> str:

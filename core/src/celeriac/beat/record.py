@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import logging
 import os
@@ -24,8 +25,44 @@ class Record:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file: IO[bytes] | None = None
+        self._lock: int | None = None
         #: Lines that were added since all was written.
         self.added = 0
+
+    def claim(self) -> None:
+        """Keep other processes off until `release`, or the end of this one: two beats would send each task twice.
+
+        Raises `ImproperlyConfigured` where another has it.
+        """
+        if self._lock is not None:
+            return
+        try:
+            # Beside the file, which is replaced by others of its name.
+            lock = os.open(self.path.with_name(self.path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise self._unusable(error) from error
+        try:
+            # Of the process: its children have no part in it.
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            owner = os.read(lock, 32).decode(errors="replace").strip()
+            os.close(lock)
+            raise ImproperlyConfigured(
+                f"another beat, process {owner}, uses the file of the schedule {self.path}: stop that, name another "
+                "file with --schedule, or have both share a schedule: --scheduler store"
+            ) from None
+        except OSError as error:  # not every file system has locks
+            logger.debug("%s cannot be locked: %s", self.path, error)
+        self._lock = lock
+        with contextlib.suppress(OSError):
+            os.ftruncate(lock, 0)
+            os.write(lock, b"%d\n" % os.getpid())
+
+    def release(self) -> None:
+        """Let others use the file; tolerates never claimed and twice."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def read(self) -> dict[str, dict[str, Any]]:
         """What is known.  A file of another program is moved aside.  Raises `ImproperlyConfigured`."""
