@@ -46,7 +46,7 @@ FUZZ_DECODERS ?= json task-v2 task-v1 result event control orjson yaml msgpack g
 .PHONY: help setup test faults-beat test-fast golden laws faults coverage lint format types architecture docs-check interop fuzz extensions django-versions beside-celery surface stubs capabilities demo demo-crash demo-django bench soak dist clean clean-all
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(STAMP)  ## Make the virtual environment: core and every plugin from this clone, and the development tools
 

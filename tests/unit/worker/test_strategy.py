@@ -252,3 +252,9 @@ def test_a_layer_that_raises_lets_the_message_pass_and_is_told_of(layered, messa
 
     assert isinstance(layered(fail).judge(message(1), 1), OpenJob)
     assert "the plugin's own" in caplog.text
+
+
+def test_a_message_without_a_content_type_is_none_of_ours_and_the_error_says_so(strategy, message):
+    found = strategy.judge(message(1)._replace(content_type=""), 1)
+    assert found.kind is OutcomeKind.INVALID
+    assert "names no content type" in str(found.error)

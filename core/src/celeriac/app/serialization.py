@@ -128,6 +128,10 @@ def refusal(content_type: str, setting: str = "accept_content") -> SecurityError
     """The error for content of this type, which is not decoded: why, and what to do."""
     from celeriac.exceptions import ContentDisallowed  # made when first needed: it is Kombu's too
 
+    if not content_type:
+        return ContentDisallowed(
+            "it names no content type, so whoever has written it is no client of Celeriac or Celery"
+        )
     shown = str(content_type)[:100]
     name = KNOWN_TYPES.get(content_type, shown)
     return ContentDisallowed(

@@ -60,8 +60,8 @@ class DeadLetters:
         if not isinstance(headers, Mapping):
             headers = {}
         logger.warning(
-            "Message of task %s is kept as a dead letter in queue %s (%s); see: celeriac dlq show %s",
-            headers.get("id"),
+            "Message %s is kept as a dead letter in queue %s (%s); see: celeriac dlq show %s",
+            f"of task {headers['id']}" if headers.get("id") else "of no task",
             name,
             kind,
             queue,

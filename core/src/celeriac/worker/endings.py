@@ -156,13 +156,12 @@ class Endings:
             tell_revoked(self.app.tasks.get(name) or name, headers, expired=expired)
         else:
             logger.error(
-                "Message of task %s[%s] refused as %s: %s (sent by %s, content type %s)",
-                name,
-                task_id,
+                "%s refused as %s: %s (sent by %s, content type %s)",
+                f"Message of task {name}[{task_id}]" if name or task_id else f"Message in queue {queue}, of no task,",
                 kind,
                 error,
-                str(headers.get("origin"))[:200],
-                message.content_type,
+                str(headers.get("origin") or "somebody who does not say")[:200],
+                message.content_type or "none",
             )
         state = states.REVOKED if kind in _REVOKED else states.FAILURE
         debt = Debt(None, None, then, instead, letter)
