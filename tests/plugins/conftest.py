@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kombu import Queue
 from kombu.asynchronous import Hub
 
-from celeriac.contracts import OutgoingMessage
+from celeriac.contracts import ConsumerLane, OutgoingMessage, ProducerLane
 from celeriac.testing.conformance import BackendSuite, BrokerSuite, VerdictKind
 from celeriac.testing.conformance.claims import AGREEMENT, needs_of
 from celeriac.testing.conformance.suite import test_names, words_of
@@ -99,6 +100,31 @@ def loop() -> Iterator[Loop]:
     loop = Loop()
     yield loop
     loop.hub.close()
+
+
+@pytest.fixture
+def producer(connect, transport) -> Iterator[ProducerLane]:
+    """A lane to the broker of ``connect()``."""
+    lane = transport.producer_lane(connect())
+    yield lane
+    lane.close()
+
+
+@pytest.fixture
+def consume(connect, loop, transport) -> Iterator[Callable[..., ConsumerLane]]:
+    """Return ``consume(*queues, **transport_options)``: a new lane, open on these queues (default: tasks)."""
+    opened = []
+
+    def open_lane(*queues: str | Queue, **options: Any) -> ConsumerLane:
+        lane = transport.consumer_lane(connect(**options))
+        opened.append(lane)
+        named = [queue if isinstance(queue, Queue) else Queue(queue) for queue in queues or ("tasks",)]
+        lane.open(named, loop.hub, loop.on_ready)
+        return lane
+
+    yield open_lane
+    for lane in opened:
+        lane.close()
 
 
 @pytest.fixture

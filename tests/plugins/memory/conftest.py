@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from kombu import Connection, Queue
 
-from celeriac.contracts import ConsumerLane, OutgoingMessage, ProducerLane
+from celeriac.contracts import ConsumerLane, OutgoingMessage
 from celeriac_memory.broker import Transport
 
 
@@ -32,10 +32,8 @@ def connect(url) -> Iterator[Callable[[], Connection]]:
 
 
 @pytest.fixture
-def producer(connect) -> Iterator[ProducerLane]:
-    lane = Transport.producer_lane(connect())
-    yield lane
-    lane.close()
+def transport() -> type[Transport]:
+    return Transport
 
 
 @pytest.fixture

@@ -14,10 +14,9 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
-from kombu import Connection, Queue
+from kombu import Connection
 from redis import Redis
 
-from celeriac.contracts import ConsumerLane, ProducerLane
 from celeriac.testing.conformance import proxy as proxies
 from celeriac_redis.broker import RedisTransport
 
@@ -62,27 +61,8 @@ def connect(url, prefix, server) -> Iterator[Callable[..., Connection]]:
 
 
 @pytest.fixture
-def producer(connect) -> Iterator[ProducerLane]:
-    lane = RedisTransport.producer_lane(connect())
-    yield lane
-    lane.close()
-
-
-@pytest.fixture
-def consume(connect, loop) -> Iterator[Callable[..., ConsumerLane]]:
-    """Return ``consume(*queues, **transport_options)``: a new lane, open on these queues (default: tasks)."""
-    opened = []
-
-    def open_lane(*queues: str | Queue, **options: Any) -> ConsumerLane:
-        lane = RedisTransport.consumer_lane(connect(**options))
-        opened.append(lane)
-        named = [queue if isinstance(queue, Queue) else Queue(queue) for queue in queues or ("tasks",)]
-        lane.open(named, loop.hub, loop.on_ready)
-        return lane
-
-    yield open_lane
-    for lane in opened:
-        lane.close()
+def transport() -> type[RedisTransport]:
+    return RedisTransport
 
 
 @pytest.fixture

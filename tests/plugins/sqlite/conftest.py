@@ -11,9 +11,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from kombu import Connection, Queue
+from kombu import Connection
 
-from celeriac.contracts import ConsumerLane, ProducerLane
 from celeriac_sqlite.broker import SqliteTransport
 from celeriac_sqlite.place import url_of
 
@@ -45,27 +44,8 @@ def connect(url: str) -> Iterator[Callable[..., Connection]]:
 
 
 @pytest.fixture
-def producer(connect) -> Iterator[ProducerLane]:
-    lane = SqliteTransport.producer_lane(connect())
-    yield lane
-    lane.close()
-
-
-@pytest.fixture
-def consume(connect, loop) -> Iterator[Callable[..., ConsumerLane]]:
-    """Return ``consume(*queues, **transport_options)``: a new lane, open on these queues (default: tasks)."""
-    opened = []
-
-    def open_lane(*queues: str | Queue, **options: Any) -> ConsumerLane:
-        lane = SqliteTransport.consumer_lane(connect(**options))
-        opened.append(lane)
-        named = [queue if isinstance(queue, Queue) else Queue(queue) for queue in queues or ("tasks",)]
-        lane.open(named, loop.hub, loop.on_ready)
-        return lane
-
-    yield open_lane
-    for lane in opened:
-        lane.close()
+def transport() -> type[SqliteTransport]:
+    return SqliteTransport
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""What the tests of the pools have in place of a worker."""
