@@ -109,6 +109,12 @@ def test_a_module_that_fails_is_an_error_that_says_where(modules, text, told):
     assert raised.value.__cause__ is not None
 
 
+def test_a_module_of_nearly_that_name_is_offered(modules):
+    modules({"found_shop": APP.format(name="app", main="a")})
+    with pytest.raises(ImproperlyConfigured, match=r"Did you mean 'found_shop'\?$"):
+        find_app("fuond_shop.tasks")
+
+
 def test_the_current_directory_is_looked_in_first(modules, tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "found_here.py").write_text(APP.format(name="app", main="elsewhere"))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from pkgutil import iter_modules
 from traceback import extract_tb
 from types import ModuleType
 from typing import Any
 
 from celeriac.app.base import Celery
 from celeriac.exceptions import ImproperlyConfigured
+from celeriac.plugin.spelling import did_you_mean
 
 
 def find_app(path: str) -> Celery:
@@ -37,6 +39,7 @@ def find_app(path: str) -> Celery:
     if module is None:
         raise ImproperlyConfigured(
             f"cannot find the app {path!r}: tried {', '.join(tried)}, from {here}; --workdir names another directory"
+            f".{_near(module_name, here)}"
         )
     found = _attribute(module, attribute, tried) if attribute else _in_module(module, tried)
     if found is None:
@@ -44,6 +47,15 @@ def find_app(path: str) -> Celery:
             f"cannot find the app {path!r}: tried {', '.join(tried)}. Name it: -A {module_name}:name_of_the_app"
         )
     return found
+
+
+def _near(name: str, directory: str) -> str:
+    """A module of nearly that name that lies in the directory, as a question."""
+    try:
+        there = [found.name for found in iter_modules([directory])]
+    except OSError:
+        return ""
+    return did_you_mean(name.partition(".")[0], there)
 
 
 def _refuse_file(path: str) -> None:

@@ -354,7 +354,8 @@ class Scheduler:
                 self._outage.tell(error)
                 self._monotonic_again = time.monotonic() + _AGAIN
                 return False
-            logger.exception("Scheduler: %s (%s) could not be sent", entry.name, entry.task)
+            why, is_traced = error.__cause__ or error, logger.isEnabledFor(logging.DEBUG)
+            logger.error("Scheduler: %s (%s) could not be sent: %r", entry.name, entry.task, why, exc_info=is_traced)
         else:
             self._outage.over()
             logger.debug("%s sent. id->%s", entry.task, getattr(result, "id", result))

@@ -13,6 +13,7 @@ from celeriac.cli.daemon import DAEMON_SECTION, Daemon, daemon_options
 from celeriac.cli.help import Commands, Sections
 from celeriac.cli.table import print_table
 from celeriac.exceptions import CeleryError
+from celeriac.protocol import wall
 from celeriac.protocol.origin import nodename
 
 if TYPE_CHECKING:
@@ -158,9 +159,13 @@ def _shown(stored: StoredSchedule, name: str, known: dict[str, Stored]) -> str:
 @click.pass_obj
 def add(state: State, /, name: str, task: str, as_json: bool, **options: Any) -> None:
     """Add an entry, or replace the one of that name."""
+    schedule = _schedule_of(options)
+    schedule.app = state.app
+    if schedule.next_after(wall.now()) is None:
+        raise click.UsageError(f"this never comes: {repr(schedule).strip('<>')}")
     entry = {
         "task": task,
-        "schedule": _schedule_of(options),
+        "schedule": schedule,
         "args": _parsed("--args", options["arguments"], list),
         "kwargs": _parsed("--kwargs", options["kwargs"], dict),
         "options": _parsed("--options", options["options"], dict),
