@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ hypothesis.settings.load_profile("celeriac")
 
 # Makes the package `nodes` importable; last, since other directories here have names that anybody may use.
 sys.path.append(str(Path(__file__).parent))
+pytest.register_assert_rewrite("nodes.green")
 
 REQUIRE_SERVICES = "CELERIAC_REQUIRE_SERVICES"
 
@@ -365,3 +367,50 @@ def own_rabbitmq_url(rabbitmq_url: str) -> Iterator[str]:
         yield address._replace(path=f"/{name}").geturl()
     finally:
         tell("delete_vhost", name)
+
+
+# --- what waits in a queue, and a worker that takes it ----------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def claim() -> Callable[..., list[Any]]:
+    """Return ``claim(app, *queues)``: what is in the queues, taken as a worker takes it."""
+    from kombu.asynchronous import Hub
+
+    from celeriac.contracts import Settlements
+
+    def take(app: Any, *queues: str) -> list[Any]:
+        connection = app.connection_for_read()
+        lane = connection.transport_cls.consumer_lane(connection)
+        hub = Hub()
+        try:
+            lane.open([app.amqp.queues[name] for name in queues or ("celery",)], hub, lambda: None)
+            found = lane.claim(10_000)
+            lane.settle(Settlements(ack=[delivery.tag for delivery in found]))
+            return list(found)
+        finally:
+            lane.close()
+            hub.close()
+
+    return take
+
+
+@pytest.fixture
+def start_worker() -> Iterator[Callable[..., Any]]:
+    """Return ``start_worker(app, **options)``: a worker in a thread, with no pool, stopped when the test ends."""
+    started: list[tuple[Any, threading.Thread]] = []
+
+    def start(app: Any, **options: Any) -> Any:
+        ready = threading.Event()
+        worker = app.Worker(**{"pool": "solo", "ready_callback": lambda _: ready.set(), **options})
+        thread = threading.Thread(target=worker.start)
+        started.append((worker, thread))
+        thread.start()
+        assert ready.wait(20)
+        return worker
+
+    yield start
+    for worker, thread in started:
+        worker.stop()
+        thread.join(20)
+        assert not thread.is_alive()

@@ -1,1 +1,1 @@
-"""Servers that tests and benchmarks start for themselves."""
+"""Servers and workers that tests and benchmarks start for themselves."""

@@ -18,7 +18,8 @@ import pytest
 from kombu import Queue
 from kombu.asynchronous import Hub
 
-from celeriac.contracts import ConsumerLane, OutgoingMessage, ProducerLane
+from celeriac.contracts import ConsumerLane, Outcome, OutgoingMessage, ProducerLane
+from celeriac.plugin import hookimpl
 from celeriac.testing.conformance import BackendSuite, BrokerSuite, VerdictKind
 from celeriac.testing.conformance.claims import AGREEMENT, needs_of
 from celeriac.testing.conformance.suite import test_names, words_of
@@ -181,3 +182,19 @@ def verdicts_on_pool(spawn, tmp_path) -> Callable[..., list[list[str]]]:
         return [line.split(" | ") for line in program.output().splitlines() if " | " in line]
 
     return check
+
+
+class Listener:
+    """A plugin that notes how deliveries have ended."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[Outcome] = []
+
+    @hookimpl
+    def celeriac_outcome_listeners(self) -> list[Callable[[Outcome], None]]:
+        return [self.outcomes.append]
+
+
+@pytest.fixture
+def listener() -> Listener:
+    return Listener()

@@ -1,18 +1,16 @@
-"""What the tests of app, results and canvas share: apps on memory of their own, what they have sent, a worker."""
+"""What the tests of app, results and canvas share: apps on memory of their own, what they have sent."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from kombu.asynchronous import Hub
 
 from celeriac.app.base import Celery
 from celeriac.app.current import set_current_app, set_default_app
-from celeriac.contracts import Delivery, Middleware, OutgoingMessage, Settlements
+from celeriac.contracts import Middleware, OutgoingMessage
 from celeriac.plugin import hookimpl
 
 
@@ -78,44 +76,3 @@ def record() -> Callable[[Celery], list[OutgoingMessage]]:
         return recorder.messages
 
     return start
-
-
-@pytest.fixture(scope="session")
-def claim() -> Callable[..., list[Delivery]]:
-    """Return ``claim(app, *queues)``: what is in the queues, taken as a worker takes it."""
-
-    def take(app: Celery, *queues: str) -> list[Delivery]:
-        connection = app.connection_for_read()
-        lane = connection.transport_cls.consumer_lane(connection)
-        hub = Hub()
-        try:
-            lane.open([app.amqp.queues[name] for name in queues or ("celery",)], hub, lambda: None)
-            found = lane.claim(10_000)
-            lane.settle(Settlements(ack=[delivery.tag for delivery in found]))
-            return found
-        finally:
-            lane.close()
-            hub.close()
-
-    return take
-
-
-@pytest.fixture
-def start_worker() -> Iterator[Callable[..., Any]]:
-    """Return ``start_worker(app, **options)``: a worker in a thread, with no pool, stopped when the test ends."""
-    started: list[tuple[Any, threading.Thread]] = []
-
-    def start(app: Celery, **options: Any) -> Any:
-        ready = threading.Event()
-        worker = app.Worker(pool="solo", ready_callback=lambda _: ready.set(), **options)
-        thread = threading.Thread(target=worker.start)
-        started.append((worker, thread))
-        thread.start()
-        assert ready.wait(10)
-        return worker
-
-    yield start
-    for worker, thread in started:
-        worker.stop()
-        thread.join(20)
-        assert not thread.is_alive()

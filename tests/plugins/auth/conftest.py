@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,10 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.x509.oid import NameOID
-from kombu.asynchronous import Hub
 
 from celeriac.app.base import Celery
-from celeriac.contracts import Delivery, Settlements
 
 PEM = serialization.Encoding.PEM
 
@@ -145,44 +142,3 @@ def make_app(url: str, store: Path, make_signer: Callable[..., Signer]) -> Itera
 @pytest.fixture
 def app(make_app: Callable[..., Celery]) -> Celery:
     return make_app()
-
-
-@pytest.fixture
-def claim() -> Callable[[Celery], list[Delivery]]:
-    """Return ``claim(app)``: what is in the queue, taken as a worker takes it."""
-
-    def take(app: Celery) -> list[Delivery]:
-        connection = app.connection_for_read()
-        lane = connection.transport_cls.consumer_lane(connection)
-        hub = Hub()
-        try:
-            lane.open([app.amqp.queues["celery"]], hub, lambda: None)
-            found = lane.claim(10_000)
-            lane.settle(Settlements(ack=[delivery.tag for delivery in found]))
-            return found
-        finally:
-            lane.close()
-            hub.close()
-
-    return take
-
-
-@pytest.fixture
-def start_worker() -> Iterator[Callable[..., Any]]:
-    """Return ``start_worker(app, **options)``: a worker in a thread, stopped when the test ends."""
-    started: list[tuple[Any, threading.Thread]] = []
-
-    def start(app: Celery, **options: Any) -> Any:
-        ready = threading.Event()
-        worker = app.Worker(**{"pool": "solo", "ready_callback": lambda _: ready.set(), **options})
-        thread = threading.Thread(target=worker.start)
-        started.append((worker, thread))
-        thread.start()
-        assert ready.wait(20)
-        return worker
-
-    yield start
-    for worker, thread in started:
-        worker.stop()
-        thread.join(20)
-        assert not thread.is_alive()

@@ -11,21 +11,6 @@ import pytest
 from celeriac.app.dead_letters import DeadLetters
 from celeriac.contracts import OutcomeKind
 from celeriac.exceptions import SecurityError
-from celeriac.plugin import hookimpl
-
-
-class Listener:
-    def __init__(self):
-        self.outcomes = []
-
-    @hookimpl
-    def celeriac_outcome_listeners(self):
-        return [self.outcomes.append]
-
-
-@pytest.fixture
-def listener():
-    return Listener()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from uuid import uuid4
 
@@ -12,21 +11,6 @@ import celeriac_deadline
 from celeriac.app.base import Celery
 from celeriac.contracts import OutcomeKind
 from celeriac.exceptions import TaskRevokedError
-from celeriac.plugin import hookimpl
-
-
-class Listener:
-    def __init__(self):
-        self.outcomes = []
-
-    @hookimpl
-    def celeriac_outcome_listeners(self):
-        return [self.outcomes.append]
-
-
-@pytest.fixture
-def listener():
-    return Listener()
 
 
 @pytest.fixture
@@ -38,24 +22,6 @@ def app(listener):
     app.close()
 
 
-@pytest.fixture
-def start_worker(app):
-    started = []
-
-    def start():
-        ready = threading.Event()
-        worker = app.Worker(pool="solo", ready_callback=lambda _: ready.set())
-        thread = threading.Thread(target=worker.start)
-        started.append((worker, thread))
-        thread.start()
-        assert ready.wait(10)
-
-    yield start
-    for worker, thread in started:
-        worker.stop()
-        thread.join(10)
-
-
 def test_a_message_that_is_late_is_dropped_and_whoever_waits_is_told(app, listener, start_worker, wait_until):
     ran = []
 
@@ -64,7 +30,7 @@ def test_a_message_that_is_late_is_dropped_and_whoever_waits_is_told(app, listen
         ran.append(True)
 
     result = note.apply_async(headers={"deadline": time.time() - 1})
-    start_worker()
+    start_worker(app)
     with pytest.raises(TaskRevokedError, match="expired"):
         result.get(timeout=10)
     (outcome,) = wait_until(lambda: listener.outcomes)
@@ -81,7 +47,7 @@ def test_a_task_knows_what_is_left_and_gives_it_to_what_it_calls(app, start_work
     def parent():
         return [celeriac_deadline.remaining(), child.delay().id]
 
-    start_worker()
+    start_worker(app)
     left, child_id = parent.delay().get(timeout=10)
     assert 900 < left <= 1000
     assert 900 < app.AsyncResult(child_id).get(timeout=10) <= 1000
@@ -96,7 +62,7 @@ def test_a_callback_has_what_its_task_has_left(app, start_worker):
     def parent():
         pass
 
-    start_worker()
+    start_worker(app)
     result = parent.apply_async(link=child.s())
     result.get(timeout=10)
     (child_id,) = [found.id for found in result.children]
@@ -112,7 +78,7 @@ def test_a_retry_has_what_is_left_and_not_a_new_budget(app, start_worker):
         if self.request.retries < 2:
             raise self.retry(countdown=0)
 
-    start_worker()
+    start_worker(app)
     again.delay().get(timeout=10)
     assert len(seen) == 3
     assert len(set(seen)) == 1
@@ -123,7 +89,7 @@ def test_a_retry_beyond_the_deadline_ends_as_expired(app, start_worker):
     def again(self):
         raise self.retry(countdown=0.3)
 
-    start_worker()
+    start_worker(app)
     with pytest.raises(TaskRevokedError, match="expired"):
         again.delay().get(timeout=10)
 
@@ -134,6 +100,6 @@ def test_a_loop_that_checks_fails_with_the_deadlines_own_error(app, start_worker
         while True:
             celeriac_deadline.check()
 
-    start_worker()
+    start_worker(app)
     with pytest.raises(celeriac_deadline.DeadlineExceeded):
         looping.delay().get(timeout=10)
