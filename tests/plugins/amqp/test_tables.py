@@ -146,7 +146,8 @@ def test_a_delivery_that_is_cut_behind_its_tag_has_nothing_but_its_tag_and_body(
 )
 def test_a_frame_that_cannot_be_read_ends_the_connection_as_one_that_is_lost(frame):
     wire = Wire.__new__(Wire)
-    wire.takers, wire.blocked, wire.bytes_recv = {1: lambda arguments, *_: tag_in(arguments)}, None, 0
+    wire.takers, wire.confirmed = {1: lambda arguments, *_: tag_in(arguments)}, {}
+    wire.blocked, wire.bytes_recv = None, 0
     whole = frame + b"\x02\x00\x01\x00\x00\x00\x0e\x00\x3c" + bytes(12) + b"\xce"
     frames = Frames(whole)
     with pytest.raises(UnexpectedFrame, match="a frame that cannot be read"):

@@ -125,6 +125,6 @@ class StaleClaims:
 def _key(headers: Mapping[str, Any]) -> Key | None:
     """What tells a message from all others: a retry has the same id and another count."""
     task_id, retries = headers.get("id"), headers.get("retries")
-    if not isinstance(task_id, str) or not isinstance(retries, int | None):
+    if not isinstance(task_id, str) or not (retries is None or isinstance(retries, int)):
         return None
     return task_id, retries

@@ -21,7 +21,7 @@ from celeriac.protocol.json_limits import MAX_BYTES, MAX_DEPTH, nests_too_deep
 from celeriac.protocol.json_offender import find_offender
 from celeriac.protocol.shapes import described
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "dumps", "is_read_by_kombu", "loads", "register_type"]
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "dumps", "encoder_of", "is_read_by_kombu", "loads", "register_type"]
 
 T = TypeVar("T")
 
@@ -112,12 +112,17 @@ def _default(value: Any) -> Any:
     return encoder(value) if marker is None else {_TYPE: marker, _VALUE: encoder(value)}
 
 
-def _make_encode() -> Callable[[Any], str]:
+def encoder_of(default: Callable[[Any], Any], *, skip_keys: bool = False) -> Callable[[Any], str]:
+    """What writes compact ASCII JSON; `default` gives what is written for a value that JSON has no word for.
+
+    With `skip_keys` what has a key that JSON cannot have is left out.  Raises RecursionError for a cycle, else as
+    `json.dumps`.
+    """
     make = getattr(json_encoder, "c_make_encoder", None)
     if make is None:  # an interpreter without the accelerator
-        return json.JSONEncoder(default=_default, separators=(",", ":"), check_circular=False).encode
+        return json.JSONEncoder(default=default, skipkeys=skip_keys, separators=(",", ":"), check_circular=False).encode
     # Built once: JSONEncoder.encode makes a new one at each call. No markers: a cycle ends as RecursionError.
-    accelerated = make(None, _default, json_encoder.encode_basestring_ascii, None, ":", ",", False, False, True)
+    accelerated = make(None, default, json_encoder.encode_basestring_ascii, None, ":", ",", False, skip_keys, True)
     join = "".join
 
     def encode(value: Any) -> str:
@@ -126,7 +131,7 @@ def _make_encode() -> Callable[[Any], str]:
     return encode
 
 
-_encode: Final = _make_encode()
+_encode: Final = encoder_of(_default)
 
 
 def dumps(value: Any) -> bytes:

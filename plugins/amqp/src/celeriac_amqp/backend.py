@@ -100,6 +100,7 @@ class RpcBackend(Backend):
                 if self._publishing is None:
                     connection = self._connection()
                     self._publishing = Publishing(Link(connection), lane_options(connection).confirm_timeout)
+                self._publishing.channel()
                 self._publishing.publish(parcels)
         except OperationalError as error:
             raise StoreUnavailable(str(error)) from error

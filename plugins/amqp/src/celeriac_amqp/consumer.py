@@ -154,7 +154,7 @@ class AmqpConsumerLane(ConsumerLane):
         if intake is None:
             intake = self._usable()
         if len(intake.arrivals) < limit:
-            intake.take()
+            intake.refresh()
         self._flow.before_claim()
         claimed: list[Delivery] = []
         arrivals, held, stale = intake.arrivals, self._held, self._stale

@@ -42,6 +42,8 @@ class Intake:
         self.arrivals: deque[Arrival] = deque()
         #: Whether the connection is of no more use.
         self.is_failing = False
+        #: The loop has just had all taken in that had come.
+        self._is_fresh = False
         self._timers: list[Timer] = []
         self._fd = -1
         wire = self.wire = link.connect()
@@ -73,7 +75,15 @@ class Intake:
         before = len(self.arrivals)
         self.take()
         if len(self.arrivals) > before:
+            self._is_fresh = True
             self._on_ready()
+
+    def refresh(self) -> None:
+        """As `take`, but for the first time after the loop has done so and asked for a claim."""
+        if self._is_fresh:
+            self._is_fresh = False
+        else:
+            self.take()
 
     def take(self) -> None:
         """Take in what has come, and do not wait."""

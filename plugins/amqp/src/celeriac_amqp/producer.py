@@ -81,13 +81,14 @@ class AmqpProducerLane(ProducerLane):
         for pause in (*_PAUSES, None):
             left = self._failed
             try:
-                publishing.publish([parcels[place] for place in left])
+                publishing.publish(parcels if len(left) == len(parcels) else [parcels[place] for place in left])
             except BaseException:
                 self._failed = [left[place] for place in publishing.failed]
                 is_new = time.monotonic() < self._monotonic_settled
                 if pause is None or not is_new or publishing.refused != set(publishing.failed):
                     raise
                 time.sleep(pause)
+                publishing.channel()
             else:
                 self._failed = []
                 return

@@ -82,7 +82,7 @@ class Publishing:
             self.drop()
             raise self._link.explained(error) from error
         confirms = self._confirms = Confirms()
-        channel.events["basic_ack"].add(confirms.taken)
+        wire.confirmed[channel.channel_id] = confirms.taken
         channel.events["basic_nack"].add(confirms.not_taken)
         channel.events["basic_return"].add(confirms.came_back)
         self._channel = channel
@@ -113,14 +113,14 @@ class Publishing:
         return True
 
     def publish(self, parcels: Sequence[Parcel]) -> None:
-        """Put all on the server.
+        """Put all on the server; `channel` is to be called before, as this does not look whether there is still one.
 
         Raises `OperationalError`; `failed` says then which are not there, or may not be.  Raises `SerializationError`
         for a message that AMQP cannot carry, and then none is there.
         """
         self.failed = list(range(len(parcels)))
         self.refused = set()
-        channel = self.channel()
+        channel = self.channel() if self._channel is None else self._channel
         wire = self._link.wire
         assert wire is not None
         batches = _batches(parcels, channel.channel_id, wire.frame_max)
@@ -128,11 +128,12 @@ class Publishing:
         first = 0
         try:
             for count, data in batches:
+                if sent:
+                    wire.take()
                 number = confirms.sent(count)
                 first = first or number
                 sent += count
                 wire.say(data)
-                wire.take()
             self._wait(wire, confirms)
         except ERRORS as error:
             known = {number - first for number in range(first, first + sent)}
@@ -151,7 +152,7 @@ class Publishing:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError
-            wire.drain_events(timeout=left)
+            wire.take_within(left)
 
     def _stalled(self, wire: Wire) -> OperationalError:
         """The error to raise where the server has taken too long."""

@@ -20,7 +20,8 @@ _int32, _uint32, _int64, _uint64 = Struct(">i"), Struct(">I"), Struct(">q"), Str
 _read_length = _uint32.unpack_from
 _read_int32 = _int32.unpack_from
 _float = Struct(">d")
-_STR, _INT32, _NOTHING, _TABLE, _LIST = b"SIVFA"
+_string = Struct(">BI")
+_STR, _INT32, _NOTHING, _TABLE, _LIST, _TRUTH = b"SIVFAt"
 _LETTER_STR, _LETTER_INT32, _LETTER_INT64, _LETTER_FLOAT = b"S", b"I", b"L", b"d"
 _SCALE = Struct(">Bi")
 
@@ -42,6 +43,7 @@ _NUMBERS: Final = {
 }
 
 _names: dict[bytes, str] = {}
+_written_names: dict[str, bytes] = {}
 
 
 class TableError(ValueError):
@@ -90,6 +92,9 @@ def _read_table(data: bytes, at: int, depth: int) -> tuple[dict[str, Any], int]:
         elif letter == _INT32:
             (found[name],) = _read_int32(data, at + 1)
             at += 5
+        elif letter == _TRUTH:
+            found[name] = data[at + 1] != 0
+            at += 2
         else:
             found[name], at = _read_value(data, at, depth)
     if at != end:
@@ -107,12 +112,12 @@ def _remembered(raw: bytes) -> str:
 def _read_value(data: bytes, at: int, depth: int) -> tuple[Any, int]:
     letter = data[at]
     at += 1
-    if (number := _NUMBERS.get(letter)) is not None:
-        return number.unpack_from(data, at)[0], at + number.size
     if letter in {_TABLE, _LIST}:
         if depth >= DEEPEST:
             raise TableError(f"tables and lists are more than {DEEPEST} deep in each other")
         return (_read_table if letter == _TABLE else _read_list)(data, at, depth + 1)
+    if (number := _NUMBERS.get(letter)) is not None:
+        return number.unpack_from(data, at)[0], at + number.size
     return _read_rare(data, chr(letter), at)
 
 
@@ -149,9 +154,13 @@ def _read_list(data: bytes, at: int, depth: int) -> tuple[list[Any], int]:
     end = at + length
     if end > len(data):
         raise TableError("a list is cut off")
-    found = []
+    found: list[Any] = []
     while at < end:
-        value, at = _read_value(data, at, depth)
+        if data[at] == _NOTHING:
+            value = None
+            at += 1
+        else:
+            value, at = _read_value(data, at, depth)
         found.append(value)
     return found, at
 
@@ -165,21 +174,16 @@ def write_table(table: Mapping[str, Any]) -> bytes:
 
 
 def _write_table(table: Mapping[str, Any], depth: int) -> bytes:
-    parts: list[bytes] = [b""]
+    parts: list[bytes] = []
     add = parts.append
-    pack = _uint32.pack
+    known, pack = _written_names, _string.pack
     for name, value in table.items():
-        raw = name.encode()
-        if len(raw) > 255:
-            raise TableError(f"the name {name[:40]!r}... is longer than 255 bytes")
-        add(bytes((len(raw),)))
-        add(raw)
+        add(known.get(name) or _write_name(name))
         if value is None:
             add(b"V")
         elif type(value) is str:
             encoded = value.encode("utf-8", "surrogatepass")
-            add(_LETTER_STR)
-            add(pack(len(encoded)))
+            add(pack(_STR, len(encoded)))
             add(encoded)
         else:
             try:
@@ -187,7 +191,17 @@ def _write_table(table: Mapping[str, Any], depth: int) -> bytes:
             except TableError as wrong:
                 raise TableError(f"{name}: {wrong}") from None
     inner = b"".join(parts)
-    return pack(len(inner)) + inner
+    return _uint32.pack(len(inner)) + inner
+
+
+def _write_name(name: str) -> bytes:
+    raw = name.encode()
+    if len(raw) > 255:
+        raise TableError(f"the name {name[:40]!r}... is longer than 255 bytes")
+    written = bytes((len(raw),)) + raw
+    if len(_written_names) < _MOST_NAMES:
+        _written_names[name] = written
+    return written
 
 
 def _write_value(value: Any, depth: int) -> bytes:  # one case for each kind

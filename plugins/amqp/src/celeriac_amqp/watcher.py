@@ -29,6 +29,9 @@ class RpcWatcher(ResultWatcher):
         self._watched: set[str] = set()
         self._news: list[tuple[str, Found]] = []
         self._closed = False
+        #: Whoever waits here reads, and need not be woken for what that brings.
+        self._is_reading = False
+        self._is_rung = False
         self._woken, self._waker = socket.socketpair()
         self._woken.setblocking(False)
         self._waker.setblocking(False)
@@ -48,9 +51,11 @@ class RpcWatcher(ResultWatcher):
         """Called with the lock, also in other threads."""
         if task_id in self._watched:
             self._news.append((task_id, found))
-            self.wake()
+            if not self._is_reading:
+                self.wake()
 
     def wake(self) -> None:
+        self._is_rung = True
         with contextlib.suppress(OSError):  # closed, or full of earlier calls
             self._waker.send(b"!")
 
@@ -60,11 +65,16 @@ class RpcWatcher(ResultWatcher):
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             with self._replies.lock:
-                wire = self._replies.read()
+                self._is_reading = True
+                try:
+                    wire = self._replies.read()
+                finally:
+                    self._is_reading = False
                 found, fd = self._taken(), wire.sock.fileno()
             left = _LOOK if deadline is None else deadline - time.monotonic()
             if found or left <= 0:
-                self._heard()
+                if self._is_rung:
+                    self._heard()
                 return found
             if self._was_woken(fd, min(left, _LOOK)):
                 with self._replies.lock:
@@ -89,6 +99,7 @@ class RpcWatcher(ResultWatcher):
         return woken in ready and self._heard()
 
     def _heard(self) -> bool:
+        self._is_rung = False
         with contextlib.suppress(BlockingIOError):
             return bool(self._woken.recv(4096))
         return False

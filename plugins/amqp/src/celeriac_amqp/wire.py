@@ -20,12 +20,15 @@ from amqp.method_framing import frame_handler
 from amqp.transport import SSLTransport, TCPTransport
 from kombu.transport import pyamqp
 
+from celeriac.contracts.polling import Poll, reading
 from celeriac_amqp.content import body_length
 
 #: Bytes read in one go.
 _CHUNK: Final = 1 << 18
 _HEAD: Final = Struct(">BHI")
+_CONFIRM: Final = Struct(">QB")
 _DELIVER: Final = b"\x00\x3c\x00\x3c"
+_ACK: Final = b"\x00\x3c\x00\x50"
 #: ``connection.blocked``, of which the client library does not read the reason.
 _BLOCKED: Final = b"\x00\x0a\x00\x3c"
 _METHOD, _HEADER, _BODY = 1, 2, 3
@@ -43,6 +46,8 @@ _FAREWELL: Final = 3.0
 Frame = tuple[int, int, bytes]
 #: Called with the payloads of ``basic.deliver`` and of its content header, and the body.
 Taker = Callable[[bytes, bytes, bytes], None]
+#: Called with the tag of a ``basic.ack`` of the server's, and whether it is for all messages up to that.
+Confirmed = Callable[[int, bool], None]
 
 
 class _Inbox:
@@ -153,9 +158,9 @@ class _Tls(_Inbox, SSLTransport):  # type: ignore[misc]  # as above
 
 
 def _deliveries_first(connection: Wire, callback: Callable[..., Any]) -> Callable[[Frame], bool]:
-    """How frames are handled: deliveries go to their taker as they are, all else to the client library."""
+    """How frames are handled: deliveries and confirms go to who takes them, all else to the client library."""
     others = frame_handler(connection, callback)
-    takers = connection.takers
+    takers, confirmed = connection.takers, connection.confirmed
     #: By channel, the delivery that is not whole yet: its arguments, header, the parts of its body, what is missing.
     partial: dict[int, list[Any]] = {}
 
@@ -163,6 +168,11 @@ def _deliveries_first(connection: Wire, callback: Callable[..., Any]) -> Callabl
         kind, channel, payload = frame
         taker = takers.get(channel)
         if taker is None or kind > _BODY:
+            if kind == _METHOD and payload[:4] == _ACK and channel in confirmed:
+                connection.bytes_recv += 1
+                tag, multiple = _CONFIRM.unpack_from(payload, 4)
+                confirmed[channel](tag, bool(multiple & 1))
+                return True
             if channel == 0 and payload[:4] == _BLOCKED:
                 connection.blocked = payload[5 : 5 + payload[4]].decode(errors="replace")
             return bool(others(frame))
@@ -197,8 +207,11 @@ class Wire(pyamqp.Connection):
     def __init__(self, *args: Any, **options: Any) -> None:
         #: By channel, who takes the deliveries as they are.
         self.takers: dict[int, Taker] = {}
+        #: By channel, who hears what the server has taken.
+        self.confirmed: dict[int, Confirmed] = {}
         #: Why the server takes no messages, while it does not.
         self.blocked: str | None = None
+        self._poll: Poll | None = None
         super().__init__(*args, **{**options, "frame_handler": _deliveries_first})
         self.on_unblocked = self._unblocked
 
@@ -237,6 +250,17 @@ class Wire(pyamqp.Connection):
         while more:
             more = transport.fill()
             self.handle_read(transport, handle)
+
+    def take_within(self, timeout: float) -> None:
+        """Wait until anything has come, and handle it.
+
+        Raises `TimeoutError` after `timeout` seconds, and what a closed connection or channel raises.
+        """
+        if self._poll is None:
+            self._poll = reading(self.sock.fileno())
+        if not self._poll.poll(timeout * 1000):
+            raise TimeoutError
+        self.take()
 
     def handle_read(self, transport: Any = None, handle: Any = None) -> None:
         """Handle what was read already: a question's answer may have come with more behind it."""

@@ -8,12 +8,13 @@ from itertools import pairwise
 from typing import Any, Final
 
 from celeriac.contracts.broker import Delivery
+from celeriac.protocol.json import encoder_of
 
 #: In the order in which they are written; the length of the body follows.
 _FIELDS: Final = ("queue", "headers", "properties", "content_type", "content_encoding", "exchange", "routing_key")
 _TYPES: Final = (str, dict, dict, str, str, str, str, int)
 #: What a header may hold that JSON has no word for is written as text.
-_dumps: Final = json.JSONEncoder(default=str, skipkeys=True, check_circular=False, separators=(",", ":")).encode
+_dumps: Final = encoder_of(str, skip_keys=True)
 
 assert Delivery._fields[1:5:3] == ("queue", "body")
 
