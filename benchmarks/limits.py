@@ -1,4 +1,4 @@
-"""How fast a bare loop consumes messages like ours: what a worker could reach at best. `python limits.py [--n 20000]`.
+"""How fast a bare loop consumes messages like ours, and sends one: what could be reached at best. `python limits.py`.
 
 Each loop decodes every message with orjson and calls a no-op, one process or two side by side. No task protocol, no
 time limits, retries, routing or isolation: a ceiling, not a worker. Needs hiredis and orjson.
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import hiredis
+import hops
 import orjson
 import servers
 from report import cell
@@ -222,6 +223,23 @@ def main() -> None:
                     runs.append(timed(loop, where, processes))
                 rates, cpus = ([one[index] for one in runs] for index in (0, 1))
                 print(f"| {loop.__name__} x{processes} | {cell(rates, '{:,.0f}')} | {cell(cpus, '{:.2f}')} |")
+        print("\n| one message at a time | ms, median | nine of ten within |\n|---|---|---|")
+        trips = min(options.n, 2000)
+        if servers.Redis.available():
+            print(hops.row("Redis: sent and answered", hops.redis_sent(Raw(port), envelope(), trips)))
+        if servers.RabbitMQ.available():
+            _show_rabbitmq(stack.enter_context(servers.RabbitMQ(tmp)).url, trips)
+
+
+def _show_rabbitmq(url: str, trips: int) -> None:
+    for persistent in (False, True):
+        kind = "persistent" if persistent else "transient"
+        taken = hops.rabbitmq_confirmed(url, trips, persistent=persistent)
+        print(hops.row(f"RabbitMQ: sent and confirmed, {kind}", taken))
+    for confirmed in (False, True):
+        kind = "confirmed" if confirmed else "not confirmed"
+        taken = hops.rabbitmq_answered(url, trips, persistent=True, confirmed=confirmed)
+        print(hops.row(f"RabbitMQ: there and back, persistent, {kind}", taken))
 
 
 if __name__ == "__main__":
