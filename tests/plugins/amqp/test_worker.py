@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -66,6 +67,12 @@ def early(path):
     with open(path, "a") as file:
         file.write("ran\\n")
     time.sleep(600)
+
+@app.task
+def gated(begun, gate, **options):
+    open(begun, "w").close()
+    while not os.path.exists(gate):
+        time.sleep(0.01)
 
 @app.task
 def mourn(request, error, traceback):
@@ -161,6 +168,39 @@ def test_what_a_killed_worker_had_begun_is_told_of_as_lost_by_the_next(
     assert sorted(mourned.read_text().splitlines()) == sorted(f"{each.id} WorkerLostError" for each in running)
     assert ran.read_text().count("ran") == 2
     assert "2 messages had begun and are lost" in other.output()
+
+
+@pytest.mark.parametrize("ignore_result", [True, False])
+def test_what_has_ended_while_the_broker_was_away_is_not_told_as_lost_though_its_worker_is_killed(
+    start, app, signature, wait_until, tmp_path, proxy, proxied, ignore_result
+):
+    # Given a task that runs and was acked, when the broker goes away
+    begun, gate, mourned = tmp_path / "begun", tmp_path / "gate", tmp_path / "mourned"
+    given = {"URL": proxied, "STORE": f"sqlite:///{tmp_path / 'results.db'}", "MOURNED": str(mourned)}
+    worker = start(**given)
+    task = signature("gated", str(begun), str(gate), link_error=signature("mourn"), ignore_result=ignore_result)
+    task.delay()
+    wait_until(begun.exists, message="the task runs")
+    proxy.refuse()
+    # And will not be tried for more than a second
+    wait_until(
+        lambda: re.search(r"Trying again in (1\.[3-9]|[2-9])", worker.output()), message="the worker has given up"
+    )
+
+    # That ends, and whose worker is killed before the broker is back
+    gate.touch()
+    worker.wait_for_output("succeeded in")
+    worker.signal(signal.SIGKILL)
+    worker.wait()
+    proxy.resume()
+
+    # Then the next worker knows of no task that was lost
+    other = start(**given)
+    done = tmp_path / "done"
+    signature("note", str(done), "after").delay()
+    wait_until(done.exists, message="the next worker runs tasks")
+    assert "lost" not in other.output()
+    assert not mourned.exists()
 
 
 def test_a_worker_that_cannot_note_what_begins_says_what_to_do_and_runs_tasks(start, signature, celeriac_home):
