@@ -179,7 +179,8 @@ def test_beat_runs_in_the_background_and_tells_of_its_health(celeriac, notes, wa
         assert asked(address, "/livez") == (200, {"alive": True})
         assert asked(address, "/readyz") == (200, {"ready": True, "faults": []})
         status = asked(address, "/status")[1]
-        assert (status["pid"], status["ready"]) == (pid, True)
+        assert (status["pid"], status["ready"], status["leads"]) == (pid, True, True)
+        assert status["entries"] > 0
         assert asked(address, "/else")[0] == 404
         asking = celeriac("status", "-d", "back@beat", "-t", "20")
         assert (asking.wait(), asking.output().splitlines()[0]) == (0, "->  back@beat: OK")

@@ -161,7 +161,7 @@ def test_a_task_goes_on_when_the_clock_is_set_back(start_beat, add):
     # And so does one that runs when the clock is set back
     beat.schedule["work"].last_run_at = later
     ScheduledTask.objects.filter(name="work").update(last_run_at=later)
-    beat._wall_offset += 3600
+    beat._clock_shift._offset += 3600
     beat.tick()
     assert last_run() == beat.schedule["work"].last_run_at <= datetime.now(UTC)
 

@@ -17,9 +17,12 @@ def test_it_is_told_when_it_begins_while_it_lasts_and_when_it_is_over(monkeypatc
     for _ in range(130):
         away.tell(ConnectionError("refused"))
         now[0] += 1
-    assert away.lasts
+    assert away.fault == "the broker is out of reach: refused"
     away.over()
     away.over()
-    assert not away.lasts
-    again = "the broker is out of reach, trying again: refused"
-    assert [each.getMessage() for each in caplog.records] == [*[again] * 3, "the broker is in reach again, after 130 s"]
+    assert away.fault is None
+    again = "beat: the broker is out of reach, trying again: refused"
+    assert [each.getMessage() for each in caplog.records] == [
+        *[again] * 3,
+        "beat: the broker is in reach again, after 130 s",
+    ]

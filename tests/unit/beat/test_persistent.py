@@ -169,11 +169,13 @@ def test_beat_goes_on_while_its_disk_is_full_and_writes_again_after_that(make_ap
     # Then beat has gone on, has said so once, and what it knew before is there
     assert scheduler.schedule["tock"].last_run_at == runs[1]
     assert caplog.text.count("the file of the schedule cannot be used") == 1
+    assert [fault.partition(":")[0] for fault in scheduler.faults()] == ["the file of the schedule cannot be used"]
     assert Record(path).read().keys() == {"tick", "tock"}
     # When there is room again, then all is written
     scheduler._monotonic_try = 0.0
     scheduler.reserve(scheduler.schedule["tock"], runs[2])
     assert "is written again" in caplog.text
+    assert scheduler.faults() == []
     found = {name: datetime.fromisoformat(known["last_run_at"]) for name, known in Record(path).read().items()}
     assert found == {"tick": runs[0], "tock": runs[2]}
     scheduler.close()

@@ -183,6 +183,8 @@ def test_a_run_that_the_broker_did_not_take_is_sent_again(scheduler_of, ago):
     ago(scheduler, "tick", 60)
     # When the broker is away, the next try comes soon
     assert 0 < scheduler.tick() <= 1
+    (fault,) = scheduler.faults()
+    assert fault.startswith("the broker is out of reach: ")
     assert scheduler.schedule["tick"].total_run_count == 0
     # And when it is there again, the run is made up for
     scheduler.send_task = send
@@ -190,6 +192,7 @@ def test_a_run_that_the_broker_did_not_take_is_sent_again(scheduler_of, ago):
     scheduler.populate_heap()
     scheduler.tick()
     assert names(scheduler) == ["t"]
+    assert scheduler.faults() == []
     assert scheduler.schedule["tick"].total_run_count == 1
 
 

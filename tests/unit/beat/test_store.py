@@ -398,11 +398,14 @@ def test_a_store_that_is_away_is_waited_for_and_told_of_once(stored, record, cap
         assert [each.getMessage() for each in caplog.records] == [
             "beat: the store of schedules is out of reach, trying again: the result store is out of reach"
         ]
+        assert beat.faults() == ["the store of schedules is out of reach: the result store is out of reach"]
+        assert not beat.leads
         # When it is there, then beat goes on
         beat.tick()
         beat.wait(0.1)
         beat.tick()
         assert "in reach again" in caplog.text
+        assert (beat.faults(), beat.leads) == ([], True)
         assert messages
         # And when it has gone again as beat ends, that is said
         monkeypatch.setattr(stored.store, "release_lock", away)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from celeriac.beat.missed import ONCE, POLICIES
 from celeriac.exceptions import ImproperlyConfigured
@@ -158,6 +158,26 @@ class ScheduleEntry:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.name} {self.task}(*{self.args!r}, **{self.kwargs!r}) {self.schedule!r}>"
+
+
+class Look(NamedTuple):
+    """What a look at an entry has found, at `now` on the clock of its schedule.
+
+    `runs` are the moments for which it is to be sent, None where it is not due; `seconds` are those until it is looked
+    at again, None for never.
+    """
+
+    runs: list[datetime] | None
+    seconds: float | None
+    now: datetime
+
+
+class event_t(NamedTuple):  # noqa: N801  # Celery's name
+    """When (seconds since the epoch) an entry is looked at next; `priority` keeps the order of equals."""
+
+    time: float
+    priority: int
+    entry: ScheduleEntry
 
 
 def _are_seconds(value: Any) -> bool:

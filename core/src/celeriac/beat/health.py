@@ -82,6 +82,7 @@ class BeatHealth:
 
     def _faults(self, late: float) -> list[str]:
         found = [f"beat has not ticked for {late:.0f} s: its broker or its store does not answer"] if late else []
+        found += self._service.scheduler.faults()
         for name, check in self._checks:
             try:
                 fault = check()
@@ -100,5 +101,7 @@ class BeatHealth:
             "uptime": round(time.monotonic() - self._monotonic_start, 3),
             "broker": service.app.broker_uri(),
             "scheduler": str(service.scheduler_cls),
+            "leads": service.scheduler.leads,
+            "entries": len(service.scheduler.schedule),
             "next_tick": round(service.monotonic_next_tick - time.monotonic(), 3),
         }

@@ -18,25 +18,24 @@ class Outage:
     def __init__(self, what: str) -> None:
         self._what = what
         self._monotonic_begin: float | None = None
+        #: What is at fault, in a sentence; None where nothing is.
+        self.fault: str | None = None
         self._monotonic_told = 0.0
-
-    @property
-    def lasts(self) -> bool:
-        """Whether it has begun and is not over."""
-        return self._monotonic_begin is not None
 
     def tell(self, error: BaseException) -> None:
         """It has begun, or lasts."""
         now = time.monotonic()
+        self.fault = f"{self._what} is out of reach: {error}"
         if self._monotonic_begin is None:
             self._monotonic_begin = now
         elif now - self._monotonic_told < _TOLD_AGAIN:
             return
         self._monotonic_told = now
-        logger.error("%s is out of reach, trying again: %s", self._what, error)
+        logger.error("beat: %s is out of reach, trying again: %s", self._what, error)
 
     def over(self) -> None:
         """It is in reach; nothing where it was so before."""
         if self._monotonic_begin is not None:
-            logger.warning("%s is in reach again, after %.0f s", self._what, time.monotonic() - self._monotonic_begin)
-            self._monotonic_begin = None
+            seconds = time.monotonic() - self._monotonic_begin
+            logger.warning("beat: %s is in reach again, after %.0f s", self._what, seconds)
+            self._monotonic_begin = self.fault = None

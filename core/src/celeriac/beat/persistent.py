@@ -39,6 +39,7 @@ class PersistentScheduler(Scheduler):
         self._record = Record(Path(self.schedule_filename).absolute())
         #: Until then the file is not tried, on the monotonic clock; None where all is in it.
         self._monotonic_try: float | None = None
+        self._fault: str | None = None
         super().__init__(*args, **kwargs)
 
     def setup_schedule(self) -> None:
@@ -78,13 +79,18 @@ class PersistentScheduler(Scheduler):
         try:
             write()
         except ImproperlyConfigured as error:
+            self._fault = str(error)
             logger.error("beat: %s; until it is written again, a restart forgets when tasks ran last", error)
             self._record.close()
             self._monotonic_try = time.monotonic() + _TRIED_AGAIN
         else:
             if self._monotonic_try is not None:
                 logger.warning("beat: %s is written again", self.schedule_filename)
-            self._monotonic_try = None
+            self._monotonic_try = self._fault = None
+
+    def faults(self) -> list[str]:
+        fault = self._fault
+        return super().faults() if fault is None else [*super().faults(), fault]
 
     def _write_anew(self) -> None:
         self._record.replace({name: _kept(entry) for name, entry in self.data.items()})

@@ -11,9 +11,10 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from inspect import signature
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
-from celeriac.beat.entry import ScheduleEntry, evaluated
+from celeriac.beat.clock import GLANCE, ClockShift
+from celeriac.beat.entry import Look, ScheduleEntry, evaluated, event_t
 from celeriac.beat.missed import counted_from, runs_due
 from celeriac.beat.outage import Outage
 from celeriac.exceptions import CeleryError, ImproperlyConfigured
@@ -28,33 +29,10 @@ DEFAULT_MAX_INTERVAL = 300.0
 #: Seconds until a broker that was out of reach is tried again, and until a schedule that failed is asked again.
 _AGAIN = 1.0
 _ASKED_AGAIN = 60.0
-#: Seconds between two looks at whether the clock was set while nothing is due, and by how much it has to be off.
-_GLANCE = 1.0
-_SHIFT = 1.0
 
 
 class SchedulingError(CeleryError):
     """A periodic task could not be sent."""
-
-
-class Look(NamedTuple):
-    """What a look at an entry has found, at `now` on the clock of its schedule.
-
-    `runs` are the moments for which it is to be sent, None where it is not due; `seconds` are those until it is looked
-    at again, None for never.
-    """
-
-    runs: list[datetime] | None
-    seconds: float | None
-    now: datetime
-
-
-class event_t(NamedTuple):  # noqa: N801  # Celery's name
-    """When (seconds since the epoch) an entry is looked at next; `priority` keeps the order of equals."""
-
-    time: float
-    priority: int
-    entry: ScheduleEntry
 
 
 class Scheduler:
@@ -97,9 +75,8 @@ class Scheduler:
         self._reserves_moments = len(signature(self.reserve).parameters) > 1
         #: Until then the broker is not tried, on the monotonic clock: it was out of reach.
         self._monotonic_again = 0.0
-        self._outage = Outage("Scheduler: the broker")
-        #: What the wall clock shows beyond the monotonic one.
-        self._wall_offset = wall.time() - time.monotonic()
+        self._outage = Outage("the broker")
+        self._clock_shift = ClockShift()
         self._last_sync: float | None = None
         self._tasks_since_sync = 0
         #: When `tick` was called last, on the monotonic clock.
@@ -316,15 +293,10 @@ class Scheduler:
 
     # -- the clock ----------------------------------------------------------------------------------------------------
 
-    def _shift(self) -> float:
-        """Seconds by which the wall clock was set on since `_follow_clock`, below zero where it was set back."""
-        return wall.time() - time.monotonic() - self._wall_offset
-
     def _follow_clock(self) -> None:
         """Where the clock was set back, look at all entries anew: none is to wait until it has caught up."""
-        shift = self._shift()
-        self._wall_offset += shift
-        if shift > -_SHIFT:
+        shift = self._clock_shift.follow()
+        if shift >= 0:
             return
         logger.warning("beat: the clock was set back by %.0f s", -shift)
         for entry in self.schedule.values():
@@ -345,7 +317,7 @@ class Scheduler:
 
     def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> bool:
         """Send an entry; what goes wrong is logged.  False where the broker is out of reach: it is to be sent again."""
-        level = logging.DEBUG if self._outage.lasts else logging.INFO
+        level = logging.DEBUG if self._outage.fault else logging.INFO
         logger.log(level, "Scheduler: Sending due task %s (%s)", entry.name, entry.task)
         try:
             result = self.apply_async(entry, producer=producer, advance=False)
@@ -428,14 +400,25 @@ class Scheduler:
     def wait(self, seconds: float) -> None:
         """Sleep until the next tick, or until `interrupt`."""
         monotonic_end = time.monotonic() + seconds
-        while (left := monotonic_end - time.monotonic()) > 0 and not self._woken.wait(min(left, _GLANCE)):
-            if abs(self._shift()) > _SHIFT:
+        while (left := monotonic_end - time.monotonic()) > 0 and not self._woken.wait(min(left, GLANCE)):
+            if self._clock_shift.seconds():
                 break
         self._woken.clear()
 
     def interrupt(self) -> None:
         """End the present `wait`, or the next one; from any thread."""
         self._woken.set()
+
+    # -- what it tells of itself --------------------------------------------------------------------------------------
+
+    @property
+    def leads(self) -> bool:
+        """Whether it is this one, of several that share a schedule, that sends."""
+        return True
+
+    def faults(self) -> list[str]:
+        """What keeps it from doing its work, in sentences; from any thread."""
+        return [] if self._outage.fault is None else [self._outage.fault]
 
     @property
     def info(self) -> str:

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from celeriac.beat.entry import Look
 from celeriac.beat.leadership import RENEWAL, Leadership
 from celeriac.beat.missed import counted_from
 from celeriac.beat.outage import Outage
-from celeriac.beat.scheduler import Look, Scheduler
+from celeriac.beat.scheduler import Scheduler
 from celeriac.beat.stored import CONFIGURED, RunState, Stored, StoredSchedule, fields_of
 from celeriac.canvas.admission import ADMISSION, mark_of
 from celeriac.exceptions import StoreUnavailable
@@ -67,7 +68,7 @@ class StoreScheduler(Scheduler):
         self._gone: set[str] = set()
         self._known: dict[str, Stored] = {}
         self._notices: Any = None
-        self._store_outage = Outage("beat: the store of schedules")
+        self._store_outage = Outage("the store of schedules")
         #: Whether of two messages with the same id the broker keeps one; where it does not, the worker runs one.
         self._broker_decides = bool(getattr(app.broker_transport, "publishes_once", False))
         super().__init__(app, *args, **kwargs)
@@ -76,6 +77,10 @@ class StoreScheduler(Scheduler):
     def leads(self) -> bool:
         """Whether this beat is the one that sends."""
         return self._token is not None
+
+    def faults(self) -> list[str]:
+        fault = self._store_outage.fault
+        return super().faults() if fault is None else [*super().faults(), fault]
 
     def setup_schedule(self) -> None:
         entries = {name: self._entry_of(name, given) for name, given in (self.app.conf.beat_schedule or {}).items()}

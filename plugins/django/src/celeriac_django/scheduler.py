@@ -53,10 +53,14 @@ class DjangoScheduler(Scheduler):
         self._monotonic_looked = 0.0
         self._changed_from: datetime | None = None
         self._is_ready = False
-        self._database_outage = Outage("beat: the database of the schedule")
+        self._database_outage = Outage("the database of the schedule")
         #: The broker takes one message of an id, so that a run sent again is no second one.
         self._broker_decides = bool(getattr(app.broker_transport, "publishes_once", False))
         super().__init__(app, *args, **kwargs)
+
+    def faults(self) -> list[str]:
+        fault = self._database_outage.fault
+        return super().faults() if fault is None else [*super().faults(), fault]
 
     def setup_schedule(self) -> None:
         self._configured = {
