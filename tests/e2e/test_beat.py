@@ -167,7 +167,7 @@ def test_beat_runs_in_the_background_and_tells_of_its_health(celeriac, notes, wa
         *("beat", "--detach", "--pidfile", str(pidfile), "--logfile", str(tmp_path / "beat.log"), "-l", "INFO"),
         *("--umask", "077", "--executable", sys.executable, "--uid", str(os.getuid()), "--gid", str(os.getgid())),
         *("--schedule", str(tmp_path / "schedule"), "--health", f"unix:{address}", "--scheduler", "persistent"),
-        *("--max-interval", "1", "--enable-remote-control", "--hostname", "back@beat"),
+        *("--max-interval", "1", "--enable-remote-control", "--hostname", "back@beat", "--logformat", "json"),
     )
     assert started.wait() == 0, started.output()
     pid = int(pidfile.read_text())
@@ -176,6 +176,8 @@ def test_beat_runs_in_the_background_and_tells_of_its_health(celeriac, notes, wa
         wait_until(lambda: len(notes("often")) > 3, timeout=30, message="tasks are sent")
         assert os.getsid(pid) == pid
         assert (tmp_path / "beat.log").stat().st_mode & 0o777 == 0o600
+        records = [json.loads(line) for line in (tmp_path / "beat.log").read_text().splitlines() if line[:1] == "{"]
+        assert any("often" in record["message"] for record in records)
         assert asked(address, "/livez") == (200, {"alive": True})
         assert asked(address, "/readyz") == (200, {"ready": True, "faults": []})
         status = asked(address, "/status")[1]

@@ -26,7 +26,7 @@ class BeatCommand(Commands, Sections):
 
     sections: ClassVar = {
         "Beat": (
-            *("scheduler", "schedule", "max_interval", "loglevel", "logfile", "health"),
+            *("scheduler", "schedule", "max_interval", "loglevel", "logfile", "logformat", "health"),
             *("enable_remote_control", "hostname"),
         ),
         **DAEMON_SECTION,
@@ -45,6 +45,7 @@ class BeatCommand(Commands, Sections):
 @click.option("-n", "--hostname", help="The node name for remote control.")
 @click.option("-l", "--loglevel", default="WARNING", show_default=True, help="DEBUG, INFO, WARNING, ERROR, CRITICAL.")
 @click.option("-f", "--logfile", help="Log to this file.")
+@click.option("--logformat", type=click.Choice(["text", "json"]), help="Lines for people, or a JSON object per line.")
 @click.option("--health", metavar="ADDRESS", help="Serve /livez, /readyz and /status at HOST:PORT or unix:PATH.")
 @daemon_options
 @click.pass_context
@@ -57,6 +58,8 @@ def beat(context: click.Context, /, **options: Any) -> None:
     state.configure(context.command, options)
     if options["enable_remote_control"] is not None:
         app.conf.beat_enable_remote_control = options["enable_remote_control"]
+    if options["logformat"] == "json":
+        app.conf.worker_log_format = "json"
     with Daemon.from_options(options, nodename(options["hostname"] or "beat")).running() as settle:
         app.log.setup(options["loglevel"], options["logfile"])
         program = app.Beat(
