@@ -41,7 +41,7 @@ def stub_of(signature: Any) -> dict[str, Any]:
 
 def is_stub(signature: Any) -> bool:
     """Whether it stands for something that is kept."""
-    return bool(signature["options"].get(KEPT))
+    return bool((signature.get("options") or {}).get(KEPT))
 
 
 def to_keep(steps: Sequence[Any]) -> tuple[list[dict[str, Any]], list[StoredResult]]:
@@ -65,14 +65,14 @@ def unstubbed(app: Any, signature: Any) -> Signature | None:
 
     Raises `BackendError` where the store does not have it any more, `ProtocolError` for what is damaged.
     """
-    found: Signature = maybe_signature(signature, app)
-    if not is_stub(found):
+    if not is_stub(signature):
+        found: Signature = maybe_signature(signature, app)
         return found
-    task_id = found["options"]["task_id"]
+    task_id = signature["options"]["task_id"]
     meta = app.results.fetch([task_id]).get(task_id)
     if meta is None:
         raise BackendError(
-            f"the next step of the chain, {found['task']}[{task_id}], is not in the result store any more: it was "
+            f"the next step of the chain, {signature['task']}[{task_id}], is not in the result store any more: it was "
             "kept for result_expires seconds, which must be longer than the chain takes"
         )
     if meta["status"] != states.PENDING or CALL not in meta:

@@ -80,7 +80,6 @@ def _check_one(value: Mapping[str, Any], place: _Place, depth: int, found: _Foun
     if (kwargs := get("kwargs")) is not None and (kwargs or type(kwargs) is not dict):
         _check_names(kwargs, place, "kwargs")
     if (options := get("options")) is not None and (options or type(options) is not dict):
-        _check_names(options, place, "options")
         _check_options(options, (place, "options"), depth, found)
     if kind is not None and not isinstance(kind, str):
         raise _wrong((place, "subtask_type"), "a string or null", kind)
@@ -100,31 +99,22 @@ def _check_names(value: Any, place: _Place, part: str) -> None:
 # -- options ----------------------------------------------------------------------------------------------------------
 
 
-def _check_options(options: Mapping[str, Any], place: _Place, depth: int, found: _Found) -> None:
-    get = options.get
-    for key in _IDS:
-        value = get(key)
-        if value is None or (type(value) is str and len(value) <= MAX_NAME and value.isascii()):
-            continue
-        if not _is_id(value):
-            raise _wrong((place, key), f"text of at most {MAX_NAME} characters, or null", value)
-    if _FURTHER.isdisjoint(options):  # nearly always
+def _check_options(options: Any, place: _Place, depth: int, found: _Found) -> None:
+    if type(options) is not dict and not isinstance(options, Mapping):
+        raise _wrong(place, "a map", options)
+    for name, value in options.items():
+        if not isinstance(name, str):
+            raise _wrong(place, "names as keys", name)
+        if value is not None and (check := _OPTIONS.get(name)) is not None:
+            check(value, (place, name), depth, found)
+    if "kept" in options and options["kept"] and not options.get("task_id"):
+        raise _wrong((place, "task_id"), "the id under which the signature is kept", options.get("task_id"))
+
+
+def _check_id(value: Any, place: _Place, _: int, __: _Found) -> None:
+    if isinstance(value, str) and len(value) <= MAX_NAME and (value.isascii() or is_text(value)):
         return
-    for key in _ARGUMENTS:
-        if key in options:
-            raise _wrong((place, key), "nothing, as arguments are beside the options", options[key])
-    for key, check in _LINKS.items():
-        if (value := get(key)) is not None:
-            check(value, (place, key), depth, found)
-    for key, (is_right, form) in _FORMS.items():
-        if (value := get(key)) is not None and not is_right(value):
-            raise _wrong((place, key), form, value)
-    if get("kept") and not get("task_id"):
-        raise _wrong((place, "task_id"), "the id under which the signature is kept", get("task_id"))
-
-
-def _is_id(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= MAX_NAME and is_text(value)
+    raise _wrong(place, f"text of at most {MAX_NAME} characters, or null", value)
 
 
 def _check_links(value: Any, place: _Place, depth: int, found: _Found) -> None:
@@ -145,36 +135,38 @@ def _check_part(value: Any, place: _Place, depth: int, found: _Found) -> None:
     found.append((value, place, depth + 1))
 
 
-def _is_names(value: Any) -> bool:
-    return isinstance(value, (list, tuple, set, frozenset)) and all(isinstance(name, str) for name in value)
+def _check_stamped(value: Any, place: _Place, _: int, __: _Found) -> None:
+    if not isinstance(value, (list, tuple, set, frozenset)) or not all(isinstance(name, str) for name in value):
+        raise _wrong(place, "a list of names, or null", value)
 
 
-def _is_count(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= MAX_COUNT
+def _check_count(value: Any, place: _Place, _: int, __: _Found) -> None:
+    if type(value) is not int or not 0 <= value <= MAX_COUNT:
+        raise _wrong(place, f"a whole number from 0 to {MAX_COUNT}, or null", value)
 
 
-def _is_map(value: Any) -> bool:
-    return isinstance(value, Mapping)
+def _check_map(value: Any, place: _Place, _: int, __: _Found) -> None:
+    if not isinstance(value, Mapping):
+        raise _wrong(place, "a map or null", value)
 
 
-#: Options with signatures in them.
-_LINKS: Final[Mapping[str, _Check]] = {
+def _refuse(value: Any, place: _Place, _: int, __: _Found) -> None:
+    """What is no option: a call is copied and sent by functions that take these."""
+    raise _wrong(place, "nothing, as arguments are beside the options", value)
+
+
+_OPTIONS: Final[Mapping[str, _Check]] = {
+    **dict.fromkeys(_IDS, _check_id),
+    **dict.fromkeys(("self", "args", "kwargs"), _refuse),
     "link": _check_links,
     "link_error": _check_links,
     "chain": _check_list,
     "chord": _check_part,
+    "stamped_headers": _check_stamped,
+    "group_index": _check_count,
+    "replaced_task_nesting": _check_count,
+    "headers": _check_map,
 }
-#: Options of which there is one form only, and what that is called.
-_FORMS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
-    "stamped_headers": (_is_names, "a list of names, or null"),
-    "group_index": (_is_count, f"a whole number from 0 to {MAX_COUNT}, or null"),
-    "replaced_task_nesting": (_is_count, f"a whole number from 0 to {MAX_COUNT}, or null"),
-    "headers": (_is_map, "a map or null"),
-}
-#: What is no option: a call is copied and sent by functions that take these.
-_ARGUMENTS: Final = ("self", "args", "kwargs")
-#: Options that are looked at further.
-_FURTHER: Final = frozenset({*_LINKS, *_FORMS, *_ARGUMENTS, "kept"})
 
 
 # -- what composites are made of --------------------------------------------------------------------------------------
