@@ -96,7 +96,7 @@ class Abandoned:
             returned += self._give_back(tags, heard_of_before)
         if returned or found:
             logger.warning(
-                "worker %s has died: %d messages went back to their queues, %d had begun and are lost",
+                "worker %s has died: %d messages went back to their queues, %d had begun and not ended",
                 owner[:_SHOWN],
                 returned,
                 len(found),

@@ -144,7 +144,7 @@ class Bequests:
             else:
                 self._doubtful.setdefault(task_id, []).append((bequest, each))
         if ours:
-            logger.warning("Worker %s has died: %d messages had begun and are lost", bequest.owner.worker, len(ours))
+            logger.warning("Worker %s has died: %d messages had begun and not ended", bequest.owner.worker, len(ours))
         self._close_if_done(bequest)
         return handed_out
 
