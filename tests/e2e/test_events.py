@@ -286,7 +286,7 @@ def test_the_live_view_shows_workers_and_tasks_in_a_terminal(watch, wait_until):
         os.chdir(HERE)
         for number in range(3):
             os.dup2(theirs, number)
-        os.execv(SCRIPT[0], [*SCRIPT, "events", "-F", "0.1"])
+        os.execve(SCRIPT[0], [*SCRIPT, "events", "-F", "0.1"], {**os.environ, "NO_COLOR": "1"})
     before = termios.tcgetattr(theirs)
     seen = bytearray()
     reader = threading.Thread(target=_read, args=(ours, seen))
@@ -302,6 +302,7 @@ def test_the_live_view_shows_workers_and_tasks_in_a_terminal(watch, wait_until):
         wait_until(lambda: seen.endswith(b"\x1b[?25h\x1b[?1049l"), timeout=10)
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
         assert termios.tcgetattr(theirs) == before
+        assert b"\x1b[3" not in seen  # no colour
     except BaseException:
         os.kill(pid, signal.SIGKILL)
         raise

@@ -10,6 +10,7 @@ from kombu.exceptions import OperationalError
 
 from celeriac.beat import BeatLazyFunc, ScheduleEntry, Scheduler
 from celeriac.exceptions import ImproperlyConfigured
+from celeriac.plugin import hookimpl
 from celeriac.schedules import BaseSchedule, crontab, schedule
 
 
@@ -223,6 +224,21 @@ def test_entries_added_by_code_are_there(make_app):
     app.add_periodic_task(30, app.signature("t", args=(1,)), name="added")
     entry = Scheduler(app).schedule["added"]
     assert (entry.task, list(entry.args), entry.schedule) == ("t", [1], schedule(30))
+
+
+def test_entries_added_by_a_plugin_are_there(make_app):
+    class Cleaning:
+        @hookimpl
+        def celeriac_finalized(self, app):
+            app.add_periodic_task(crontab(0, 3), app.signature("cleaning.clean"), name="clean")
+
+    app = make_app(beat_schedule={"own": {"task": "t", "schedule": 60}})
+    app.plugins.register(Cleaning())
+    app.finalize()
+    assert {name: entry.task for name, entry in Scheduler(app).schedule.items()} == {
+        "own": "t",
+        "clean": "cleaning.clean",
+    }
 
 
 def test_an_entry_takes_over_what_can_be_edited():

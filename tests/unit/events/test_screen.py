@@ -108,6 +108,15 @@ def test_tasks_are_found_by_what_is_typed(screen):
     assert len([line for line in screen.picture() if "RECEIVED" in line]) > 5
 
 
+def test_where_nothing_is_heard_it_is_said_what_to_do(screen, make_event):
+    screen.state = State()
+    screen.redraw()
+    assert "no worker has been heard of yet" in screen.picture()
+    screen.state.event(make_event("worker-heartbeat", hostname="w@host"))
+    screen.redraw()
+    assert any("control enable_events" in line for line in screen.picture())
+
+
 def test_a_task_is_revoked_when_that_is_confirmed(screen, monkeypatch):
     told = []
     monkeypatch.setattr(screen.app.control, "revoke", told.append)

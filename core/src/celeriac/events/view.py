@@ -119,9 +119,17 @@ def _tables(state: State, view: View, width: int, height: int) -> list[str]:
     first = max(0, ids.index(view.chosen) - room + 1) if view.chosen in ids else 0
     for task in tasks[first : first + room]:
         lines.append(_line(_task_row(task), _TASKS, width, view, is_chosen=task.uuid == view.chosen))
-    if not tasks and view.wanted:
-        lines.append(_fitted(f"no task has {view.wanted!r} in its name, id, state or worker", width))
+    if not tasks:
+        lines.append(_fitted(_why_none(state, view), width))
     return lines
+
+
+def _why_none(state: State, view: View) -> str:
+    if view.wanted:
+        return f"no task has {view.wanted!r} in its name, id, state or worker"
+    if not state.workers.data:
+        return "no worker has been heard of yet"
+    return "no task has been heard of yet: workers tell with -E, or after `celeriac control enable_events`"
 
 
 def _heading(state: State, workers: Sequence[Worker]) -> str:
