@@ -15,7 +15,7 @@ from celery.canvas import StampingVisitor
 from celery.contrib.testing.app import TestApp
 from celery.contrib.testing.worker import start_worker
 from celery.exceptions import Ignore, Reject, TaskRevokedError
-from celery.result import AsyncResult, GroupResult
+from celery.result import AsyncResult, GroupResult, result_from_tuple
 from celery.schedules import crontab
 from celery.utils.log import get_task_logger
 from kombu import Exchange, Queue
@@ -368,6 +368,17 @@ def test_a_task_that_is_defined_later_runs_in_new_children(tmp_path):
         worker.reload()
         assert {*worker.pool.pids()} - {*before}
         assert late.delay().get(timeout=20) not in before
+
+
+def test_the_result_of_another_task_may_be_returned_also_by_a_part_of_a_chord():
+    with TestApp("proj") as app:
+        add = app.task(name="add")(lambda x, y: x + y)
+        later = app.task(name="later")(lambda: add.delay(2, 2))
+        parts = app.task(name="parts")(lambda found: found)
+        with start_worker(app, perform_ping_check=False):
+            kept, three = chord([later.s(), add.s(1, 2)], parts.s())().get(timeout=20)
+            assert three == 3
+            assert result_from_tuple(kept, app=app).get(timeout=20) == 4
 
 
 # --- testing ----------------------------------------------------------------------------------------------------------

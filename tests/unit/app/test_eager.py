@@ -8,6 +8,7 @@ from datetime import datetime
 import pytest
 
 from celeriac.exceptions import Ignore, Reject, SecurityError, SerializationError
+from celeriac.result import result_from_tuple
 
 
 @pytest.fixture
@@ -187,6 +188,17 @@ def test_a_value_that_cannot_be_stored_fails_the_task_as_in_a_worker(make_app):
     assert isinstance(result.result, SerializationError)
     assert app.AsyncResult(result.id).state == "FAILURE"
     assert not_kept.apply().successful()
+
+
+def test_a_result_that_a_task_returns_is_kept_as_its_tuple(make_app):
+    app = make_app(task_store_eager_result=True)
+
+    @app.task
+    def job():
+        return app.AsyncResult("another")
+
+    kept = app.AsyncResult(job.apply().id).get(timeout=1)
+    assert result_from_tuple(kept, app=app) == app.AsyncResult("another")
 
 
 def test_without_a_result_store_eager_tasks_run_all_the_same(make_app):

@@ -73,6 +73,14 @@ class TestWriting:
         found = encode_exception(Shop.SoldOut())
         assert (found["exc_type"], found["exc_module"]) == ("Shop.SoldOut", __name__)
 
+    def test_a_class_that_was_made_in_a_function_goes_by_its_own_name(self) -> None:
+        class Odd(Exception):
+            class Inner(Exception):
+                pass
+
+        assert encode_exception(Odd())["exc_type"] == "Odd"
+        assert encode_exception(Odd.Inner())["exc_type"] == "Odd.Inner"
+
     def test_our_own_classes_are_named_where_a_celery_client_has_them(self) -> None:
         assert encode_exception(WorkerLostError("x"))["exc_module"] == "celery.exceptions"
 
@@ -236,6 +244,10 @@ class TestAClassThatIsNotLoaded:
         read = decode_exception(named(name, module, "x"))
         assert type(read).__qualname__ == name
         assert read.args == ("x",)
+
+    def test_is_made_up_for_what_was_made_in_a_function_that_is_loaded(self) -> None:
+        read = decode_exception(named("named.<locals>.Odd", __name__, 1, 2))
+        assert (type(read).__name__, read.args) == ("Odd", (1, 2))
 
     def test_is_never_imported(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "could_be_imported.py").write_text("class Gone(Exception): pass")

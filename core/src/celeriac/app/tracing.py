@@ -132,7 +132,7 @@ class Trace:
         """
         is_stored = self._stores and (not request.ignore_result or request.chord is not None)
         if is_stored and type(value) not in _ALWAYS_ENCODED:
-            self.app.serializers.encode(value, self.app.conf.result_serializer)
+            self.app.serializers.encode(self.app.results.storable(value), self.app.conf.result_serializer)
 
     def _follow(self, request: Context, value: Any) -> None:
         """Send what waits for the value, as one batch: callbacks, and the next of the chain."""

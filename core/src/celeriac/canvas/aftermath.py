@@ -122,7 +122,7 @@ def _part(
     root_id: str | None,
 ) -> ChordPart:
     """The part of a chord that a task is."""
-    result = app.results.written(value) if isinstance(value, BaseException) else value
+    result = app.results.written(value) if isinstance(value, BaseException) else app.results.storable(value)
     return ChordPart(group_id, index, task_id or "", state, result, body, root_id)
 
 

@@ -53,7 +53,8 @@ def encode_exception(exc: BaseException, encode: Callable[[Any], object] = json.
 def _encode(exc: BaseException, encode: Callable[[Any], object], causes: int, seen: set[int]) -> dict[str, Any]:
     kind = type(exc)
     found: dict[str, Any] = {
-        "exc_type": kind.__qualname__,
+        # Nobody finds a class that was made in a function; what is behind is its name there.
+        "exc_type": kind.__qualname__.rpartition("<locals>.")[2],
         "exc_message": [_plain(arg, encode) for arg in exc.args],
         "exc_module": _WRITTEN if kind.__module__ == _OURS else kind.__module__,
     }
@@ -194,7 +195,7 @@ def _find(name: str, module: str | None) -> type[BaseException] | None:
     for part in parts:
         if part.startswith("__"):
             raise SecurityError(f"a result names {described(name)} as its exception, which is no class name")
-    if module is None:
+    if module is None or "<locals>" in parts:  # as others name what was made in a function
         return None
     if module in _ALIASES:
         getattr(exceptions, parts[0], None)  # some of ours are made when they are first asked for

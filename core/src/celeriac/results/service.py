@@ -19,6 +19,7 @@ from celeriac.exceptions import SecurityError, StoreUnavailable
 from celeriac.protocol import json
 from celeriac.protocol.result_expiry import RESULT_EXPIRES, kept_seconds
 from celeriac.protocol.results import build_meta, encode_exception, read_meta
+from celeriac.results.base import ResultBase
 from celeriac.results.disabled import DisabledBackend
 from celeriac.results.tuples import result_from_tuple
 from celeriac.results.waiting import WaitingResults
@@ -121,8 +122,7 @@ class Results(WaitingResults):
         self, task_id: str, state: str, result: Any, traceback: str | None = None, request: Context | None = None
     ) -> StoredResult:
         """What is to be stored of a task in `state`.  An exception becomes the map of the wire."""
-        if isinstance(result, BaseException):
-            result = self.written(result)
+        result = self.written(result) if isinstance(result, BaseException) else self.storable(result)
         done = datetime.now(UTC).isoformat() if state in states.READY_STATES else None
         if request is None:
             return StoredResult(task_id, state, build_meta(task_id, state, result, traceback, None, done))
@@ -133,6 +133,16 @@ class Results(WaitingResults):
         meta = build_meta(task_id, state, result, traceback, children, done, request.group, request.parent_id, extended)
         expires = (request.headers or {}).get(RESULT_EXPIRES)
         return StoredResult(task_id, state, meta, kept_seconds(expires), request.reply_to)
+
+    def storable(self, value: Any) -> Any:
+        """What is stored of what a task has returned.
+
+        Of the result of another task, as ``return add.delay()`` gives it, that is the tuple from which
+        `result_from_tuple` makes it again; pickle keeps it as it is.
+        """
+        if isinstance(value, ResultBase) and self.app.conf.result_serializer != "pickle":
+            return value.as_tuple()
+        return value
 
     def written(self, error: BaseException) -> dict[str, Any]:
         """The map of the wire, with those of its arguments that ``result_serializer`` can write."""
