@@ -138,7 +138,7 @@ def test_whether_something_waits_is_known_without_taking_it(script, link):
 
 @pytest.fixture
 def impatient(script) -> Iterator[Link]:
-    link = Link(ListedServers([Address(port=script.port)], ""), LinkOptions(socket_timeout=0.1), OperationalError)
+    link = Link(ListedServers([Address(port=script.port)], ""), LinkOptions(socket_timeout=0.5), OperationalError)
     yield link
     link.close()
 
