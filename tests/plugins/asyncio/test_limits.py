@@ -50,7 +50,7 @@ def test_a_soft_limit_is_an_exception_in_the_task(driver, function):
     driver.until_reported([limited, other])
     assert driver.reports[limited].kind is OutcomeKind.FAILURE
     assert "SoftTimeLimitExceeded" in driver.reports[limited].detail
-    assert driver.reports[limited].runtime >= 0.1
+    assert driver.reports[limited].runtime >= 0.09  # it begins a moment after its limit does
     assert driver.reports[other].kind is OutcomeKind.SUCCESS
 
 
