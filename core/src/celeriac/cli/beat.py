@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import click
 
 from celeriac import signals
+from celeriac.cli import completing
 from celeriac.cli.answer import answer, json_option
 from celeriac.cli.daemon import DAEMON_SECTION, Daemon, daemon_options
 from celeriac.cli.help import Commands, Sections
@@ -35,7 +36,13 @@ class BeatCommand(Commands, Sections):
 
 @click.group("beat", cls=BeatCommand, invoke_without_command=True)
 @click.option("-s", "--schedule", metavar="FILE", help="The file of the persistent scheduler.")
-@click.option("-S", "--scheduler", metavar="NAME", help="The scheduler: persistent, store, or module:Class.")
+@click.option(
+    "-S",
+    "--scheduler",
+    metavar="NAME",
+    shell_complete=completing.drivers("scheduler"),
+    help="The scheduler: persistent, store, or module:Class.",
+)
 @click.option(
     "--max-interval", type=click.FloatRange(0), metavar="SECONDS", help="The longest sleep between two looks."
 )
@@ -43,7 +50,14 @@ class BeatCommand(Commands, Sections):
     "--enable-remote-control/--no-enable-remote-control", default=None, help="Answer ping (beat_enable_remote_control)."
 )
 @click.option("-n", "--hostname", help="The node name for remote control.")
-@click.option("-l", "--loglevel", default="WARNING", show_default=True, help="DEBUG, INFO, WARNING, ERROR, CRITICAL.")
+@click.option(
+    "-l",
+    "--loglevel",
+    default="WARNING",
+    show_default=True,
+    shell_complete=completing.levels,
+    help="DEBUG, INFO, WARNING, ERROR, CRITICAL.",
+)
 @click.option("-f", "--logfile", help="Log to this file.")
 @click.option("--logformat", type=click.Choice(["text", "json"]), help="Lines for people, or a JSON object per line.")
 @click.option("--health", metavar="ADDRESS", help="Serve /livez, /readyz and /status at HOST:PORT or unix:PATH.")

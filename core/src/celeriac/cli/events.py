@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
+from celeriac.cli import completing
 from celeriac.cli.daemon import DAEMON_SECTION, Daemon, daemon_options
 from celeriac.cli.help import Sections
 from celeriac.protocol.origin import nodename
@@ -35,7 +36,14 @@ class EventsCommand(Sections):
     "-F", "--frequency", "--freq", type=float, default=1.0, show_default=True, help="Seconds between pictures."
 )
 @click.option("-r", "--maxrate", help="No more pictures than this: 10/s, 10/m, 10/h.")
-@click.option("-l", "--loglevel", default="WARNING", show_default=True, help="DEBUG, INFO, WARNING, ERROR, CRITICAL.")
+@click.option(
+    "-l",
+    "--loglevel",
+    default="WARNING",
+    show_default=True,
+    shell_complete=completing.levels,
+    help="DEBUG, INFO, WARNING, ERROR, CRITICAL.",
+)
 @click.option("-f", "--logfile", help="Log to this file.")
 @daemon_options
 @click.pass_obj
@@ -70,12 +78,14 @@ def events(
         return
     if camera is None and not sys.stdout.isatty():
         raise click.UsageError("the live view needs a terminal; use --dump, or --camera")
+    from celeriac.app.loggers import level_of
     from celeriac.app.names import symbol
     from celeriac.events.snapshot import evcam
 
+    level = level_of(loglevel)
     if camera is None:
         camera = f"celeriac.events.screen:{'PlainScreen' if state.no_color else 'Screen'}"
-        loglevel = loglevel if logfile else ""  # the view has a line for warnings
+        level = level if logfile else 0  # the view has a line for warnings
     if logfile:
         logfile = os.path.abspath(logfile)
     with daemon.running() as settle:
@@ -84,7 +94,7 @@ def events(
         except (ImportError, AttributeError) as error:
             raise click.BadParameter(f"there is no camera {camera!r}: {error}", param_hint="--camera") from None
         settle()
-        evcam(camera, frequency, maxrate, loglevel.upper(), logfile, app=state.app)
+        evcam(camera, frequency, maxrate, level, logfile, app=state.app)
 
 
 def _end(*_: Any) -> None:

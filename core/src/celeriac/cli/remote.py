@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from celeriac.cli import completing
 from celeriac.cli.answer import counted, json_option
 from celeriac.cli.progress import waiting
 from celeriac.exceptions import CeleryCommandException
@@ -39,7 +40,7 @@ def _asking(function: Any) -> Any:
 
 
 @click.command("inspect")
-@click.argument("command", required=False)
+@click.argument("command", required=False, shell_complete=completing.remote_commands("inspect"))
 @click.argument("arguments", nargs=-1)
 @click.option("--list", "listed", is_flag=True, help="List the commands, and end.")
 @_asking
@@ -50,7 +51,7 @@ def inspect(state: State, /, command: str | None, arguments: Sequence[str], list
 
 
 @click.command("control")
-@click.argument("command", required=False)
+@click.argument("command", required=False, shell_complete=completing.remote_commands("control"))
 @click.argument("arguments", nargs=-1)
 @click.option("--list", "listed", is_flag=True, help="List the commands, and end.")
 @_asking

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
 import click
 
+from celeriac.cli import completing
 from celeriac.cli.daemon import DAEMON_SECTION, Daemon, daemon_options, start_anew
 from celeriac.cli.help import Sections
 from celeriac.platforms import check_privileges
@@ -42,11 +43,18 @@ class WorkerCommand(Sections):
 @click.option("-n", "--hostname", help="The node name; %h is the host, %n its first part, %d its domain.")
 @click.option("-c", "--concurrency", help="How many tasks run at once, or 'auto'.")
 @click.option("--autoscale", metavar="MAX,MIN", help="Run as many tasks at once as there is work for, within bounds.")
-@click.option("-P", "--pool", help="The pool, by its plugin's name.")
+@click.option("-P", "--pool", shell_complete=completing.drivers("pool"), help="The pool, by its plugin's name.")
 @click.option("-Q", "--queues", help="Listen to these queues, separated by commas.")
 @click.option("-X", "--exclude-queues", help="Listen to all but these.")
 @click.option("-I", "--include", help="More modules to import, separated by commas.")
-@click.option("-l", "--loglevel", default="WARNING", show_default=True, help="DEBUG, INFO, WARNING, ERROR, CRITICAL.")
+@click.option(
+    "-l",
+    "--loglevel",
+    default="WARNING",
+    show_default=True,
+    shell_complete=completing.levels,
+    help="DEBUG, INFO, WARNING, ERROR, CRITICAL.",
+)
 @click.option("-f", "--logfile", help="Log to this file; %n is the name of the node, %h its host.")
 @click.option("--logformat", type=click.Choice(["text", "json"]), help="Lines for people, or a JSON object per line.")
 @click.option("--prefetch-multiplier", type=click.IntRange(0), help="Messages claimed ahead per process.")
@@ -61,7 +69,9 @@ class WorkerCommand(Sections):
 @click.option("-O", "--optimization", help="Accepted for compatibility; hand-over is always fair.")
 @click.option("-B", "--beat", is_flag=True, help="Send periodic tasks as well; for one worker only.")
 @click.option("-s", "--schedule-filename", "--schedule", metavar="FILE", help="The file of the persistent scheduler.")
-@click.option("--scheduler", metavar="NAME", help="The scheduler of --beat.")
+@click.option(
+    "--scheduler", metavar="NAME", shell_complete=completing.drivers("scheduler"), help="The scheduler of --beat."
+)
 @click.option("-E", "--task-events", "--events", is_flag=True, help="Send events about tasks.")
 @click.option("--without-gossip", is_flag=True, help="Do not listen to the events of other workers.")
 @click.option("--without-mingle", is_flag=True, help="Do not ask other workers what they know at the start.")
