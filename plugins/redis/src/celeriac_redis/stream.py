@@ -13,8 +13,9 @@ import socket
 import ssl
 import struct
 import sys
+import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import hiredis
 from redis.connection import DefaultParser
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 #: Bytes that are taken from the socket at once, and that are given to it within one timeout.
 _READ: Final = 65_536
 _WRITTEN: Final = 1_048_576
+#: The kernel counts a timeout in ticks, and may end it a little early.
+_ALMOST: Final = 0.9
 #: What the reader gives while an answer is not there as a whole.
 _NOTHING: Final = object()
 
@@ -55,13 +58,14 @@ class Stream:
             raise
         self._connection = connection
         # redis-py has no public name for it; Kombu reads it as well.
-        self._socket: Any = connection._sock
+        self._socket = cast("Any", connection._sock)
         self._reader = hiredis.Reader(
             protocolError=InvalidResponse, replyError=DefaultParser.parse_error, notEnoughData=_NOTHING
         )
         self._poll = reading(self.fileno())
-        plain = _has_kernel_timeouts(self._socket)
-        self._busy_poll = BusyPoll(self._socket, busy_poll) if plain and busy_poll > 0 else None
+        self._limit: float | None = self._socket.gettimeout()
+        self._is_plain = _has_kernel_timeouts(self._socket)
+        self._busy_poll = BusyPoll(self._socket, busy_poll) if self._is_plain and busy_poll > 0 else None
 
     def fileno(self) -> int:
         """The descriptor of the socket."""
@@ -77,13 +81,23 @@ class Stream:
     def write(self, commands: Sequence[Command]) -> None:
         """Send all commands."""
         data = b"".join(map(hiredis.pack_command, commands))
+        give = self._give if self._is_plain else self._socket.sendall
+        if len(data) <= _WRITTEN:
+            give(data)
+            return
+        view = memoryview(data)
+        for start in range(0, len(data), _WRITTEN):
+            give(view[start : start + _WRITTEN])
+
+    def _give(self, data: bytes | memoryview) -> None:
+        """As `sendall` with a timeout; that of the kernel begins anew with each part that it takes."""
+        monotonic_begun = time.monotonic()
         try:
-            if len(data) <= _WRITTEN:
-                self._socket.sendall(data)
-                return
-            view = memoryview(data)
-            for start in range(0, len(data), _WRITTEN):
-                self._socket.sendall(view[start : start + _WRITTEN])
+            sent: int = self._socket.send(data)
+            while sent < len(data):
+                if self._limit is not None and time.monotonic() - monotonic_begun > self._limit * _ALMOST:
+                    raise TimeoutError("timed out")
+                sent += self._socket.send(memoryview(data)[sent:])
         except BlockingIOError:
             raise TimeoutError("timed out") from None
 
