@@ -172,7 +172,7 @@ def test_answers_are_given_when_all_have_come_of_whom_the_broker_knows(app, list
 
 
 def test_both_of_one_name_are_heard_although_the_broker_knows_of_one(app, listen, redis_url, monkeypatch):
-    app.conf.update(broker_transport=None, broker_url=redis_url)
+    app.conf.update(broker_transport=None, broker_url=redis_url, control_exchange=uuid.uuid4().hex)
     monkeypatch.setattr("celeriac.app.mailbox._GRACE", 20)
     listen("one@host")
     listen("one@host")
@@ -181,7 +181,7 @@ def test_both_of_one_name_are_heard_although_the_broker_knows_of_one(app, listen
 
 
 def test_each_of_several_questions_over_one_connection_to_redis_is_answered(app, listen, redis_url):
-    app.conf.update(broker_transport=None, broker_url=redis_url)
+    app.conf.update(broker_transport=None, broker_url=redis_url, control_exchange=uuid.uuid4().hex)
     listen("one@host")
     with app.connection_for_write() as connection:
         for _ in range(3):
