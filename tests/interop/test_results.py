@@ -6,10 +6,8 @@ import json
 import os
 import sys
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
-from redis import Redis
 
 FLEET = Path(__file__).with_name("fleet.py")
 #: An interpreter with Celery, which `make interop` has made.
@@ -67,16 +65,6 @@ EXPECTED = {
         "TaskRevokedError", "celery.exceptions", "expired", name="expired", state="REVOKED", traceback=False
     ),
 }
-
-
-@pytest.fixture
-def environment(redis_url):
-    """Queues and results of the test's own, on the server that all share."""
-    prefix = f"interop-{uuid4().hex}:"
-    yield {"URL": redis_url, "PREFIX": prefix}
-    with Redis.from_url(redis_url) as server:
-        for key in server.scan_iter(f"{prefix}*", count=1000):
-            server.delete(key)
 
 
 @pytest.fixture

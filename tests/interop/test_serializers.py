@@ -9,7 +9,6 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from redis import Redis
 
 from celeriac import Celery, chord
 
@@ -30,16 +29,6 @@ SENT = {
     "msgpack": [*PLAIN, b"\xff", 2**63],
 }
 COMPRESSIONS = ["gzip", "bzip2", "lzma", "zstd", "zstandard", "brotli"]
-
-
-@pytest.fixture
-def environment(redis_url):
-    """Queues and results of the test's own, on the server that all share."""
-    prefix = f"interop-{uuid4().hex}:"
-    yield {"URL": redis_url, "PREFIX": prefix}
-    with Redis.from_url(redis_url) as server:
-        for key in server.scan_iter(f"{prefix}*", count=1000):
-            server.delete(key)
 
 
 @pytest.fixture

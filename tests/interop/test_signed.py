@@ -6,10 +6,8 @@ import json
 import os
 import sys
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
-from redis import Redis
 
 APP = Path(__file__).with_name("signed.py")
 KEYS = Path(__file__).parents[1] / "plugins" / "auth" / "data"
@@ -29,18 +27,14 @@ pytestmark = pytest.mark.skipif(CELERY is None, reason="needs Celery beside Cele
 
 
 @pytest.fixture
-def run(spawn, redis_url):
+def run(spawn, environment):
     """Return ``run(framework, *arguments)``: the app's module or its worker, by that framework."""
-    prefix = f"interop-{uuid4().hex}:"
-    environment = {"URL": redis_url, "PREFIX": prefix, "KEYS": str(KEYS)}
 
     def start(framework, *arguments):
-        return spawn(PYTHON[framework], *arguments, env={**environment, "FRAMEWORK": framework}, cwd=APP.parent)
+        settings = {**environment, "FRAMEWORK": framework, "KEYS": str(KEYS)}
+        return spawn(PYTHON[framework], *arguments, env=settings, cwd=APP.parent)
 
-    yield start
-    with Redis.from_url(redis_url) as server:
-        for key in server.scan_iter(f"{prefix}*", count=1000):
-            server.delete(key)
+    return start
 
 
 @pytest.mark.parametrize(("client", "worker"), [("celeriac", "celery"), ("celery", "celeriac")])
