@@ -42,10 +42,4 @@ def die():
     os._exit(7)
 
 
-@app.task(name="process")
-def process():
-    return os.getpid()
-
-
 tasks.die = die
-tasks.process = process
