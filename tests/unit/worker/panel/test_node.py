@@ -58,16 +58,20 @@ def test_a_message_of_another_shape_is_dropped_and_told_of(node, body, caplog):
     assert "A message of remote control is none, and is dropped" in caplog.text
 
 
-def test_an_unknown_command_is_told_of_and_not_answered(node, caplog):
+def test_an_unknown_command_is_told_of_and_answered_with_an_error(node, caplog):
     node.handle_message({"method": "fly", "reply_to": REPLY_TO})
     assert "No such control command: 'fly'" in caplog.text
+    assert [answer for answer, *_ in node.replies] == [{"one@host": {"error": "no such control command: 'fly'"}}]
+
+
+def test_an_unknown_command_that_asks_for_no_answer_gets_none(node):
+    node.handle_message({"method": "fly"})
     assert node.replies == []
 
 
 @pytest.mark.parametrize("method", ["__class__", "handle", "reply"])
 def test_only_commands_can_be_called(node, method):
-    assert node.handle_message({"method": method, "reply_to": REPLY_TO}) is None
-    assert node.replies == []
+    assert node.handle_message({"method": method}) == {"error": f"no such control command: '{method}'"}
 
 
 @pytest.mark.parametrize(

@@ -42,8 +42,12 @@ class PanelNode(MailboxNode):
         handler = self.handlers.get(method)
         if handler is None:
             logger.error("No such control command: %.100r", method)
-            return None
-        return self._obey(method, handler, body.get("arguments") or {}, body.get("reply_to"), body.get("ticket"))
+            answer: Any = {"error": f"no such control command: {method[:100]!r}"}
+        else:
+            answer = self._obey(method, handler, body.get("arguments") or {})
+        if reply_to := body.get("reply_to"):
+            self.reply({self.hostname: answer}, reply_to["exchange"], reply_to["routing_key"], body.get("ticket"))
+        return answer
 
     def _is_meant(self, destination: Any, pattern: Any, matcher: Any) -> bool:
         if destination:
@@ -54,16 +58,13 @@ class PanelNode(MailboxNode):
             return bool(match(self.hostname, pattern, matcher))  # type: ignore[arg-type]  # Kombu says bytes, and means text
         return True
 
-    def _obey(self, method: str, handler: Any, arguments: Mapping[str, Any], reply_to: Any, ticket: Any) -> Any:
+    def _obey(self, method: str, handler: Any, arguments: Mapping[str, Any]) -> Any:
         logger.debug("Control command %s(%r)", method, arguments)
         try:
-            answer = handler(self.state, **arguments)
+            return handler(self.state, **arguments)
         except Exception as error:  # whatever it is, whoever asks is told, and the worker goes on
             logger.error("Control command %s failed: %r", method, error, exc_info=not isinstance(error, _REFUSALS))
-            answer = {"error": repr(error)}
-        if reply_to:
-            self.reply({self.hostname: answer}, reply_to["exchange"], reply_to["routing_key"], ticket)
-        return answer
+            return {"error": repr(error)}
 
     def reply(self, data: Any, exchange: str, routing_key: str, ticket: Any, **_: Any) -> None:
         """Send an answer, once: the loop must not wait here for a broker that has gone.
