@@ -90,6 +90,17 @@ def test_nothing_is_sent_where_one_message_cannot_be_carried(producer, queue, me
     assert ready(queue) == 0
 
 
+def test_headers_that_are_larger_than_a_frame_are_refused_before_the_server_closes_the_connection(
+    producer, queue, message, ready
+):
+    batch = [message(1, queue), message(2, queue, headers={"id": "2", "stamp": "x" * 131_000})]
+    with pytest.raises(SerializationError, match=r"message 2: .* headers take 131\d+ bytes, and a frame .* 131072"):
+        producer.publish(batch)
+    assert ready(queue) == 0
+    producer.publish([message(3, queue, headers={"id": "3", "stamp": "x" * 130_000})])
+    assert ready(queue) == 1
+
+
 def test_an_exchange_that_is_not_there_is_an_error_before_anything_is_sent(producer, queue, message, ready):
     batch = [message(1, queue), message(2, None, exchange="celeriac-test-no-such", routing_key="x")]
     with pytest.raises(OperationalError, match="no exchange 'celeriac-test-no-such'"):

@@ -15,7 +15,7 @@ from kombu.exceptions import OperationalError
 from celeriac.exceptions import SerializationError
 from celeriac_amqp.confirms import Confirms, Returned
 from celeriac_amqp.content import write_content
-from celeriac_amqp.frames import content, publish_method
+from celeriac_amqp.frames import OVERHEAD, content, publish_method
 from celeriac_amqp.link import ERRORS, Link, is_silence
 from celeriac_amqp.tables import TableError
 
@@ -221,6 +221,11 @@ def _batches(parcels: Sequence[Parcel], channel: int, most: int) -> list[tuple[i
             header = write_content(
                 len(message.body), message.content_type, message.content_encoding, message.headers, parcel.properties
             )
+            if len(header) > most - OVERHEAD:  # the server would close the connection, and all others on it with it
+                raise ValueError(
+                    f"its headers take {len(header)} bytes, and a frame of this server {most} (frame_max); put what is "
+                    "large into the arguments"
+                )
         except (TableError, ValueError) as error:
             named = message.headers.get("id") if message.headers else None
             raise SerializationError(f"message {named}: RabbitMQ cannot carry it: {error}") from error
