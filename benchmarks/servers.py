@@ -12,17 +12,11 @@ import psutil
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
-from nodes.rabbit import RabbitNode, server_command  # of the tests, which have nodes too
+from nodes.ports import free_port  # of the tests, which have nodes too
+from nodes.rabbit import RabbitNode, server_command
 
 #: How long a server may take to answer for the first time, in seconds.
 START_SECONDS = 120
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 class Server:

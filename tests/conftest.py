@@ -342,8 +342,9 @@ def own_redis_url(redis_url: str, spawn: _Spawner, tmp_path: Path) -> str:
     """A server that nobody else uses: for programs whose queues have names of their own choice."""
     if shutil.which("redis-server") is None:
         pytest.skip("needs redis-server on the PATH; install Redis")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = str(probe.getsockname()[1])
+    from nodes.ports import free_port  # not there where this file alone is tried
+
+    port = str(free_port())
     words = ("--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", tmp_path)
     spawn("redis-server", *words).wait_for_output("Ready to accept connections")
     return f"redis://127.0.0.1:{port}/0"

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from nodes.ports import free_port
+
 #: Debian's `rabbitmq-server` on the PATH changes to a user of its own, which a test's directory is not open to.
 _SERVERS: Final = ("/usr/lib/rabbitmq/bin/rabbitmq-server", "/usr/local/sbin/rabbitmq-server", "rabbitmq-server")
 
@@ -47,12 +49,6 @@ def server_command() -> str | None:
     return found[0] if found and shutil.which("epmd") else None
 
 
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [each.getsockname()[1] for each in sockets]
-
-
 def _wait_until(condition: Callable[[], Any], timeout: float, what: str) -> Any:
     deadline = time.monotonic() + timeout
     while not (value := condition()):
@@ -84,7 +80,7 @@ class RabbitNode:
             raise FileNotFoundError(MISSING)
         self._command = command
         self._home = home
-        self.port, self.tls_port, self._epmd_port, distribution = _free_ports(4)
+        self.port, self.tls_port, self._epmd_port, distribution = (free_port() for _ in range(4))
         self._process: subprocess.Popen[bytes] | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import sqlite3
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from nodes.ports import free_port
 
 
 class Server(Protocol):
@@ -24,12 +24,6 @@ class Server(Protocol):
 
     def start(self) -> None:
         """It is back, with all that it held."""
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-        return port
 
 
 class SqliteFile:

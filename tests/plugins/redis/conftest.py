@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import pytest
 from kombu import Connection
+from nodes.ports import free_port
 from redis import Redis
 
 from celeriac.testing.conformance import proxy as proxies
@@ -175,8 +176,7 @@ def own_server(spawn, tmp_path, redis_url) -> Callable[..., OwnServer]:
     def start(*arguments: str, tls: bool = False, program: str = "redis-server") -> OwnServer:
         if shutil.which(program) is None:
             pytest.skip(f"needs {program} on the PATH; install it")
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         ports = ["--port", "0", "--tls-port", str(port)] if tls else ["--port", str(port)]
         server = OwnServer(spawn, tmp_path, [*ports, *arguments], port, program)
         server.start()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 import threading
 
 import pytest
 from kombu import Connection, Queue
 from kombu.exceptions import OperationalError
+from nodes.ports import free_port
 from redis import Redis
 from redis.crc import key_slot
 from redis.exceptions import RedisError
@@ -47,11 +47,6 @@ def note(number):
 def total(numbers):
     return sum(numbers)
 """
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
 
 
 class Cluster:

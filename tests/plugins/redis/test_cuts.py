@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass
 
 import pytest
+from nodes.ports import free_port
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -21,11 +21,6 @@ CUTS = [words_of(name) for name in vars(ConnectionChecks) if name.startswith("te
 #: Each needs a dozen connections, and those of TLS take long to make.
 MANY = {"any operation may be cut off", "a connection that stalls loses nothing"}
 CUTS_OF_STORES = ["was cut off says so", "is away is an error", "was cut off misses nothing"]
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
 
 
 @dataclass

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import socket
 import sys
 from contextlib import closing
 
 import pytest
 from kombu import Connection, Queue
 from kombu.exceptions import OperationalError
+from nodes.ports import free_port
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -37,11 +37,6 @@ def note(number):
         journal.write(f"{number}\\n")
     return number
 """
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
 
 
 class Replicated:

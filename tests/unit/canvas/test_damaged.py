@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import sys
 
 import pytest
 
@@ -40,8 +41,17 @@ def test_what_is_no_map_is_told_of():
         Signature.from_dict(5)
 
 
+@pytest.fixture
+def usual_stack():
+    """As deep a stack as Python has where nobody, as mypy does in the tests of types, has asked for more."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(1000)
+    yield
+    sys.setrecursionlimit(before)
+
+
 @pytest.mark.parametrize("kind", ["group", "chain"])
-def test_nesting_that_no_stack_takes_is_the_same_error(kind):
+def test_nesting_that_no_stack_takes_is_the_same_error(usual_stack, kind):
     def nested(count):
         value = {"task": "t"}
         for _ in range(count):
