@@ -111,6 +111,27 @@ def test_formats_are_those_of_the_settings_and_every_record_of_a_task_knows_it(a
     assert "plain|id|of somebody" in lines
 
 
+def test_what_a_sender_chose_begins_no_line_and_tells_a_terminal_nothing(app, task, path):
+    # Given a task whose id is to look like a line of the log, and words of users that have control characters as well
+    hostile = "id\n[2026-11-26 06:00:00,000: INFO/MainProcess] all is well\x1b[2J"
+    app.log.setup("INFO", str(path), redirect_stdouts=True)
+    task.apply(task_id=hostile)
+    logging.getLogger("celeriac.worker").info("Task %s[%s] received", "t", hostile)
+    logging.getLogger("celeriac.worker").info("Of ours:\n%s", "a table")
+    logging.getLogger("somebody").info("of users:\n\x1b[1m%s", "bold")
+    print("printed \x1b[1mbold")
+
+    # Then it begins none; what is ours to say, or a user's, stays
+    text = path.read_text()
+    assert r"Task t[id\n[2026-11-26 06:00:00,000: INFO/MainProcess] all is well\x1b[2J] received" in text
+    assert "\n[2026-11-26 06:00:00,000: INFO/MainProcess] all is well" not in text
+    assert r"t.speaks[id\n[2026-11-26 06:00:00,000: INFO/MainProcess] all is well\x1b[2J]: of the task" in text
+    assert "\x1b[2J" not in text
+    assert "Of ours:\na table" in text
+    assert "of users:\n\x1b[1mbold" in text
+    assert "printed \x1b[1mbold" in text
+
+
 def test_a_handler_of_the_users_own_may_know_the_task_too(task):
     seen = []
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+from copy import copy
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from celeriac.app.current import get_current_request
+from celeriac.app.loggers import REDIRECTED
 
 #: The value of ``worker_log_format``, and of ``--logformat``, that stands for a JSON object per line.
 JSON: Final = "json"
@@ -19,6 +22,8 @@ _COLOURS: Final = {
     logging.ERROR: "\x1b[31m",
     logging.CRITICAL: "\x1b[35m",
 }
+#: What would begin a line of its own, or tell a terminal something; the id and origin of a message may hold it.
+_CONTROL: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 #: What every record has, so that what it has besides is what somebody gave as ``extra``.
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {
     "message",
@@ -44,11 +49,24 @@ class TaskFilter(logging.Filter):
 
 
 class ColorFormatter(logging.Formatter):
-    """Colours lines by their level, if `use_color`."""
+    """Colours lines by their level, if `use_color`.
+
+    Control characters are escaped in the lines that Celeriac itself writes, and in the task's id and name in all.
+    """
 
     def __init__(self, fmt: str | None = None, datefmt: str | None = None, use_color: bool = False) -> None:
         super().__init__(fmt, datefmt)
         self.use_color = use_color
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        shown = copy(record)
+        source = str(record.name)
+        if source.startswith("celeriac.") and source != REDIRECTED and "\n" not in str(record.msg):
+            shown.message = _escaped(record.message)
+        for name in ("task_id", "task_name"):
+            if isinstance(value := vars(shown).get(name), str):
+                setattr(shown, name, _escaped(value))
+        return super().formatMessage(shown)
 
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)
@@ -92,3 +110,7 @@ class JsonFormatter(logging.Formatter):
             fields["stack"] = self.formatStack(record.stack_info)
         extra = {key: value for key, value in vars(record).items() if key not in _STANDARD}
         return json.dumps({**extra, **fields}, default=repr, ensure_ascii=False)
+
+
+def _escaped(text: str) -> str:
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
