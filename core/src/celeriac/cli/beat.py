@@ -12,6 +12,7 @@ from celeriac.cli import completing
 from celeriac.cli.answer import answer, json_option
 from celeriac.cli.daemon import DAEMON_SECTION, Daemon, daemon_options
 from celeriac.cli.help import Commands, Sections
+from celeriac.cli.log_options import logformat_option, loglevel_option
 from celeriac.cli.table import print_table
 from celeriac.exceptions import CeleryError
 from celeriac.protocol import wall
@@ -50,16 +51,9 @@ class BeatCommand(Commands, Sections):
     "--enable-remote-control/--no-enable-remote-control", default=None, help="Answer ping (beat_enable_remote_control)."
 )
 @click.option("-n", "--hostname", help="The node name for remote control.")
-@click.option(
-    "-l",
-    "--loglevel",
-    default="WARNING",
-    show_default=True,
-    shell_complete=completing.levels,
-    help="DEBUG, INFO, WARNING, ERROR, CRITICAL.",
-)
+@loglevel_option
 @click.option("-f", "--logfile", help="Log to this file.")
-@click.option("--logformat", type=click.Choice(["text", "json"]), help="Lines for people, or a JSON object per line.")
+@logformat_option
 @click.option("--health", metavar="ADDRESS", help="Serve /livez, /readyz and /status at HOST:PORT or unix:PATH.")
 @daemon_options
 @click.pass_context

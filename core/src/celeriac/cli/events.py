@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
-from celeriac.cli import completing
 from celeriac.cli.daemon import DAEMON_SECTION, Daemon, daemon_options
 from celeriac.cli.help import Sections
+from celeriac.cli.log_options import loglevel_option
 from celeriac.protocol.origin import nodename
 
 if TYPE_CHECKING:
@@ -36,14 +36,7 @@ class EventsCommand(Sections):
     "-F", "--frequency", "--freq", type=float, default=1.0, show_default=True, help="Seconds between pictures."
 )
 @click.option("-r", "--maxrate", help="No more pictures than this: 10/s, 10/m, 10/h.")
-@click.option(
-    "-l",
-    "--loglevel",
-    default="WARNING",
-    show_default=True,
-    shell_complete=completing.levels,
-    help="DEBUG, INFO, WARNING, ERROR, CRITICAL.",
-)
+@loglevel_option
 @click.option("-f", "--logfile", help="Log to this file.")
 @daemon_options
 @click.pass_obj

@@ -12,6 +12,7 @@ import click
 from celeriac.cli import completing
 from celeriac.cli.daemon import DAEMON_SECTION, Daemon, daemon_options, start_anew
 from celeriac.cli.help import Sections
+from celeriac.cli.log_options import logformat_option, loglevel_option
 from celeriac.platforms import check_privileges
 from celeriac.protocol.origin import node_named
 
@@ -47,16 +48,9 @@ class WorkerCommand(Sections):
 @click.option("-Q", "--queues", help="Listen to these queues, separated by commas.")
 @click.option("-X", "--exclude-queues", help="Listen to all but these.")
 @click.option("-I", "--include", help="More modules to import, separated by commas.")
-@click.option(
-    "-l",
-    "--loglevel",
-    default="WARNING",
-    show_default=True,
-    shell_complete=completing.levels,
-    help="DEBUG, INFO, WARNING, ERROR, CRITICAL.",
-)
+@loglevel_option
 @click.option("-f", "--logfile", help="Log to this file; %n is the name of the node, %h its host.")
-@click.option("--logformat", type=click.Choice(["text", "json"]), help="Lines for people, or a JSON object per line.")
+@logformat_option
 @click.option("--prefetch-multiplier", type=click.IntRange(0), help="Messages claimed ahead per process.")
 @click.option("--max-tasks-per-child", type=click.IntRange(0), help="Replace a child that has run this many tasks.")
 @click.option("--max-memory-per-child", type=click.IntRange(0), help="Replace a child that has used this many KiB.")
