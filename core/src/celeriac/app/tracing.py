@@ -142,7 +142,7 @@ class Trace:
     def _succeeded(self, request: Context, value: Any, runtime: float, args: Any, kwargs: Any) -> None:
         signals.task_success.send(sender=self.task, result=value, runtime=runtime)
         if self._on_success:
-            self._quietly(self.task.on_success, value, request.id, args, kwargs)
+            quietly(self.task, self.task.on_success, value, request.id, args, kwargs)
 
     def _raised(self, request: Context, args: Any, kwargs: Any, error: BaseException, runtime: float) -> Ended:
         if isinstance(error, Reject):
@@ -155,20 +155,11 @@ class Trace:
         if isinstance(error, Retry):
             cause = error.exc if error.exc is not None else error
             signals.task_retry.send(sender=task, request=request, reason=error, einfo=info)
-            self._quietly(task.on_retry, cause, task_id, args, kwargs, info)
+            quietly(self.task, task.on_retry, cause, task_id, args, kwargs, info)
             return Ended(OutcomeKind.RETRY, states.RETRY, cause, runtime, text, error, einfo=info)
         if not self.eager:
             self._log(request, error)
-        signals.task_failure.send(
-            sender=task,
-            task_id=task_id,
-            exception=error,
-            args=args,
-            kwargs=kwargs,
-            traceback=error.__traceback__,
-            einfo=info,
-        )
-        self._quietly(task.on_failure, error, task_id, args, kwargs, info)
+        tell_failure(task, task_id, error, args, kwargs, info)
         if request.errbacks:
             call_errbacks(self.app, request, error, text)
         return Ended(OutcomeKind.FAILURE, states.FAILURE, error, runtime, text, einfo=info)
@@ -185,7 +176,7 @@ class Trace:
         task, task_id = self.task, request.id or ""
         value = ended.value if ended.retry is None else ended.retry
         if self._after_return:
-            self._quietly(task.after_return, ended.state, value, task_id, args, kwargs, ended.einfo)
+            quietly(self.task, task.after_return, ended.state, value, task_id, args, kwargs, ended.einfo)
         if signals.task_postrun:
             signals.task_postrun.send(
                 sender=task, task_id=task_id, task=task, args=args, kwargs=kwargs, retval=value, state=ended.state
@@ -193,9 +184,24 @@ class Trace:
         for fixup in self._fixups:
             fixup.on_task_end(task_id, task)
 
-    def _quietly(self, handler: Callable[..., Any], *args: Any) -> None:
-        """Call a handler of the user's; what it raises is logged and changes nothing."""
-        try:
-            handler(*args)
-        except Exception:
-            logger.exception("Handler %s of task %s raised", getattr(handler, "__name__", handler), self.task.name)
+
+def tell_failure(task: Any, task_id: str | None, error: BaseException, args: Any, kwargs: Any, info: ErrorInfo) -> None:
+    """Send task_failure, and call the task's ``on_failure``."""
+    signals.task_failure.send(
+        sender=task,
+        task_id=task_id,
+        exception=error,
+        args=args,
+        kwargs=kwargs,
+        traceback=error.__traceback__,
+        einfo=info,
+    )
+    quietly(task, task.on_failure, error, task_id, args, kwargs, info)
+
+
+def quietly(task: Any, handler: Callable[..., Any], *args: Any) -> None:
+    """Call a handler of the user's; what it raises is logged and changes nothing."""
+    try:
+        handler(*args)
+    except Exception:
+        logger.exception("Handler %s of task %s raised", getattr(handler, "__name__", handler), task.name)
